@@ -1,0 +1,63 @@
+// One virtual CPU: what is loaded into a physical CPU when it is switched in, and the state of its scheduling.
+#pragma once
+
+#include <cstddef>
+
+#include "base/list.h"
+#include "base/types.h"
+#include "hardware/cpu.h"
+#include "hardware/registers.h"
+
+namespace hv {
+
+struct Domain;
+
+struct RunQueueTag {};
+
+enum class RunState : u8 {
+  offline,   // created, not yet started; or its domain is dying
+  blocked,   // waits for an event
+  runnable,  // waits for a CPU
+  running,
+};
+
+struct Vcpu : ListNode<RunQueueTag> {
+  Domain* domain = nullptr;  // null for an idle vCPU
+  VcpuId id = 0;
+  CpuId cpu = 0;        // where it is placed
+  bool pinned = false;  // stays there
+  bool is_idle = false;
+
+  // Scheduling, kept by schedule/run_state. A vCPU runs when it is not paused, not blocked, and not dying.
+  RunState state = RunState::offline;
+  u32 pause_count = 0;
+  bool blocked = false;
+  SystemTime run_since = 0;       // start of the present or last run
+  SystemTime cpu_time = 0;        // ns run, up to run_since of the present run
+  SystemTime runnable_since = 0;  // when it last became runnable
+  u64 times_switched_in = 0;
+  static constexpr u32 kPolicyBytes = 128;
+  alignas(8) std::byte policy_state[kPolicyBytes] = {};  // belongs to the scheduler that add()ed it
+
+  // Loaded at switch-in.
+  hw::Registers registers;  // while not running; while running the entry path's frame is the truth
+  MachineFrame directory;   // page-table base, a validated L2 frame
+  u32 ring1_ss = 0, ring1_esp = 0;
+  hw::DirectGate direct_gate;
+  MachineFrame gdt_frames[16];
+  u32 gdt_entries = 0;
+  u32 ldt_base = 0, ldt_entries = 0;
+  u32 debug_registers[8] = {};
+  hw::FpuImage fpu;
+  bool fpu_initialised = false, fpu_used = false, guest_task_switched = false;
+
+  // Where the guest wants to be entered.
+  u32 event_cs = 0, event_eip = 0;
+  u32 failsafe_cs = 0, failsafe_eip = 0;
+
+  // Alarm timers (time/alarm.h): absolute, kNever when off.
+  SystemTime alarm_real = kNever;
+  SystemTime alarm_virtual = kNever;  // in this vCPU's virtual time
+};
+
+}  // namespace hv

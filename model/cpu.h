@@ -1,0 +1,132 @@
+// One physical CPU: registers, rings of privilege, local time, and the loop that runs whatever its EIP names.
+//
+// The CPU is idle, or runs a burst of user work, or runs kernel code (the supervisor's or a guest kernel's). A burst is
+// one event and can be interrupted at any cycle. Kernel code is C++ that runs to completion and charges the CPU as it
+// goes, so local time runs ahead of the event queue by the length of one handler; interrupts raised meanwhile are taken
+// when it ends. Every cycle of local time goes to exactly one account.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "hardware/cpu.h"
+#include "hardware/registers.h"
+#include "model/cache.h"
+#include "model/code_map.h"
+#include "model/tlb.h"
+#include "sim/event_queue.h"
+#include "sim/time.h"
+
+namespace model {
+
+class Machine;
+
+// Whoever runs in ring 0 and owns the trap gates: the hypervisor, or a native kernel.
+class Supervisor {
+ public:
+  virtual void hypercall(Cpu& cpu, hw::Registers& registers) = 0;
+  virtual void exception(Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) = 0;
+  virtual void interrupt(Cpu& cpu, hw::Registers& registers, std::uint32_t line) = 0;
+
+ protected:
+  ~Supervisor() = default;
+};
+
+enum class Account : std::uint8_t { idle, hypervisor, guest_kernel, guest_user, count };
+
+class Cpu final : public hw::Cpu, private sim::EventHandler {
+ public:
+  Cpu(Machine& machine, hv::CpuId id);
+
+  // --- for guest software ------------------------------------------------------------------------------------------
+  hw::Registers& registers() { return registers_; }
+  sim::Time now() const;  // local time
+  sim::Cycles cycles() const { return local_; }
+  // Kernel work at the present place, to the account of the present ring.
+  void charge(sim::Cycles cycles);
+  // Memory through the MMU with the rights of the present ring; false on a fault (nothing raised). Charged.
+  bool read(std::uint32_t address, void* to, std::uint32_t bytes);
+  bool write(std::uint32_t address, const void* from, std::uint32_t bytes);
+  // Stack pushes of a trap gate to ring 1 without the hypervisor, and the return from it: cost only (fast trap).
+  void charge_system_call_entry();
+  void charge_return_to_user();
+  // IRET: pops EIP, CS, EFLAGS and, to an outer ring, ESP and SS from the stack. False if the stack faults.
+  bool interrupt_return();
+  // Enters the supervisor as INT 0x82 would. On return the registers may be another context's.
+  void trap_hypercall();
+  // Raises an exception at the present registers.
+  void trap_exception(std::uint32_t vector, std::uint32_t error_code, std::uint32_t fault_address);
+  // Stops what runs at `eip` until resumed; used by the awaiters of model/execution.h.
+  std::uint32_t suspend_here(std::coroutine_handle<> coroutine, const Burst& burst);
+
+  // --- for devices --------------------------------------------------------------------------------------------------
+  void raise(std::uint32_t line);  // at the event queue's present time
+  void lower(std::uint32_t line);
+
+  // --- for the experiment -------------------------------------------------------------------------------------------
+  void start();  // run whatever the registers name from the event queue's present time
+  // Time spent so far per account, the running one up to the event queue's present time; sums to now.
+  std::array<sim::Cycles, static_cast<std::size_t>(Account::count)> accounts() const;
+  void settle();  // bring an idle or computing CPU's accounts up to the event queue's present time
+  Tlb& tlb() { return tlb_; }
+  CacheFootprints& cache() { return cache_; }
+  hv::MachineFrame page_table_base() const { return directory_; }
+
+  // --- hw::Cpu ------------------------------------------------------------------------------------------------------
+  hv::CpuId id() const override { return id_; }
+  hv::u64 cycle_counter() override;
+  void load_page_table_base(hv::MachineFrame directory) override;
+  void invalidate_page(hv::u32 virtual_address) override;
+  void flush_global() override;
+  bool copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) override;
+  bool copy_to_guest(hv::u32 destination, const void* source, hv::u32 bytes) override;
+  void set_ring1_stack(hv::u32 ss, hv::u32 esp) override;
+  void set_direct_gate(const hw::DirectGate& gate) override;
+  void load_gdt(const hv::MachineFrame* frames, hv::u32 entries) override;
+  void load_ldt(hv::u32 base, hv::u32 entries) override;
+  void set_task_switched(bool raised) override;
+  void save_fpu(hw::FpuImage& image) override;
+  void restore_fpu(const hw::FpuImage& image) override;
+  void set_debug_register(hv::u32 number, hv::u32 value) override;
+  void arm_timer(hv::u64 deadline) override;
+  void send_ipi(hv::CpuId target) override;
+  void work(hw::Step step, hv::u32 times) override;
+  using hw::Cpu::work;
+
+ private:
+  enum class State : std::uint8_t { stopped, idle, computing, handling };
+  enum class Event : std::uint64_t { run, burst_end, timer, ipi };
+
+  void on_event(std::uint64_t word) override;
+  void run();  // until a burst, idleness, or an earlier event of somebody else
+  void take_interrupt();
+  bool begin_burst(CodePlace& place);  // false: a page of it faulted and the supervisor was entered
+  void end_burst(sim::Cycles at);      // whole or cut short at `at`
+  void advance(sim::Cycles cycles, Account account);
+  void enter_supervisor(std::int64_t entry_cycles);
+  void leave_supervisor();
+
+  Machine& machine_;
+  hv::CpuId id_;
+  hw::Registers registers_;
+  State state_ = State::stopped;
+  Account account_ = Account::idle;  // of handlers
+  sim::Cycles local_;
+  std::array<sim::Cycles, static_cast<std::size_t>(Account::count)> accounts_{};
+
+  hv::MachineFrame directory_;
+  Tlb tlb_;
+  CacheFootprints cache_;
+  hv::u32 ring1_ss_ = 0, ring1_esp_ = 0;
+  hw::DirectGate direct_gate_;
+  bool task_switched_ = false;
+  std::array<hv::u32, 8> debug_registers_{};
+
+  hv::u64 pending_lines_ = 0;  // bit per interrupt line
+  sim::EventHandle timer_event_, run_event_, burst_event_;
+  CodePlace* burst_place_ = nullptr;
+  sim::Cycles burst_start_, burst_end_;
+  BurstPlan burst_plan_;
+};
+
+}  // namespace model

@@ -1,0 +1,86 @@
+// Coroutines of guest software: Task<T> is a call that may stop in the middle and go on later.
+//
+// A Task starts when it is awaited and hands control back to its caller when it ends. What is suspended is always the
+// innermost one; the CPU resumes that through the code map (model/code_map.h). Destroying a Task destroys what it
+// awaits. Frames come from a free list, so that a call allocates nothing once the program is warm.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+namespace model {
+
+namespace detail {
+
+// Recycles coroutine frames by size class. One thread.
+class FramePool {
+ public:
+  static void* take(std::size_t bytes);
+  static void give(void* frame, std::size_t bytes);
+};
+
+struct PromiseBase {
+  std::coroutine_handle<> caller = std::noop_coroutine();
+
+  static void* operator new(std::size_t bytes) { return FramePool::take(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) { FramePool::give(frame, bytes); }
+
+  struct ReturnToCaller {
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
+      return ended.promise().caller;
+    }
+    void await_resume() const noexcept {}
+  };
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  ReturnToCaller final_suspend() const noexcept { return {}; }
+  void unhandled_exception() const { throw; }  // up through resume() to whoever runs the simulation
+};
+
+}  // namespace detail
+
+template <class T = void>
+class [[nodiscard]] Task {
+ public:
+  struct promise_type : detail::PromiseBase {
+    std::optional<T> value;
+    Task get_return_object() { return Task{std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    void return_value(T result) { value = std::move(result); }
+  };
+  Task(Task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+  Task& operator=(Task&& other) noexcept {
+    std::swap(coroutine_, other.coroutine_);
+    return *this;
+  }
+  ~Task() {
+    if (coroutine_) coroutine_.destroy();
+  }
+
+  bool await_ready() const { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) {
+    coroutine_.promise().caller = caller;
+    return coroutine_;
+  }
+  T await_resume() { return std::move(*coroutine_.promise().value); }
+
+  std::coroutine_handle<> handle() const { return coroutine_; }  // of a root task, to start it
+  bool done() const { return !coroutine_ || coroutine_.done(); }
+
+ private:
+  explicit Task(std::coroutine_handle<promise_type> coroutine) : coroutine_{coroutine} {}
+  std::coroutine_handle<promise_type> coroutine_;
+};
+
+template <>
+struct Task<void>::promise_type : detail::PromiseBase {
+  Task get_return_object() { return Task{std::coroutine_handle<promise_type>::from_promise(*this)}; }
+  void return_void() const {}
+};
+template <>
+inline void Task<void>::await_resume() {}
+
+}  // namespace model
