@@ -81,27 +81,29 @@ class Cycles {
 
 // A cycle counter of a fixed rate. cycles_at(time_of(n)) == n for every n.
 class Clock {
+  __extension__ using Wide = __int128;  // products of 64-bit numbers; not ISO C++, hence the keyword
+
  public:
   constexpr explicit Clock(std::int64_t hertz) : hertz_{hertz} {}
   constexpr std::int64_t hertz() const { return hertz_; }
 
   // The first instant at which the counter reads `count`.
   constexpr Time time_of(Cycles count) const {
-    const auto numerator = static_cast<__int128>(count.count()) * kPicosecondsPerSecond;
+    const auto numerator = static_cast<Wide>(count.count()) * kPicosecondsPerSecond;
     return Time::at(Duration::picoseconds(static_cast<std::int64_t>((numerator + hertz_ - 1) / hertz_)));
   }
   // What the counter reads at `t`.
   constexpr Cycles cycles_at(Time t) const {
-    return Cycles{static_cast<std::int64_t>(static_cast<__int128>(t.picoseconds()) * hertz_ / kPicosecondsPerSecond)};
+    return Cycles{static_cast<std::int64_t>(static_cast<Wide>(t.picoseconds()) * hertz_ / kPicosecondsPerSecond)};
   }
   // Whole cycles that cover `d`, rounded up: for costs given in time units.
   constexpr Cycles cycles_in(Duration d) const {
-    const auto product = static_cast<__int128>(d.picoseconds()) * hertz_;
+    const auto product = static_cast<Wide>(d.picoseconds()) * hertz_;
     return Cycles{static_cast<std::int64_t>((product + kPicosecondsPerSecond - 1) / kPicosecondsPerSecond)};
   }
 
  private:
-  static constexpr __int128 kPicosecondsPerSecond = 1'000'000'000'000;
+  static constexpr Wide kPicosecondsPerSecond = 1'000'000'000'000;
   std::int64_t hertz_;
 };
 
