@@ -1,0 +1,181 @@
+// A machine as data: every size and cost of the modelled hardware and every path length of the software on it, with
+// unit, origin, source and certainty, from model/machines/*.json.
+//
+// The structure is what the model reads; the entries are what `explain` and the sensitivity analysis read. One table in
+// machine_file.cpp ties a key to its unit and its field, and load, override and enumeration all come from that table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "hardware/work.h"
+#include "model/tlb.h"
+#include "sim/time.h"
+
+namespace model {
+
+// What is wrong with a machine file, and where: the path is the dotted key, such as "memory.line_refill.unit".
+class MachineFileError : public std::runtime_error {
+ public:
+  MachineFileError(const std::string& file, const std::string& path, const std::string& message)
+      : std::runtime_error{file + ": " + (path.empty() ? "" : path + ": ") + message}, path_{path} {}
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Length of a code path; MachineFile::cycles() says how long the core takes for it.
+struct Instructions {
+  std::uint32_t count = 0;
+};
+
+// When the network card publishes completions: `frames` have gathered, or the oldest has waited for `delay`. Zero
+// switches either off.
+struct CoalescingLimits {
+  sim::Duration delay;
+  std::uint32_t frames = 0;
+};
+struct Coalescing {
+  CoalescingLimits receive, transmit;
+};
+struct CoalescingSettings {
+  Coalescing normal;
+  Coalescing in_handler;  // from an interrupt until the driver is done with it
+};
+
+// Whose driver set the card up.
+enum class CoalescingProfile : std::uint8_t { xen, linux24_napi, count };
+
+struct MachineFile {
+  struct Entry {
+    std::string key;
+    double value = 0;
+    std::string unit;
+    std::string origin;  // measured, counted, fitted or assumed
+    std::string source;
+    std::string certainty;  // high, medium or low
+    std::optional<std::pair<double, double>> range;
+    std::string note;
+  };
+
+  // Both throw MachineFileError. `name` stands for the file in messages.
+  static MachineFile load(const std::string& path);
+  static MachineFile parse(std::string_view text, const std::string& name);
+
+  // Overrides one value, in the unit of its entry.
+  void set(std::string_view key, double value);
+  const std::vector<Entry>& entries() const { return entries_; }  // in the order of the table
+  const Entry* find(std::string_view key) const;
+  std::uint64_t hash() const { return hash_; }  // of the file's text (FNV-1a)
+
+  // Time of a code path on this core with warm caches, and of `times` times the same.
+  sim::Cycles cycles(Instructions path, std::uint64_t times = 1) const;
+  sim::Cycles cycles(hw::Step step, std::uint64_t times = 1) const { return cycles(step_path(step), times); }
+  Instructions step_path(hw::Step step) const { return steps[static_cast<std::size_t>(step)]; }
+  // Time to move or sum `bytes` at a rate given in cycles per KiB, rounded up.
+  static sim::Cycles cycles_for(sim::Cycles per_kib, std::uint64_t bytes);
+  const CoalescingSettings& coalescing_of(CoalescingProfile profile) const {
+    return nic.coalescing[static_cast<std::size_t>(profile)];
+  }
+
+  std::string name;
+  std::string description;
+
+  struct {
+    std::int64_t clock = 0;  // Hz
+    std::uint32_t count = 0;
+    std::uint32_t instruction_millicycles = 0;  // per instruction of kernel code, in thousandths of a cycle
+
+    // Changes of privilege.
+    sim::Cycles system_call_entry;  // INT from ring 3, to ring 0 or through a direct gate to ring 1
+    sim::Cycles hypercall_entry;    // INT 0x82 from ring 1 to ring 0
+    sim::Cycles exception_entry;    // to ring 0, with CR2 and error code
+    sim::Cycles interrupt_entry;    // to ring 0, with the acknowledgement at the local APIC
+    sim::Cycles interrupt_return;   // IRET to any ring
+
+    // Single operations.
+    sim::Cycles load_cr3, invalidate_page, load_descriptor_table, load_segment;
+    sim::Cycles read_cycle_counter, locked_operation, disable_interrupts, enable_interrupts;
+    sim::Cycles save_fpu, restore_fpu, write_debug_register, set_task_switched;
+    sim::Cycles apic_write;
+    sim::Duration ipi_latency;  // from the write at the sender to the interrupt at the target, entry not included
+  } cpu;
+
+  struct {
+    std::uint64_t size = 0;                  // bytes of RAM
+    sim::Cycles latency;                     // of one load that misses the cache
+    sim::Duration line_refill;               // per cache line when misses overlap
+    sim::Cycles copy_cached, copy_uncached;  // per KiB
+    sim::Cycles checksum_cached;             // per KiB
+    sim::Duration zero_page_cached, zero_page_uncached;
+    sim::Duration copy_page_cached, copy_page_uncached;
+  } memory;
+
+  struct {
+    std::uint32_t size = 0;        // bytes of L2
+    std::uint32_t line_bytes = 0;  // a power of two
+    std::uint32_t lines() const { return size / line_bytes; }
+  } cache;
+
+  struct {
+    std::uint32_t data_entries = 0, instruction_entries = 0;
+    TranslationCost cost;
+  } tlb;
+
+  struct {
+    sim::Duration read, write;  // uncached access to a register of a PCI card; writes are posted
+  } pci;
+
+  struct {
+    std::uint32_t transmit_ring = 0;  // descriptors that can be in use
+    std::uint32_t receive_ring = 0;
+    std::int64_t line_rate = 0;  // b/s, each way
+    std::array<CoalescingSettings, static_cast<std::size_t>(CoalescingProfile::count)> coalescing{};
+  } nic;
+
+  struct {
+    sim::Duration cable_latency;       // one way, from card to switch
+    sim::Duration forwarding_latency;  // of the switch, from last bit in to first bit out
+    std::uint32_t output_fifo = 0;     // bytes per port of the switch
+  } network;
+
+  // Path lengths of the hypervisor core between two hardware calls.
+  std::array<Instructions, static_cast<std::size_t>(hw::Step::count)> steps{};
+
+  // Path lengths of the guest kernel, a Linux 2.4. Hardware operations and moved bytes come on top.
+  struct {
+    Instructions system_call;         // entry and exit code around a call: registers, table, pending work
+    Instructions event_dispatch;      // upcall entry to the handler of one event, and back
+    Instructions interrupt_dispatch;  // native: generic IRQ code and the interrupt controller
+    Instructions timer_tick;          // one tick: times, accounting, due timers
+    Instructions schedule;            // picking the next task
+    Instructions schedule_task;       // per runnable task looked at
+    Instructions switch_task;         // stacks, segments; address space comes on top
+    Instructions wake_task;
+    Instructions page_fault;      // demand fault from handler entry to return, page already at hand
+    Instructions page_allocate;   // taking one page from the allocator, and giving it back
+    Instructions update_queue;    // queueing one page-table request for the hypervisor
+    Instructions socket_receive;  // receive call from its entry to the data, or to sleeping
+    Instructions socket_send;     // send call from its entry to the protocol
+    Instructions udp_receive;     // one packet from the driver to the socket queue: IP, UDP
+    Instructions udp_send;        // one packet from the socket to the driver: UDP, IP, route, neighbour
+    Instructions driver_receive;  // one packet through the network driver
+    Instructions driver_transmit;
+    Instructions driver_refill;     // one receive buffer made ready
+    Instructions driver_interrupt;  // the driver's handler, without packets
+    Instructions soft_interrupt;    // one run of the deferred work
+  } guest;
+
+ private:
+  std::vector<Entry> entries_;
+  std::uint64_t hash_ = 0;
+};
+
+}  // namespace model

@@ -1,0 +1,44 @@
+// Machine memory whose contents exist only where somebody wrote.
+//
+// Most frames of a simulated machine are data pages that nobody ever looks into, so a frame costs host memory only from
+// its first use through frame() or its first store; until then it reads as zeros.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "hardware/memory.h"
+
+namespace model {
+
+class PhysicalMemory final : public hw::Memory {
+ public:
+  explicit PhysicalMemory(hv::u32 frames);
+
+  hv::u32 frame_count() const override { return static_cast<hv::u32>(frames_.size()); }
+  hw::Words frame(hv::MachineFrame frame) override;  // contents exist afterwards
+  void zero(hv::MachineFrame frame) override;
+
+  // Words by byte address, which is a multiple of 4. Beyond RAM a load gives ones and a store is lost, as on a bus
+  // where nobody answers. Loads and stores of zero leave an untouched frame without contents.
+  hv::u32 load(hv::u32 address) const;
+  void store(hv::u32 address, hv::u32 value);
+  // Stores `desired` if the word still is `expected`; else puts what it is into `expected` and returns false.
+  bool compare_exchange(hv::u32 address, hv::u32& expected, hv::u32 desired);
+
+  // Any number of bytes at any address, also across frames.
+  void read_bytes(hv::u32 address, void* to, hv::u32 bytes) const;
+  void write_bytes(hv::u32 address, const void* from, hv::u32 bytes);
+
+  std::uint64_t bytes_resident() const { return resident_frames_ * hv::kPageSize; }
+
+ private:
+  using Contents = std::array<hv::u32, hv::kEntriesPerTable>;
+
+  std::vector<std::unique_ptr<Contents>> frames_;
+  std::uint64_t resident_frames_ = 0;
+};
+
+}  // namespace model

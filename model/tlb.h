@@ -1,0 +1,89 @@
+// A fully associative translation look-aside buffer without tags: loading CR3 drops all but the global entries.
+//
+// It holds 4 kB and 4 MB translations side by side and replaces the least recently used. It is on the path of every
+// page touched after a dispatch, so a look-up is one probe of a small hash table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "model/mmu.h"
+#include "sim/time.h"
+
+namespace model {
+
+// What translating costs beyond the access itself. A hit is free. The lines of the page tables count as part of their
+// address space's cache footprint, so a walk is charged as one that finds its entries in L2.
+struct TranslationCost {
+  sim::Cycles walk;        // of one walk, whatever its length
+  sim::Cycles level;       // per entry read
+  sim::Cycles bit_update;  // per entry whose accessed or dirty bit is set
+
+  sim::Cycles of(const Walk& done) const { return walk + level * done.levels_read + bit_update * done.entries_updated; }
+};
+
+// Where an access ends up, or with which error code it faults; and what finding that out took.
+struct TlbResult {
+  bool ok = false;
+  hv::u32 machine_address = 0;
+  hv::u32 fault_code = 0;  // page-fault error code, if not ok
+  sim::Cycles cost;
+};
+
+class Tlb {
+ public:
+  static constexpr hv::u32 kMaxEntries = 128;
+
+  Tlb(hv::u32 entries, const TranslationCost& cost);  // 1 <= entries <= kMaxEntries
+
+  // One access through this TLB and the tables under `directory`. What an entry does not allow, and a store through a
+  // clean entry, walks again. A fault drops the entry for the address.
+  TlbResult translate(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access);
+
+  void flush();                      // all but the global entries
+  void flush_global();               // the global entries too
+  void invalidate(hv::u32 address);  // the entry for one address, global or not
+
+  bool holds(hv::u32 address) const;
+  hv::u32 size() const { return static_cast<hv::u32>(entries_.size() - free_.size()); }
+  std::uint64_t hits() const { return hits_; }
+  std::uint64_t misses() const { return misses_; }  // walks, whatever made them necessary
+
+ private:
+  using Slot = std::uint8_t;
+  static constexpr Slot kNone = 0xff;
+  static constexpr hv::u32 kBuckets = 256;
+  static constexpr hv::u32 kLargeKey = 1u << 31;
+
+  struct Entry {
+    hv::u32 key = 0;         // page number, or kLargeKey and the number of the 4 MB page
+    hv::u32 first_page = 0;  // frame number of its first 4 kB page
+    Rights rights;
+    bool global = false;
+    bool dirty = false;
+    Slot next_in_bucket = kNone, newer = kNone, older = kNone;
+  };
+
+  static hv::u32 small_key(hv::u32 address) { return address >> hv::kPageShift; }
+  static hv::u32 large_key(hv::u32 address) { return kLargeKey | address >> 22; }
+  static hv::u32 bucket_of(hv::u32 key) { return (key ^ key >> 8) % kBuckets; }
+  static bool is_large(const Entry& entry) { return (entry.key & kLargeKey) != 0; }
+
+  Slot slot_for(hv::u32 address) const;
+  Slot slot_of(hv::u32 key) const;
+  void insert(hv::u32 address, const Walk& walk);
+  void drop(Slot slot);
+  void link_as_newest(Slot slot);
+  void unlink_from_order(Slot slot);
+
+  TranslationCost cost_;
+  std::vector<Entry> entries_;
+  std::vector<Slot> free_;
+  std::array<Slot, kBuckets> buckets_;  // first entry of each chain
+  Slot newest_ = kNone, oldest_ = kNone;
+  hv::u32 large_entries_ = 0;
+  std::uint64_t hits_ = 0, misses_ = 0;
+};
+
+}  // namespace model
