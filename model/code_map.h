@@ -8,6 +8,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -55,7 +56,7 @@ class CodeMap {
 
  private:
   std::uint32_t take();
-  std::vector<CodePlace> places_;
+  std::deque<CodePlace> places_;  // a place stays where it is: the CPU holds on to the one it computes for
   std::vector<std::uint32_t> free_;
 };
 

@@ -21,18 +21,21 @@ namespace model {
 
 class Machine;
 
+// Where a CPU's time goes. Every cycle of it goes to exactly one of these.
+enum class Account : std::uint8_t { idle, hypervisor, guest_kernel, guest_user, count };
+using Accounts = std::array<sim::Cycles, static_cast<std::size_t>(Account::count)>;
+
 // Whoever runs in ring 0 and owns the trap gates: the hypervisor, or a native kernel.
 class Supervisor {
  public:
   virtual void hypercall(Cpu& cpu, hw::Registers& registers) = 0;
   virtual void exception(Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) = 0;
   virtual void interrupt(Cpu& cpu, hw::Registers& registers, std::uint32_t line) = 0;
+  virtual Account account() const = 0;  // where its time goes
 
  protected:
   ~Supervisor() = default;
 };
-
-enum class Account : std::uint8_t { idle, hypervisor, guest_kernel, guest_user, count };
 
 class Cpu final : public hw::Cpu, private sim::EventHandler {
  public:
@@ -47,9 +50,9 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   // Memory through the MMU with the rights of the present ring; false on a fault (nothing raised). Charged.
   bool read(std::uint32_t address, void* to, std::uint32_t bytes);
   bool write(std::uint32_t address, const void* from, std::uint32_t bytes);
-  // Stack pushes of a trap gate to ring 1 without the hypervisor, and the return from it: cost only (fast trap).
-  void charge_system_call_entry();
-  void charge_return_to_user();
+  // INT n through the direct gate: pushes the user's frame on the kernel stack and goes to the gate's ring. The code
+  // that called goes on as the kernel. Back with interrupt_return().
+  void system_call_entry();
   // IRET: pops EIP, CS, EFLAGS and, to an outer ring, ESP and SS from the stack. False if the stack faults.
   bool interrupt_return();
   // Enters the supervisor as INT 0x82 would. On return the registers may be another context's.
@@ -65,9 +68,9 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
 
   // --- for the experiment -------------------------------------------------------------------------------------------
   void start();  // run whatever the registers name from the event queue's present time
-  // Time spent so far per account, the running one up to the event queue's present time; sums to now.
-  std::array<sim::Cycles, static_cast<std::size_t>(Account::count)> accounts() const;
-  void settle();  // bring an idle or computing CPU's accounts up to the event queue's present time
+  // Time spent so far per account, the running one up to the event queue's present time. Sums to accounted_until().
+  Accounts accounts() const;
+  sim::Cycles accounted_until() const;
   Tlb& tlb() { return tlb_; }
   CacheFootprints& cache() { return cache_; }
   hv::MachineFrame page_table_base() const { return directory_; }
@@ -94,25 +97,41 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   using hw::Cpu::work;
 
  private:
-  enum class State : std::uint8_t { stopped, idle, computing, handling };
-  enum class Event : std::uint64_t { run, burst_end, timer, ipi };
+  enum class State : std::uint8_t {
+    stopped,    // not started
+    idle,       // waits for an interrupt
+    computing,  // in a burst
+    handling,   // on the host's stack, or about to go on at the event queue's next look
+  };
+  enum class Event : std::uint8_t { run, burst_end, raise };  // low byte of the word; raise: line above it
 
   void on_event(std::uint64_t word) override;
-  void run();  // until a burst, idleness, or an earlier event of somebody else
+  void run();              // until a burst, idleness, or an earlier event of somebody else
+  bool idle_here() const;  // EIP names the idle loop
+  bool interruptible() const;
   void take_interrupt();
+  sim::EventHandle raise_at(sim::Time when, std::uint32_t line);
+  void interrupted();                  // a line was raised while idle or computing
   bool begin_burst(CodePlace& place);  // false: a page of it faulted and the supervisor was entered
-  void end_burst(sim::Cycles at);      // whole or cut short at `at`
+  void end_burst(sim::Cycles at);      // whole, or cut short
+  sim::Cycles first_cycle_at(sim::Time t) const;
+  void go_on_at(sim::Cycles at);
+
   void advance(sim::Cycles cycles, Account account);
-  void enter_supervisor(std::int64_t entry_cycles);
-  void leave_supervisor();
+  Account guest_account() const;
+  // Through the TLB or the page tables, charged.
+  TlbResult reach(hv::u32 address, bool write, bool user);
+  bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);
+  template <class Enter>
+  void in_supervisor(sim::Cycles entry_cost, Enter enter);
 
   Machine& machine_;
   hv::CpuId id_;
   hw::Registers registers_;
   State state_ = State::stopped;
-  Account account_ = Account::idle;  // of handlers
+  bool in_supervisor_ = false;
   sim::Cycles local_;
-  std::array<sim::Cycles, static_cast<std::size_t>(Account::count)> accounts_{};
+  Accounts accounts_{};
 
   hv::MachineFrame directory_;
   Tlb tlb_;

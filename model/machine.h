@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -18,10 +19,19 @@
 
 namespace model {
 
-class Machine final : public hw::Machine {
+// An invariant that does not hold: a bug of ours, never of a guest. The message says what, when and after which events.
+class BrokenInvariant : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
  public:
   // `cpus` at most the file's; the queue outlives the machine.
-  Machine(const MachineFile& file, std::uint32_t cpus, sim::EventQueue& queue, sim::Fingerprint& fingerprint);
+  // `driver` says how the operating software sets up the card's interrupt coalescing.
+  Machine(const MachineFile& file, std::uint32_t cpus, CoalescingProfile driver, sim::EventQueue& queue,
+          sim::Fingerprint& fingerprint);
+  ~Machine();
 
   void set_supervisor(Supervisor& supervisor) { supervisor_ = &supervisor; }
   Supervisor& supervisor() { return *supervisor_; }
@@ -38,6 +48,7 @@ class Machine final : public hw::Machine {
 
   // The CPU whose code is on the host's stack at this moment. Guest software asks again after every co_await.
   Cpu& running() { return *running_; }
+  Cpu* running_or_none() { return running_; }  // null between events
   void set_running(Cpu* cpu) { running_ = cpu; }
 
   // hw::Machine
@@ -46,10 +57,18 @@ class Machine final : public hw::Machine {
   hv::u64 cycles_per_second() const override;
   hw::Memory& memory() override { return memory_; }
   hw::InterruptController& interrupts() override { return router_; }
-  hw::Console& console() override;
+  hw::Console& console() override { return *this; }
   hw::NetworkDevice* network() override { return nic_.get(); }
   hv::u64 wall_clock_seconds() override;
   [[noreturn]] void stop(const char* reason) override;  // throws BrokenInvariant
+
+  // What was written to the console: whole lines with their time.
+  const std::vector<std::string>& console_lines() const { return console_lines_; }
+
+  // DriverCpu: the CPU whose code is running; between events the queue's time, and nobody pays.
+  sim::Time local_time() const override;
+  void charge(sim::Cycles cycles) override;
+  void write(const char* text, hv::u32 bytes) override;  // hw::Console
 
  private:
   const MachineFile& file_;
@@ -63,6 +82,8 @@ class Machine final : public hw::Machine {
   std::unique_ptr<Nic> nic_;
   Supervisor* supervisor_ = nullptr;
   Cpu* running_ = nullptr;
+  std::string console_line_;
+  std::vector<std::string> console_lines_;
 };
 
 }  // namespace model

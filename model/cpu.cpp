@@ -1,0 +1,400 @@
+#include "model/cpu.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "interface/layout.h"
+#include "model/machine.h"
+
+namespace model {
+
+namespace {
+
+constexpr std::uint64_t kComponentCpu = 0x100;  // + id, in the fingerprint
+constexpr std::uint64_t kMarkInterrupt = 1ull << 32, kMarkAddressSpace = 2ull << 32, kMarkHypercall = 3ull << 32,
+                        kMarkException = 4ull << 32;
+
+// A loop that neither computes nor waits is a bug of the guest software; it is caught instead of hanging.
+constexpr int kMaxStepsWithoutTime = 1'000'000;
+
+}  // namespace
+
+Cpu::Cpu(Machine& machine, hv::CpuId id)
+    : machine_{machine},
+      id_{id},
+      tlb_{machine.file().tlb.data_entries, machine.file().tlb.cost},
+      cache_{machine.file().cache.lines(), machine.file().memory.line_refill, machine.clock()} {}
+
+sim::Time Cpu::now() const { return std::max(machine_.clock().time_of(local_), machine_.queue().now()); }
+
+// --- the run loop ----------------------------------------------------------------------------------------------------
+
+void Cpu::start() {
+  local_ = first_cycle_at(machine_.queue().now());
+  go_on_at(local_);
+}
+
+void Cpu::on_event(std::uint64_t word) {
+  switch (static_cast<Event>(word & 0xff)) {
+    case Event::run:
+      run();
+      break;
+    case Event::burst_end:
+      end_burst(burst_end_);
+      run();
+      break;
+    case Event::raise:
+      raise(static_cast<std::uint32_t>(word >> 8));
+      break;
+  }
+}
+
+void Cpu::run() {
+  state_ = State::handling;
+  machine_.set_running(this);
+  sim::Cycles last_progress = local_;
+  int steps = 0;
+  while (true) {
+    if (local_ != last_progress) {
+      last_progress = local_;
+      steps = 0;
+    } else if (++steps > kMaxStepsWithoutTime) {
+      machine_.stop("a CPU runs in circles without using time");
+    }
+    if (machine_.queue().next_time() < now()) {  // somebody else is due first
+      go_on_at(local_);
+      break;
+    }
+    if (pending_lines_ != 0 && interruptible()) {
+      take_interrupt();
+      continue;
+    }
+    if (idle_here()) {
+      state_ = State::idle;
+      break;
+    }
+    CodePlace* place = machine_.code().find(registers_.eip);
+    if (place == nullptr) {
+      trap_exception(hw::kVectorPageFault, registers_.ring() == 3 ? hw::kFaultUser : 0, registers_.eip);
+      continue;
+    }
+    if (place->kind == CodePlace::Kind::entry) {
+      place->enter(*this);
+      continue;
+    }
+    if (place->burst.left > sim::Cycles{0}) {
+      if (!begin_burst(*place)) continue;
+      state_ = State::computing;
+      break;
+    }
+    const std::coroutine_handle<> coroutine = place->coroutine;
+    machine_.code().release(registers_.eip);
+    coroutine.resume();
+  }
+  machine_.set_running(nullptr);
+}
+
+void Cpu::go_on_at(sim::Cycles at) {
+  state_ = State::handling;
+  const sim::Time when = std::max(machine_.clock().time_of(at), machine_.queue().now());
+  run_event_ = machine_.queue().schedule(when, *this, static_cast<std::uint64_t>(Event::run));
+}
+
+bool Cpu::idle_here() const { return registers_.ring() == 0 && registers_.eip == hw::kIdleLoop; }
+
+bool Cpu::interruptible() const {
+  return registers_.ring() != 0 || idle_here() || (registers_.eflags & hw::kInterruptFlag) != 0;
+}
+
+sim::Cycles Cpu::first_cycle_at(sim::Time t) const {
+  const sim::Cycles floor = machine_.clock().cycles_at(t);
+  return machine_.clock().time_of(floor) < t ? floor + sim::Cycles{1} : floor;
+}
+
+// --- bursts ----------------------------------------------------------------------------------------------------------
+
+bool Cpu::begin_burst(CodePlace& place) {
+  Burst& burst = place.burst;
+  if (burst.footprint != nullptr) {
+    const Footprint& footprint = *burst.footprint;
+    const bool user = registers_.ring() == 3;
+    for (; burst.pages_touched < footprint.pages; ++burst.pages_touched) {
+      const std::uint32_t address = (footprint.first_page & hv::kEntryFrameMask) + burst.pages_touched * hv::kPageSize;
+      const TlbResult page = reach(address, burst.pages_touched < footprint.writable_pages, user);
+      if (!page.ok) {
+        trap_exception(hw::kVectorPageFault, page.fault_code, address);
+        return false;
+      }
+    }
+    burst.pages_touched = 0;  // a later dispatch touches them anew: what the TLB kept costs nothing
+    burst_plan_ = cache_.plan(directory_.number(), footprint, burst.left);
+  } else {
+    burst_plan_ = BurstPlan{.work = burst.left};
+  }
+  burst_place_ = &place;
+  burst_start_ = local_;
+  burst_end_ = local_ + burst_plan_.total();
+  burst_event_ = machine_.queue().schedule(std::max(machine_.clock().time_of(burst_end_), machine_.queue().now()),
+                                           *this, static_cast<std::uint64_t>(Event::burst_end));
+  return true;
+}
+
+void Cpu::end_burst(sim::Cycles at) {
+  const sim::Cycles elapsed = at - burst_start_;
+  Burst& burst = burst_place_->burst;
+  if (burst.footprint != nullptr) cache_.ran(directory_.number(), *burst.footprint, burst_plan_, elapsed);
+  burst.left -= progress_after(burst_plan_, elapsed);
+  burst_place_ = nullptr;
+  advance(elapsed, guest_account());
+}
+
+// --- interrupts ------------------------------------------------------------------------------------------------------
+
+void Cpu::raise(std::uint32_t line) {
+  Cpu* raiser = machine_.running_or_none();
+  pending_lines_ |= hv::u64{1} << line;
+  if (raiser == nullptr) {
+    interrupted();
+  } else if (raiser != this && (state_ == State::idle || state_ == State::computing)) {
+    // Raised by code that is ahead of the event queue: it happens at that code's time.
+    raise_at(raiser->now(), line);
+  }
+}
+
+sim::EventHandle Cpu::raise_at(sim::Time when, std::uint32_t line) {
+  return machine_.queue().schedule(when, *this, static_cast<std::uint64_t>(Event::raise) | std::uint64_t{line} << 8);
+}
+
+void Cpu::lower(std::uint32_t line) { pending_lines_ &= ~(hv::u64{1} << line); }
+
+void Cpu::interrupted() {
+  const sim::Cycles present = first_cycle_at(machine_.queue().now());
+  if (state_ == State::idle) {
+    if (present > local_) advance(present - local_, Account::idle);
+    run();
+  } else if (state_ == State::computing) {
+    machine_.queue().cancel(burst_event_);
+    if (present >= burst_start_) {
+      end_burst(std::min(present, burst_end_));
+      run();
+    } else {  // the burst begins only after the handler before it is over
+      end_burst(burst_start_);
+      go_on_at(local_);
+    }
+  }
+}
+
+void Cpu::take_interrupt() {
+  const auto line = static_cast<std::uint32_t>(std::countr_zero(pending_lines_));
+  lower(line);
+  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_), kMarkInterrupt | line);
+  in_supervisor(machine_.file().cpu.interrupt_entry, [&](Supervisor& supervisor) {
+    registers_.vector = line;
+    supervisor.interrupt(*this, registers_, line);
+  });
+  if (line >= hw::kFirstDeviceLine) machine_.router().end_of_interrupt(line);
+}
+
+// --- entries into ring 0 ---------------------------------------------------------------------------------------------
+
+template <class Enter>
+void Cpu::in_supervisor(sim::Cycles entry_cost, Enter enter) {
+  Supervisor& supervisor = machine_.supervisor();
+  advance(entry_cost, supervisor.account());
+  in_supervisor_ = true;
+  enter(supervisor);
+  in_supervisor_ = false;
+  advance(machine_.file().cpu.interrupt_return, supervisor.account());
+}
+
+void Cpu::trap_hypercall() {
+  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_), kMarkHypercall | registers_.eax);
+  in_supervisor(machine_.file().cpu.hypercall_entry, [&](Supervisor& supervisor) {
+    registers_.vector = hw::kVectorHypercall;
+    supervisor.hypercall(*this, registers_);
+  });
+}
+
+void Cpu::trap_exception(std::uint32_t vector, std::uint32_t error_code, std::uint32_t fault_address) {
+  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_), kMarkException | vector);
+  in_supervisor(machine_.file().cpu.exception_entry, [&](Supervisor& supervisor) {
+    registers_.vector = vector;
+    registers_.error_code = error_code;
+    supervisor.exception(*this, registers_, fault_address);
+  });
+}
+
+void Cpu::system_call_entry() {
+  advance(machine_.file().cpu.system_call_entry, Account::guest_kernel);
+  const hw::Registers user = registers_;
+  registers_.cs = direct_gate_.cs;
+  registers_.ss = ring1_ss_;
+  const std::array<hv::u32, 5> frame = {user.eip, user.cs, user.eflags, user.esp, user.ss};  // lowest address first
+  registers_.esp = ring1_esp_ - static_cast<hv::u32>(sizeof frame);
+  if (!write(registers_.esp, frame.data(), sizeof frame)) machine_.stop("a system call found no kernel stack");
+}
+
+bool Cpu::interrupt_return() {
+  std::array<hv::u32, 5> frame{};
+  constexpr hv::u32 kSameRing = 3 * 4, kOuterRing = 5 * 4;
+  if (!read(registers_.esp, frame.data(), kSameRing)) return false;
+  const bool outer = (frame[1] & 3) > registers_.ring();
+  if (outer && !read(registers_.esp, frame.data(), kOuterRing)) return false;
+  advance(machine_.file().cpu.interrupt_return, guest_account());
+  if ((frame[1] & 3) < registers_.ring()) {  // only ring 0 may go inwards
+    trap_exception(hw::kVectorGeneralProtection, frame[1] & ~3u, 0);
+    return true;
+  }
+  registers_.eip = frame[0];
+  registers_.eflags = frame[2];
+  registers_.esp += kSameRing;
+  if (outer) {
+    registers_.esp = frame[3];
+    registers_.ss = frame[4];
+  }
+  registers_.cs = frame[1];
+  return true;
+}
+
+std::uint32_t Cpu::suspend_here(std::coroutine_handle<> coroutine, const Burst& burst) {
+  registers_.eip = machine_.code().suspend(coroutine, burst);
+  return registers_.eip;
+}
+
+// --- time and its accounts -------------------------------------------------------------------------------------------
+
+Account Cpu::guest_account() const { return registers_.ring() == 3 ? Account::guest_user : Account::guest_kernel; }
+
+void Cpu::advance(sim::Cycles cycles, Account account) {
+  local_ += cycles;
+  accounts_[static_cast<std::size_t>(account)] += cycles;
+}
+
+void Cpu::charge(sim::Cycles cycles) {
+  advance(cycles, in_supervisor_ ? machine_.supervisor().account() : guest_account());
+}
+
+sim::Cycles Cpu::accounted_until() const {
+  const sim::Cycles present = first_cycle_at(machine_.queue().now());
+  const bool waits = state_ == State::idle || state_ == State::computing;
+  return waits ? std::max(local_, present) : local_;
+}
+
+Accounts Cpu::accounts() const {
+  Accounts accounts = accounts_;
+  const sim::Cycles running = accounted_until() - local_;
+  const Account account = state_ == State::idle ? Account::idle : guest_account();
+  accounts[static_cast<std::size_t>(account)] += running;
+  return accounts;
+}
+
+// --- memory ----------------------------------------------------------------------------------------------------------
+
+TlbResult Cpu::reach(hv::u32 address, bool write, bool user) {
+  const TlbResult result = tlb_.translate(machine_.physical_memory(), directory_, address, Access{write, user});
+  charge(result.cost);
+  return result;
+}
+
+bool Cpu::transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host) {
+  while (bytes > 0) {
+    const hv::u32 in_page = std::min(bytes, hv::kPageSize - address % hv::kPageSize);
+    const TlbResult page = reach(address, write, user);
+    if (!page.ok) return false;
+    if (write) {
+      machine_.physical_memory().write_bytes(page.machine_address, host, in_page);
+    } else {
+      machine_.physical_memory().read_bytes(page.machine_address, host, in_page);
+    }
+    address += in_page;
+    host += in_page;
+    bytes -= in_page;
+  }
+  return true;
+}
+
+bool Cpu::read(std::uint32_t address, void* to, std::uint32_t bytes) {
+  return transfer(address, bytes, false, registers_.ring() == 3, static_cast<unsigned char*>(to));
+}
+
+bool Cpu::write(std::uint32_t address, const void* from, std::uint32_t bytes) {
+  // transfer() only reads through the pointer when it writes to the guest
+  return transfer(address, bytes, true, registers_.ring() == 3, static_cast<unsigned char*>(const_cast<void*>(from)));
+}
+
+bool Cpu::copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) {
+  if (source >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - source) return false;
+  return transfer(source, bytes, false, false, static_cast<unsigned char*>(destination));
+}
+
+bool Cpu::copy_to_guest(hv::u32 destination, const void* source, hv::u32 bytes) {
+  if (destination >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - destination) return false;
+  return transfer(destination, bytes, true, false, static_cast<unsigned char*>(const_cast<void*>(source)));
+}
+
+// --- what the core asks for ------------------------------------------------------------------------------------------
+
+hv::u64 Cpu::cycle_counter() {
+  charge(machine_.file().cpu.read_cycle_counter);
+  return static_cast<hv::u64>(local_.count());
+}
+
+void Cpu::load_page_table_base(hv::MachineFrame directory) {
+  charge(machine_.file().cpu.load_cr3);
+  directory_ = directory;
+  tlb_.flush();
+  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_),
+                             kMarkAddressSpace | directory.number());
+}
+
+void Cpu::invalidate_page(hv::u32 virtual_address) {
+  charge(machine_.file().cpu.invalidate_page);
+  tlb_.invalidate(virtual_address);
+}
+
+void Cpu::flush_global() {
+  charge(machine_.file().cpu.load_cr3);
+  tlb_.flush_global();
+}
+
+void Cpu::set_ring1_stack(hv::u32 ss, hv::u32 esp) {
+  ring1_ss_ = ss;
+  ring1_esp_ = esp;
+}
+
+void Cpu::set_direct_gate(const hw::DirectGate& gate) { direct_gate_ = gate; }
+
+void Cpu::load_gdt(const hv::MachineFrame*, hv::u32) { charge(machine_.file().cpu.load_descriptor_table); }
+
+void Cpu::load_ldt(hv::u32, hv::u32) { charge(machine_.file().cpu.load_descriptor_table); }
+
+void Cpu::set_task_switched(bool raised) {
+  charge(machine_.file().cpu.set_task_switched);
+  task_switched_ = raised;
+}
+
+void Cpu::save_fpu(hw::FpuImage&) { charge(machine_.file().cpu.save_fpu); }
+
+void Cpu::restore_fpu(const hw::FpuImage&) { charge(machine_.file().cpu.restore_fpu); }
+
+void Cpu::set_debug_register(hv::u32 number, hv::u32 value) {
+  charge(machine_.file().cpu.write_debug_register);
+  debug_registers_[number % debug_registers_.size()] = value;
+}
+
+void Cpu::arm_timer(hv::u64 deadline) {
+  charge(machine_.file().cpu.apic_write);
+  machine_.queue().cancel(timer_event_);
+  if (deadline == hw::kTimerOff) return;
+  const sim::Cycles at{static_cast<std::int64_t>(deadline)};
+  timer_event_ = raise_at(std::max(machine_.clock().time_of(at), now()), hw::kTimerLine);
+}
+
+void Cpu::send_ipi(hv::CpuId target) {
+  charge(machine_.file().cpu.apic_write);
+  machine_.physical_cpu(target).raise_at(now() + machine_.file().cpu.ipi_latency, hw::kIpiLine);
+}
+
+void Cpu::work(hw::Step step, hv::u32 times) { charge(machine_.file().cycles(step, times)); }
+
+}  // namespace model

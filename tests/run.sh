@@ -1,0 +1,66 @@
+#!/bin/bash
+# The whole test suite, as `./ringzero test` and CI run it. Ends with a line "N passed, N failed".
+#
+#   tests/run.sh            everything
+#   tests/run.sh --quick    format, release build, its tests
+#
+# Stages run in order and a failed one does not stop the others, so that one run tells everything.
+set -uo pipefail
+
+root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
+cd "$root"
+jobs=${RINGZERO_JOBS:-$(nproc)}
+quick=no
+[ "${1:-}" = --quick ] && quick=yes
+passed=0
+failed=0
+failures=()
+logs="$root/build/test-logs"
+mkdir -p "$logs"
+
+# stage NAME COMMAND...: runs it, shows its output only when it fails.
+stage() {
+  local name=$1 start=$SECONDS
+  shift
+  local log="$logs/${name// /-}.log"
+  printf '%-46s ' "$name"
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1))
+    printf 'ok      %4d s   %s\n' $((SECONDS - start)) "$(tail -1 "$log" | cut -c1-70)"
+  else
+    failed=$((failed + 1))
+    failures+=("$name")
+    printf 'FAILED  %4d s\n' $((SECONDS - start))
+    tail -60 "$log" | sed 's/^/    /'
+  fi
+}
+
+check_format() {
+  git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run --Werror && echo "clang-format: no differences"
+}
+
+build_preset() { { [ -f "build/$1/build.ninja" ] || cmake --preset "$1"; } && cmake --build "build/$1" -j "$jobs" && echo built; }
+
+run_ctest() { ctest --test-dir "build/$1" -j "$jobs" --output-on-failure | tee "$logs/ctest-$1.txt" && grep 'tests passed' "$logs/ctest-$1.txt"; }
+
+ringzero=build/release/experiments/ringzero
+
+experiments_are_valid() { $ringzero validate experiments/*/*.json; }
+
+stage "format" check_format
+stage "release: build" build_preset release
+stage "release: tests" run_ctest release
+if [ $quick = no ]; then
+  stage "core32: freestanding 32-bit core" build_preset core32
+  stage "debug: build with sanitizers" build_preset debug
+  stage "debug: tests" run_ctest debug
+  stage "clang: build" build_preset clang
+  stage "fingerprints over compilers and builds" tests/fingerprints.sh
+  stage "every experiment file validates" experiments_are_valid
+  stage "the paper's experiments" $ringzero paper
+fi
+
+for name in "${failures[@]:-}"; do [ -n "$name" ] && echo "failed: $name (log in build/test-logs)"; done
+grep -h 'tests passed' "$logs"/ctest-*.txt 2>/dev/null
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
