@@ -15,7 +15,8 @@ struct Domain;
 struct RunQueueTag {};
 
 enum class RunState : u8 {
-  offline,   // created, not yet started; or its domain is dying
+  offline,   // the scheduler does not know it: not created yet, or gone
+  paused,    // held by its pause count: not started yet, paused by domain 0, or dying
   blocked,   // waits for an event
   runnable,  // waits for a CPU
   running,
@@ -28,13 +29,14 @@ struct Vcpu : ListNode<RunQueueTag> {
   bool pinned = false;  // stays there
   bool is_idle = false;
 
-  // Scheduling, kept by schedule/run_state. A vCPU runs when it is not paused, not blocked, and not dying.
+  // Scheduling, kept by schedule/run_state. A dying domain's vCPUs are paused and never unpaused.
   RunState state = RunState::offline;
   u32 pause_count = 0;
   bool blocked = false;
+  bool wants_cpu() const { return pause_count == 0 && !blocked; }
   SystemTime run_since = 0;       // start of the present or last run
   SystemTime cpu_time = 0;        // ns run, up to run_since of the present run
-  SystemTime runnable_since = 0;  // when it last became runnable
+  SystemTime runnable_since = 0;  // start of the present or last wait for a CPU
   u64 times_switched_in = 0;
   static constexpr u32 kPolicyBytes = 128;
   alignas(8) std::byte policy_state[kPolicyBytes] = {};  // belongs to the scheduler that add()ed it
@@ -55,9 +57,16 @@ struct Vcpu : ListNode<RunQueueTag> {
   u32 event_cs = 0, event_eip = 0;
   u32 failsafe_cs = 0, failsafe_eip = 0;
 
-  // Alarm timers (time/alarm.h): absolute, kNever when off.
+  // Alarm timers (time/alarm_queue.h): absolute, kNever when off.
   SystemTime alarm_real = kNever;
   SystemTime alarm_virtual = kNever;  // in this vCPU's virtual time
+  CpuId alarm_cpu = 0;                // whose queue the real alarm is in
+  u32 alarm_position = 0;             // and where in its heap
+
+  // Virtual time: ns run so far; it stands still while the vCPU does not run.
+  SystemTime virtual_time(SystemTime now) const {
+    return state == RunState::running ? cpu_time + (now - run_since) : cpu_time;
+  }
 };
 
 }  // namespace hv

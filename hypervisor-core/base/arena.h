@@ -25,6 +25,13 @@ class Arena {
     return first;
   }
 
+  // One object, constructed with `arguments`; null when the arena is used up.
+  template <class T, class... Arguments>
+  T* construct(Arguments&&... arguments) {
+    void* room = take(sizeof(T), alignof(T));
+    return room == nullptr ? nullptr : new (room) T(static_cast<Arguments&&>(arguments)...);
+  }
+
   u64 taken() const { return taken_; }
   u64 left() const { return left_; }
 

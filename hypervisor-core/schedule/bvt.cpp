@@ -1,0 +1,262 @@
+#include "schedule/bvt.h"
+
+#include <new>
+
+namespace hv {
+
+namespace {
+
+constexpr u32 kDefaultMcuAdvance = 10;
+// Historical 2.0 defaults; without a warp value they mean nothing.
+constexpr SystemTime kDefaultWarpLimit = 2'000'000'000;
+constexpr SystemTime kDefaultUnwarpTime = 1'000'000'000;
+// Moving the run timer forward by no more than this is not worth it (Xen 1.x).
+constexpr SystemTime kTimerTolerance = 50'000;
+// Only one vCPU is runnable: it may run for this many allowances.
+constexpr SystemTime kAllowancesAlone = 10;
+// 32-bit virtual time is rebased by kRebaseStep once svt reaches kRebaseAt.
+constexpr VirtualTime kRebaseAt = 0xf0000000;
+constexpr VirtualTime kRebaseStep = 0xe0000000;
+// A bound on a slice, so that a lead of any size converts to nanoseconds: 11 days.
+constexpr VirtualTime kLongestLeadInMcus = 10'000'000'000;
+
+constexpr SystemTime join(u32 low, u32 high) { return static_cast<SystemTime>(u64{high} << 32 | low); }
+
+}  // namespace
+
+Bvt::Bvt(const BvtRules& rules, SystemTime context_switch_allowance)
+    : rules_{rules}, allowance_{context_switch_allowance} {}
+
+Bvt::State& Bvt::state(Vcpu& vcpu) {
+  static_assert(sizeof(State) <= Vcpu::kPolicyBytes);
+  return *std::launder(reinterpret_cast<State*>(vcpu.policy_state));
+}
+
+const Bvt::State& Bvt::state(const Vcpu& vcpu) {
+  return *std::launder(reinterpret_cast<const State*>(vcpu.policy_state));
+}
+
+void Bvt::add(Vcpu& vcpu) {
+  State& added = *new (vcpu.policy_state) State;
+  added.vcpu = &vcpu;
+  Cpu& cpu = cpus_[vcpu.cpu];
+  if (vcpu.is_idle) {
+    // In the queue like any other, behind every virtual time: so there is always somebody to choose.
+    added.avt = added.evt = end_of_virtual_time();
+    cpu.queue.push_back(vcpu);
+    cpu.current = &vcpu;
+    return;
+  }
+  added.avt = added.evt = cpu.svt;
+  added.mcu_advance = kDefaultMcuAdvance;
+  if (rules_.warp != BvtWarp::by_clock_since_wake) {
+    added.warp_limit = kDefaultWarpLimit;
+    added.unwarp_time = kDefaultUnwarpTime;
+  }
+  cpu.members.push_back(added);
+}
+
+void Bvt::remove(Vcpu& vcpu) {
+  State& removed = state(vcpu);
+  timers(vcpu.cpu).disarm(removed);
+  cpus_[vcpu.cpu].members.remove(removed);
+}
+
+void Bvt::move(Vcpu& vcpu, CpuId to) {
+  State& moved = state(vcpu);
+  const SystemTime expiry = moved.expiry;
+  timers(vcpu.cpu).disarm(moved);
+  timers(to).arm(moved, expiry);
+  cpus_[vcpu.cpu].members.remove(moved);
+  cpus_[to].members.push_back(moved);
+  vcpu.cpu = to;
+  moved.avt = cpus_[to].svt;  // virtual times of two CPUs do not compare
+  moved.evt = effective(moved, moved.avt);
+}
+
+VirtualTime Bvt::avt_after_run(const Vcpu& vcpu, SystemTime now) const {
+  const SystemTime ran = now - vcpu.run_since;
+  const SystemTime mcus = (ran + kBvtMcu - 1) / kBvtMcu;  // a charging unit begun is charged
+  const State& of = state(vcpu);
+  return clip(of.avt + mcus * of.mcu_advance);
+}
+
+// Real time that `of`, at `evt`, may run until it is the allowance ahead of `rival`, which is no lower.
+SystemTime Bvt::lead(const State& of, VirtualTime evt, VirtualTime rival) const {
+  const VirtualTime mcus = clip(rival - evt) / of.mcu_advance;
+  if (rules_.lead_taken_as_nanoseconds) return mcus + allowance_;
+  return (mcus < kLongestLeadInMcus ? mcus : kLongestLeadInMcus) * kBvtMcu + allowance_;
+}
+
+void Bvt::check_warp_by_clock(State& of, SystemTime now) const {
+  if (rules_.warp != BvtWarp::by_clock_since_wake || !of.warped) return;
+  if (now - of.warped_since < of.warp_limit && now - of.unwarped_since > of.unwarp_time) return;
+  of.unwarped_since = now;
+  of.warped = false;
+}
+
+// Charges the vCPU that ran, and takes it from the queue or, if it wants to run on, to its tail.
+void Bvt::account(Cpu& cpu, Vcpu& vcpu, SystemTime now) {
+  State& of = state(vcpu);
+  of.avt = avt_after_run(vcpu, now);
+  if (of.warped) {
+    timers(vcpu.cpu).disarm(of);
+    if (rules_.warp == BvtWarp::by_time_run) of.warped_run += now - vcpu.run_since;
+  }
+  if (!vcpu.wants_cpu() && rules_.warp == BvtWarp::by_clock_since_wake) of.warped = false;
+  check_warp_by_clock(of, now);
+  of.evt = effective(of, of.avt);
+  cpu.queue.remove(vcpu);
+  if (vcpu.wants_cpu()) cpu.queue.push_back(vcpu);
+}
+
+void Bvt::rebase(Cpu& cpu) const {
+  if (!rules_.virtual_time_32_bits || cpu.svt < kRebaseAt) return;
+  cpu.svt -= kRebaseStep;
+  cpu.members.for_each([this](State& member) {
+    member.avt = clip(member.avt - kRebaseStep);
+    member.evt = clip(member.evt - kRebaseStep);
+  });
+}
+
+Decision Bvt::decide(CpuId id, Vcpu& current, SystemTime now) {
+  Cpu& cpu = cpus_[id];
+  if (!current.is_idle) account(cpu, current, now);
+
+  State* best = nullptr;  // of equals, the one that stands first
+  State* second = nullptr;
+  VirtualTime lowest_avt = end_of_virtual_time();
+  u32 scanned = 0;
+  cpu.queue.for_each([&](Vcpu& queued) {
+    State& of = state(queued);
+    if (best == nullptr || of.evt < best->evt) {
+      second = best;
+      best = &of;
+    } else if (second == nullptr || of.evt < second->evt) {
+      second = &of;
+    }
+    if (of.avt < lowest_avt) lowest_avt = of.avt;
+    ++scanned;
+  });
+  if (lowest_avt != end_of_virtual_time()) cpu.svt = lowest_avt;
+  rebase(cpu);
+
+  Vcpu& next = *best->vcpu;
+  SystemTime slice = allowance_;
+  if (!next.is_idle) {
+    slice = second->vcpu->is_idle ? kAllowancesAlone * allowance_ : lead(*best, best->evt, second->evt);
+    if (best->warped && best->warp_limit > 0 && rules_.warp != BvtWarp::by_clock_since_wake) {
+      best->name = "warp_end";
+      const SystemTime used = rules_.warp == BvtWarp::by_time_run ? best->warped_run : 0;
+      timers(id).arm(*best, now + best->warp_limit - used);
+    }
+  }
+  cpu.current = &next;
+  cpu.decide_by = now + slice;
+  return {&next, cpu.decide_by, scanned};
+}
+
+Reaction Bvt::wake(Vcpu& vcpu, SystemTime now) {
+  Cpu& cpu = cpus_[vcpu.cpu];
+  State& woken = state(vcpu);
+  cpu.queue.push_front(vcpu);
+  if (woken.avt < cpu.svt) woken.avt = cpu.svt;
+  if (rules_.warp == BvtWarp::by_clock_since_wake) {
+    woken.warped = true;
+    woken.warped_since = now;
+    check_warp_by_clock(woken, now);
+  } else if (rules_.warp == BvtWarp::by_time_run) {
+    woken.warped_run = 0;
+    if (woken.warp_enabled && woken.unwarp_time == 0) woken.warped = true;
+  }
+  woken.evt = effective(woken, woken.avt);
+
+  const Vcpu& running = *cpu.current;
+  Reaction reaction{.reschedule = running.is_idle, .cpu = vcpu.cpu};
+  if (reaction.reschedule) return reaction;
+
+  if (rules_.wake == BvtWake::after_allowance) {
+    const SystemTime protected_until = running.run_since + allowance_;
+    reaction.reschedule = now >= protected_until;
+    if (cpu.decide_by > protected_until + kTimerTolerance) reaction.decide_by = protected_until;
+  } else {
+    const State& runner = state(running);
+    const VirtualTime evt_now = effective(runner, avt_after_run(running, now));
+    reaction.reschedule = rules_.wake == BvtWake::if_not_later ? woken.evt <= evt_now : woken.evt < evt_now;
+    const VirtualTime from = rules_.lag_counted_from_now ? evt_now : runner.evt;
+    if (!reaction.reschedule) reaction.decide_by = running.run_since + lead(runner, from, woken.evt);
+  }
+  if (reaction.decide_by < cpu.decide_by) cpu.decide_by = reaction.decide_by;
+  return reaction;
+}
+
+void Bvt::sleep(Vcpu& vcpu, SystemTime) { cpus_[vcpu.cpu].queue.remove(vcpu); }
+
+void Bvt::yield(Vcpu& vcpu, SystemTime) {
+  if (rules_.warp == BvtWarp::by_clock_since_wake) state(vcpu).warped = false;
+}
+
+// The one timer of a vCPU: while it is warped the end of its warp, else the end of its unwarp time.
+Reaction Bvt::timer_expired(CpuId id, Timer& timer, SystemTime now) {
+  State& of = static_cast<State&>(timer);
+  const bool as_intended = rules_.warp == BvtWarp::by_time_run;
+  const bool ends_warp = of.warped;
+  Reaction reaction{.reschedule = as_intended ? of.vcpu->wants_cpu() : true, .cpu = id};
+  of.warped = !ends_warp && of.warp_enabled;
+  if (ends_warp) {
+    of.name = "unwarp_end";
+    if (as_intended) {
+      if (of.unwarp_time > 0) timers(id).arm(of, now + of.unwarp_time);
+    } else {
+      if (of.unwarp_time == 0) of.warp_enabled = false;
+      reaction.reschedule = of.unwarp_time == 0;
+      timers(id).arm(of, now + of.unwarp_time);
+    }
+  } else if (as_intended) {
+    start_warped_run(of, now);
+  } else {
+    reaction.reschedule = of.warp_enabled;
+  }
+  if (as_intended) of.evt = effective(of, of.avt);
+  return reaction;
+}
+
+// From now on the run counts; account() will count it from its start.
+void Bvt::start_warped_run(State& of, SystemTime now) {
+  of.warped_run = of.vcpu->state == RunState::running ? of.vcpu->run_since - now : 0;
+}
+
+void Bvt::set_warp(Vcpu& vcpu, u32 value, SystemTime limit, SystemTime unwarp_time, SystemTime now) {
+  State& of = state(vcpu);
+  const bool on = value != 0;
+  of.warp_value = value;
+  of.warp_limit = limit;
+  of.unwarp_time = unwarp_time;
+  if (rules_.warp == BvtWarp::by_clock_since_wake) return;
+  if (!of.warped || !on) timers(vcpu.cpu).disarm(of);
+  of.warped = of.warp_enabled = on;
+  if (rules_.warp != BvtWarp::by_time_run) return;
+  start_warped_run(of, now);
+  of.evt = effective(of, of.avt);
+}
+
+HypercallResult Bvt::adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) {
+  if (vcpu.is_idle) return Error::not_permitted;
+  const SystemTime limit = join(parameters.warp_limit_low, parameters.warp_limit_high);
+  const SystemTime unwarp_time = join(parameters.unwarp_low, parameters.unwarp_high);
+  const bool warp_valid = !rules_.adjust_takes_warp || (limit >= 0 && unwarp_time >= 0);
+  if (parameters.mcu_advance == 0 || !warp_valid) {
+    return rules_.adjust_hides_errors ? HypercallResult::success() : HypercallResult{Error::invalid};
+  }
+  state(vcpu).mcu_advance = parameters.mcu_advance;
+  if (rules_.adjust_takes_warp)
+    set_warp(vcpu, parameters.warp != 0 ? parameters.warp_value : 0, limit, unwarp_time, now);
+  return HypercallResult::success();
+}
+
+Inspection Bvt::inspect(const Vcpu& vcpu) const {
+  const State& of = state(vcpu);
+  return {4, {cpus_[vcpu.cpu].svt, of.avt, of.evt, of.warped ? 1 : 0}};
+}
+
+}  // namespace hv

@@ -1,0 +1,175 @@
+#include "schedule/run_state.h"
+
+namespace hv {
+
+RunStates::RunStates(Scheduler& scheduler, u32 cpu_count, SystemTime timer_slop)
+    : scheduler_{scheduler}, cpu_count_{cpu_count}, timer_slop_{timer_slop} {
+  for (CpuId id = 0; id < cpu_count; ++id) {
+    Cpu& cpu = cpus_[id];
+    cpu.current = &cpu.idle;
+    cpu.idle.cpu = id;
+    cpu.idle.pinned = cpu.idle.is_idle = true;
+    cpu.idle.state = RunState::running;
+    scheduler_.add(cpu.idle);
+  }
+}
+
+RunState RunStates::waiting_state(const Vcpu& vcpu) {
+  if (vcpu.pause_count > 0) return RunState::paused;
+  return vcpu.blocked ? RunState::blocked : RunState::runnable;
+}
+
+void RunStates::add(Vcpu& vcpu, CpuId cpu) {
+  vcpu.pinned = cpu != kAnyCpu;
+  if (cpu == kAnyCpu) {
+    cpu = next_placement_;
+    next_placement_ = (next_placement_ + 1) % cpu_count_;
+  }
+  vcpu.cpu = cpu;
+  vcpu.pause_count = 1;
+  vcpu.blocked = false;
+  vcpu.state = RunState::paused;
+  scheduler_.add(vcpu);
+}
+
+void RunStates::remove(Vcpu& vcpu, SystemTime now) {
+  if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
+  scheduler_.remove(vcpu);
+  vcpu.state = RunState::offline;
+}
+
+// The vCPU, which is not running, may want the CPU now.
+void RunStates::start_waiting(Vcpu& vcpu, SystemTime now) {
+  vcpu.state = waiting_state(vcpu);
+  if (vcpu.state != RunState::runnable) return;
+  vcpu.runnable_since = now;
+  react(scheduler_.wake(vcpu, now));
+}
+
+// The vCPU is held back; if it is running, its CPU finds out when it chooses.
+void RunStates::stop_waiting(Vcpu& vcpu, SystemTime now) {
+  if (vcpu.state == RunState::running) {
+    request_reschedule(vcpu.cpu);
+    return;
+  }
+  if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
+  vcpu.state = waiting_state(vcpu);
+}
+
+void RunStates::wake(Vcpu& vcpu, SystemTime now) {
+  if (!vcpu.blocked) return;
+  vcpu.blocked = false;
+  if (vcpu.state != RunState::running) start_waiting(vcpu, now);
+}
+
+void RunStates::block(Vcpu& vcpu, SystemTime now) {
+  vcpu.blocked = true;
+  stop_waiting(vcpu, now);
+}
+
+void RunStates::yield(Vcpu& vcpu, SystemTime now) {
+  scheduler_.yield(vcpu, now);
+  request_reschedule(vcpu.cpu);
+}
+
+void RunStates::pause(Vcpu& vcpu, SystemTime now) {
+  ++vcpu.pause_count;
+  if (vcpu.pause_count == 1) stop_waiting(vcpu, now);
+}
+
+void RunStates::unpause(Vcpu& vcpu, SystemTime now) {
+  --vcpu.pause_count;
+  if (vcpu.pause_count == 0 && vcpu.state != RunState::running) start_waiting(vcpu, now);
+}
+
+void RunStates::pin(Vcpu& vcpu, CpuId cpu, SystemTime now) {
+  vcpu.pinned = true;
+  if (vcpu.cpu == cpu) return;
+  Cpu& home = cpus_[vcpu.cpu];
+  if (vcpu.state == RunState::running) {
+    // Held until it is off its present CPU: choose() does the rest.
+    if (home.leaving_to == kAnyCpu) pause(vcpu, now);
+    home.leaving_to = cpu;
+    return;
+  }
+  if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
+  scheduler_.move(vcpu, cpu);
+  start_waiting(vcpu, now);
+}
+
+void RunStates::request_reschedule(CpuId cpu) {
+  cpus_[cpu].reschedule = true;
+  kicks_ |= 1u << cpu;
+}
+
+void RunStates::react(const Reaction& reaction) {
+  if (reaction.reschedule) {
+    request_reschedule(reaction.cpu);
+    return;
+  }
+  Timer& run_timer = cpus_[reaction.cpu].run_timer;
+  if (reaction.decide_by >= run_timer.expiry) return;
+  scheduler_.timers(reaction.cpu).arm(run_timer, reaction.decide_by);
+  kicks_ |= 1u << reaction.cpu;
+}
+
+Vcpu& RunStates::choose(CpuId id, SystemTime now) {
+  Cpu& cpu = cpus_[id];
+  Vcpu& previous = *cpu.current;
+  const Decision decision = scheduler_.decide(id, previous, now);
+  Vcpu& next = *decision.vcpu;
+
+  previous.cpu_time += now - previous.run_since;
+  if (&previous != &next) {
+    previous.state = waiting_state(previous);
+    previous.runnable_since = now;
+    ++next.times_switched_in;
+    ++cpu.switches;
+  }
+  next.state = RunState::running;
+  next.run_since = now;
+  cpu.current = &next;
+  cpu.reschedule = false;
+  cpu.scanned = decision.scanned;
+  ++cpu.decisions;
+  scheduler_.timers(id).arm(cpu.run_timer, decision.until);
+
+  if (cpu.leaving_to != kAnyCpu) {
+    scheduler_.move(previous, cpu.leaving_to);
+    cpu.leaving_to = kAnyCpu;
+    unpause(previous, now);
+  }
+  return next;
+}
+
+u32 RunStates::take_kicks() {
+  const u32 kicks = kicks_;
+  kicks_ = 0;
+  return kicks;
+}
+
+ExpiredTimer RunStates::run_one_timer(CpuId id, SystemTime now) {
+  TimerQueue& timers = scheduler_.timers(id);
+  Timer* timer = timers.first();
+  if (timer == nullptr || timer->expiry > now + timer_slop_) return {};
+  timers.disarm(*timer);
+  const ExpiredTimer expired{timer->name, timer->vcpu};
+  if (timer == &cpus_[id].run_timer) {
+    request_reschedule(id);
+  } else {
+    react(scheduler_.timer_expired(id, *timer, now));
+  }
+  return expired;
+}
+
+u32 RunStates::run_timers(CpuId id, SystemTime now) {
+  u32 ran = 0;
+  while (run_one_timer(id, now).name != nullptr) ++ran;
+  return ran;
+}
+
+SystemTime RunStates::cpu_time(const Vcpu& vcpu, SystemTime now) const {
+  return vcpu.cpu_time + (running(vcpu) ? now - vcpu.run_since : 0);
+}
+
+}  // namespace hv

@@ -1,0 +1,106 @@
+// The generic layer of CPU scheduling: which vCPU runs where, who waits, who is held back, and the run timers.
+//
+// It stands between the core, which reports what happened (an event woke a vCPU, the guest blocked, a timer is due),
+// and a Scheduler, which only decides. It knows no hardware: it records which CPUs must run choose() and which must
+// look at their timers again, and the core raises the interrupts.
+//
+// Order of use on a CPU, on every way out of the core: run_timers() if due; while reschedule_requested(): choose() and
+// switch; then arm the hardware for next_timer(). Kicked CPUs (take_kicks()) are sent an IPI and do the same.
+#pragma once
+
+#include "base/error.h"
+#include "base/types.h"
+#include "schedule/scheduler.h"
+#include "vcpu.h"
+
+namespace hv {
+
+inline constexpr CpuId kAnyCpu = ~CpuId{0};
+
+// A timer that ran: its name, and whose it was (null: the CPU's run timer).
+struct ExpiredTimer {
+  const char* name = nullptr;  // null: none was due
+  const Vcpu* vcpu = nullptr;
+};
+
+class RunStates {
+ public:
+  // A timer is run once now >= expiry - timer_slop: 50 us early in Xen 1.0-2.0, 0 for exact timers.
+  RunStates(Scheduler& scheduler, u32 cpu_count, SystemTime timer_slop);
+  RunStates(const RunStates&) = delete;
+  RunStates& operator=(const RunStates&) = delete;
+
+  // A new vCPU comes with pause count 1: unpause() starts it. kAnyCpu places round robin; a given CPU pins it there.
+  void add(Vcpu& vcpu, CpuId cpu = kAnyCpu);
+  // The vCPU must not be running: pause() it and let its CPU choose() first.
+  void remove(Vcpu& vcpu, SystemTime now);
+
+  // An event for the vCPU. Does nothing unless it is blocked.
+  void wake(Vcpu& vcpu, SystemTime now);
+  // The running vCPU waits for an event; an event before its CPU chooses again keeps it running.
+  void block(Vcpu& vcpu, SystemTime now);
+  // The running vCPU lets others run.
+  void yield(Vcpu& vcpu, SystemTime now);
+  // Counted. A vCPU running on another CPU goes on until that CPU, which is kicked, chooses: see running().
+  void pause(Vcpu& vcpu, SystemTime now);
+  void unpause(Vcpu& vcpu, SystemTime now);
+  // Moves the vCPU to `cpu` and keeps it there; a running one when its CPU, which is kicked, chooses.
+  void pin(Vcpu& vcpu, CpuId cpu, SystemTime now);
+
+  void request_reschedule(CpuId cpu);
+  bool reschedule_requested(CpuId cpu) const { return cpus_[cpu].reschedule; }
+  // Accounts for what ran, asks the scheduler, sets the run timer. The CPU must switch to the vCPU returned, which may
+  // be the one that ran.
+  Vcpu& choose(CpuId cpu, SystemTime now);
+
+  // CPUs whose need to reschedule or whose next timer changed since the last call, as a mask. Bits of the CPU that
+  // asks may be ignored by it.
+  u32 take_kicks();
+
+  SystemTime next_timer(CpuId cpu) const { return scheduler_.timers(cpu).next_expiry(); }
+  // Runs all timers that are due; returns how many.
+  u32 run_timers(CpuId cpu, SystemTime now);
+  // Runs the first timer if it is due.
+  ExpiredTimer run_one_timer(CpuId cpu, SystemTime now);
+
+  Vcpu& current(CpuId cpu) { return *cpus_[cpu].current; }
+  const Vcpu& current(CpuId cpu) const { return *cpus_[cpu].current; }
+  Vcpu& idle(CpuId cpu) { return cpus_[cpu].idle; }
+  bool running(const Vcpu& vcpu) const { return cpus_[vcpu.cpu].current == &vcpu; }
+
+  // What the vCPU (or a CPU's idle vCPU) has run, the present run included.
+  SystemTime cpu_time(const Vcpu& vcpu, SystemTime now) const;
+
+  u32 cpu_count() const { return cpu_count_; }
+  u64 decisions(CpuId cpu) const { return cpus_[cpu].decisions; }  // calls of choose()
+  u64 switches(CpuId cpu) const { return cpus_[cpu].switches; }    // of those, the ones that changed the vCPU
+  u32 scanned(CpuId cpu) const { return cpus_[cpu].scanned; }      // queue elements looked at by the last choose()
+
+  Scheduler& scheduler() { return scheduler_; }
+
+ private:
+  struct Cpu {
+    Vcpu idle;
+    Vcpu* current = nullptr;
+    Timer run_timer;
+    bool reschedule = false;
+    CpuId leaving_to = kAnyCpu;  // not kAnyCpu: the running vCPU moves there once it is off this CPU
+    u64 decisions = 0;
+    u64 switches = 0;
+    u32 scanned = 0;
+  };
+
+  void start_waiting(Vcpu& vcpu, SystemTime now);
+  void stop_waiting(Vcpu& vcpu, SystemTime now);
+  void react(const Reaction& reaction);
+  static RunState waiting_state(const Vcpu& vcpu);
+
+  Scheduler& scheduler_;
+  u32 cpu_count_;
+  SystemTime timer_slop_;
+  CpuId next_placement_ = 0;
+  u32 kicks_ = 0;
+  Cpu cpus_[kMaxCpus];
+};
+
+}  // namespace hv
