@@ -6,7 +6,8 @@
 // and Stone (Footprints in the Cache, ACM TOCS 5(4), 1987) in its continuous form, also Agarwal, Horowitz and
 // Hennessy (An Analytical Cache Model, ACM TOCS 7(2), 1989). The reload comes before the work, at a cost per line;
 // its lines are insertions themselves, and so is the steady stream of a footprint. Evaluated lazily: one count of
-// insertions, and per owner the count when it last ran. Integers only.
+// insertions, and per owner the count when it last ran. Integers only, so that every
+// compiler gives the same.
 #pragma once
 
 #include <cstdint>
@@ -58,19 +59,20 @@ class CacheFootprints {
   // Lines are counted in millionths, because insertion rates are per million cycles of progress.
   static constexpr std::uint64_t kPerLine = 1'000'000;
   // Residency has 16 fractional bits.
-  static constexpr std::uint32_t kFractionBits = 16;
+  static constexpr std::uint64_t kFraction = 1 << 16;
 
   struct Share {
     Owner owner;
     std::uint64_t resident;  // when it last ran
-    std::uint64_t inserted;  // count at that time, in millionths
+    std::uint64_t inserted;  // lines inserted until then, in millionths
   };
+  static bool before(const Share& share, Owner owner) { return share.owner < owner; }
 
-  std::vector<Share>::iterator place_of(Owner owner);
-  const Share* share_of(Owner owner) const;
-  std::uint64_t remaining(std::uint64_t resident, std::uint64_t insertions) const;
+  std::uint64_t wanted_by(const Footprint& footprint) const;
   std::uint64_t resident_now(Owner owner) const;
-  std::uint64_t wanted(const Footprint& footprint) const;
+  // What is left of `lines` after so many millionths of insertions.
+  std::uint64_t remaining(std::uint64_t lines, std::uint64_t insertions) const;
+  std::vector<Share>::iterator place_of(Owner owner);  // made if it is not there
 
   std::uint32_t capacity_;
   sim::Duration line_refill_;

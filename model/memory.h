@@ -37,6 +37,8 @@ class PhysicalMemory final : public hw::Memory {
  private:
   using Contents = std::array<hv::u32, hv::kEntriesPerTable>;
 
+  Contents& contents_of(hv::u32 number);  // which exist afterwards
+
   std::vector<std::unique_ptr<Contents>> frames_;
   std::uint64_t resident_frames_ = 0;
 };

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 
+#include "hardware/registers.h"
 #include "interface/layout.h"
 #include "model/memory.h"
 

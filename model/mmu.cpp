@@ -1,0 +1,59 @@
+#include "model/mmu.h"
+
+namespace model {
+
+namespace {
+
+constexpr hv::u32 kLargePageMask = 0xffc00000;
+
+Walk fault(Walk& so_far, Access access, bool present) {
+  so_far.error_code =
+      (present ? hw::kFaultPresent : 0) | (access.write ? hw::kFaultWrite : 0) | (access.user ? hw::kFaultUser : 0);
+  return so_far;
+}
+
+// Sets `bits` in the entry that was read as `value`. False: it was changed meanwhile, so the walk starts anew.
+bool set_bits(PhysicalMemory& memory, Walk& so_far, hv::u32 entry, hv::u32 value, hv::u32 bits) {
+  if ((value & bits) == bits) return true;
+  ++so_far.entries_updated;
+  return memory.compare_exchange(entry, value, value | bits);
+}
+
+}  // namespace
+
+Walk walk(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access, bool write_protect) {
+  while (true) {
+    Walk result;
+    const auto read_entry = [&](hv::u32 table, hv::u32 index) {
+      const hv::u32 entry = table + index * 4;
+      result.entry_address[result.levels_read++] = entry;
+      return memory.load(entry);
+    };
+
+    const hv::u32 upper = read_entry(directory.address(), address >> 22);
+    if ((upper & hv::kEntryPresent) == 0) return fault(result, access, false);
+    result.large = (upper & hv::kEntryLarge) != 0;
+
+    hv::u32 leaf = upper;
+    if (!result.large) {
+      leaf = read_entry(upper & hv::kEntryFrameMask, address >> hv::kPageShift & (hv::kEntriesPerTable - 1));
+      if ((leaf & hv::kEntryPresent) == 0) return fault(result, access, false);
+    }
+    result.rights.writable = (upper & leaf & hv::kEntryWritable) != 0;
+    result.rights.user = (upper & leaf & hv::kEntryUser) != 0;
+    if (!result.rights.allow(access, write_protect)) return fault(result, access, true);
+
+    const hv::u32 used = hv::kEntryAccessed | (access.write ? hv::kEntryDirty : 0);
+    if (!result.large && !set_bits(memory, result, result.entry_address[0], upper, hv::kEntryAccessed)) continue;
+    if (!set_bits(memory, result, result.entry_address[result.levels_read - 1], leaf, used)) continue;
+
+    result.translated = true;
+    result.global = (leaf & hv::kEntryGlobal) != 0;
+    result.dirty = ((leaf | used) & hv::kEntryDirty) != 0;
+    const hv::u32 base = result.large ? (leaf & kLargePageMask) | (address & ~kLargePageMask) : leaf;
+    result.frame = hv::MachineFrame::of_address(base);
+    return result;
+  }
+}
+
+}  // namespace model

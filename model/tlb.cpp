@@ -1,0 +1,106 @@
+#include "model/tlb.h"
+
+#include <stdexcept>
+
+namespace model {
+
+Tlb::Tlb(hv::u32 entries, const TranslationCost& cost) : cost_{cost}, entries_(entries) {
+  if (entries == 0 || entries > kMaxEntries) throw std::invalid_argument{"a TLB has 1 to 128 entries"};
+  buckets_.fill(kNone);
+  for (hv::u32 slot = entries; slot-- > 0;) free_.push_back(static_cast<Slot>(slot));
+}
+
+TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access) {
+  const hv::u32 offset = address % hv::kPageSize;
+  const Slot slot = slot_for(address);
+  if (slot != kNone) {
+    const Entry& entry = entries_[slot];
+    if (entry.rights.allow(access) && (!access.write || entry.dirty)) {
+      ++hits_;
+      if (slot != newest_) {
+        unlink_from_order(slot);
+        link_as_newest(slot);
+      }
+      const hv::u32 page = is_large(entry) ? small_key(address) % hv::kEntriesPerTable : 0;
+      return {.ok = true, .machine_address = hv::MachineFrame{entry.first_page + page}.address() | offset};
+    }
+    drop(slot);
+  }
+  ++misses_;
+  const Walk done = walk(memory, directory, address, access);
+  if (!done.translated) return {.fault_code = done.error_code, .cost = cost_.of(done)};
+  insert(address, done);
+  return {.ok = true, .machine_address = done.frame.address() | offset, .cost = cost_.of(done)};
+}
+
+void Tlb::flush() {
+  for (Slot slot = newest_; slot != kNone;) {
+    const Slot next = entries_[slot].older;
+    if (!entries_[slot].global) drop(slot);
+    slot = next;
+  }
+}
+
+void Tlb::flush_global() {
+  while (newest_ != kNone) drop(newest_);
+}
+
+void Tlb::invalidate(hv::u32 address) {
+  const Slot slot = slot_for(address);
+  if (slot != kNone) drop(slot);
+}
+
+bool Tlb::holds(hv::u32 address) const { return slot_for(address) != kNone; }
+
+Tlb::Slot Tlb::slot_for(hv::u32 address) const {
+  const Slot slot = slot_of(small_key(address));
+  return slot == kNone && large_entries_ > 0 ? slot_of(large_key(address)) : slot;
+}
+
+Tlb::Slot Tlb::slot_of(hv::u32 key) const {
+  Slot slot = buckets_[bucket_of(key)];
+  while (slot != kNone && entries_[slot].key != key) slot = entries_[slot].next_in_bucket;
+  return slot;
+}
+
+void Tlb::insert(hv::u32 address, const Walk& walk) {
+  if (free_.empty()) drop(oldest_);
+  const Slot slot = free_.back();
+  free_.pop_back();
+  Entry& entry = entries_[slot];
+  entry = Entry{.key = walk.large ? large_key(address) : small_key(address),
+                .first_page = walk.large ? walk.frame.number() & ~(hv::kEntriesPerTable - 1) : walk.frame.number(),
+                .rights = walk.rights,
+                .global = walk.global,
+                .dirty = walk.dirty};
+  Slot& bucket = buckets_[bucket_of(entry.key)];
+  entry.next_in_bucket = bucket;
+  bucket = slot;
+  if (walk.large) ++large_entries_;
+  link_as_newest(slot);
+}
+
+void Tlb::drop(Slot slot) {
+  const Entry& entry = entries_[slot];
+  Slot* link = &buckets_[bucket_of(entry.key)];
+  while (*link != slot) link = &entries_[*link].next_in_bucket;
+  *link = entry.next_in_bucket;
+  if (is_large(entry)) --large_entries_;
+  unlink_from_order(slot);
+  free_.push_back(slot);
+}
+
+void Tlb::link_as_newest(Slot slot) {
+  entries_[slot].newer = kNone;
+  entries_[slot].older = newest_;
+  (newest_ == kNone ? oldest_ : entries_[newest_].newer) = slot;
+  newest_ = slot;
+}
+
+void Tlb::unlink_from_order(Slot slot) {
+  const Entry& entry = entries_[slot];
+  (entry.newer == kNone ? newest_ : entries_[entry.newer].older) = entry.older;
+  (entry.older == kNone ? oldest_ : entries_[entry.older].newer) = entry.newer;
+}
+
+}  // namespace model
