@@ -1,0 +1,95 @@
+#include "io/packet.h"
+
+namespace hv {
+namespace {
+
+constexpr u32 kEthernetBytes = 14;
+constexpr u32 kTypeIp = 0x0800, kTypeArp = 0x0806;
+constexpr u8 kIpTcp = 6, kIpUdp = 17;
+
+// Field offsets from the start of the packet.
+constexpr u32 kEtherType = 12, kIp = kEthernetBytes, kIpLength = 16, kIpFragment = 20, kIpProtocol = 23, kIpSource = 26,
+              kIpDestination = 30;
+constexpr u32 kArpFormat = 14, kArpSizes = 18, kArpSender = 28, kArpTarget = 38;
+
+bool read_arp(const PacketHeader& header, PacketKey& key) {
+  if (header.packet_bytes < kArpBytes) return false;
+  const bool ethernet_ip = header.big_endian32(kArpFormat) == (1u << 16 | kTypeIp);
+  if (!ethernet_ip || header.big_endian16(kArpSizes) != 0x0604) return false;
+  key.protocol = PacketProtocol::arp;
+  key.source_address = header.big_endian32(kArpSender);
+  key.destination_address = header.big_endian32(kArpTarget);
+  return true;
+}
+
+bool read_ip(const PacketHeader& header, PacketKey& key) {
+  const u32 version = header.bytes[kIp] >> 4, header_bytes = (header.bytes[kIp] & 15u) * 4;
+  const u32 ip_bytes = header.big_endian16(kIpLength);
+  if (version != 4 || header_bytes < 20 || ip_bytes < header_bytes) return false;
+  if (ip_bytes > header.packet_bytes - kEthernetBytes) return false;
+
+  key.protocol = PacketProtocol::ip;
+  key.source_address = header.big_endian32(kIpSource);
+  key.destination_address = header.big_endian32(kIpDestination);
+  const u8 transport = header.bytes[kIpProtocol];
+  if (transport != kIpTcp && transport != kIpUdp) return true;
+
+  key.protocol = transport == kIpTcp ? PacketProtocol::tcp : PacketProtocol::udp;
+  const bool first_fragment = (header.big_endian16(kIpFragment) & 0x1fff) == 0;
+  if (!first_fragment) return true;
+  const u32 ports = kIp + header_bytes;
+  if (ip_bytes < header_bytes + 4 || ports + 4 > header.copied) return false;
+  key.has_ports = true;
+  key.source_port = header.big_endian16(ports);
+  key.destination_port = header.big_endian16(ports + 2);
+  return true;
+}
+
+}  // namespace
+
+void PacketHeader::set_mac(u32 offset, u64 mac) {
+  for (u32 i = 0; i < 6; ++i) bytes[offset + i] = static_cast<u8>(mac >> (40 - 8 * i));
+}
+
+bool PacketHeader::is_arp() const { return copied >= kArpBytes && big_endian16(kEtherType) == kTypeArp; }
+
+bool read_key(const PacketHeader& header, PacketKey& key) {
+  key = PacketKey{};
+  if (header.packet_bytes < kEthernetBytes + 20) return false;
+  switch (header.big_endian16(kEtherType)) {
+    case kTypeIp:
+      return read_ip(header, key);
+    case kTypeArp:
+      return read_arp(header, key);
+    default:
+      return true;
+  }
+}
+
+void load_bytes(hw::Words frame, u32 offset, u8* to, u32 bytes) {
+  for (u32 i = 0; i < bytes;) {
+    const u32 word = frame.load((offset + i) / 4);
+    for (u32 lane = (offset + i) % 4; lane < 4 && i < bytes; ++lane, ++i) to[i] = static_cast<u8>(word >> (8 * lane));
+  }
+}
+
+void store_bytes(hw::Words frame, u32 offset, const u8* from, u32 bytes) {
+  for (u32 i = 0; i < bytes;) {
+    const u32 index = (offset + i) / 4;
+    u32 word = frame.load(index);
+    for (u32 lane = (offset + i) % 4; lane < 4 && i < bytes; ++lane, ++i) {
+      word = (word & ~(0xffu << (8 * lane))) | u32{from[i]} << (8 * lane);
+    }
+    frame.store(index, word);
+  }
+}
+
+PacketHeader copy_header(hw::Words frame, u32 offset, u32 packet_bytes) {
+  PacketHeader header;
+  header.packet_bytes = packet_bytes;
+  header.copied = packet_bytes < kHeaderCopy ? packet_bytes : kHeaderCopy;
+  load_bytes(frame, offset, header.bytes, header.copied);
+  return header;
+}
+
+}  // namespace hv
