@@ -72,38 +72,40 @@ class EventQueue {
   static constexpr unsigned kDigitBits = 6;
   static constexpr unsigned kValues = 1u << kDigitBits;
   static constexpr unsigned kDigits = (63 + kDigitBits - 1) / kDigitBits;
+  static constexpr std::uint32_t kLists = kDigits * kValues;
   static constexpr std::uint32_t kNone = UINT32_MAX;    // no slot
   static constexpr std::uint16_t kNoList = UINT16_MAX;  // not pending
 
   struct Event {
     Time at;
-    EventHandler* handler;
-    std::uint64_t word;
-    std::uint32_t next, previous;  // in its list; `next` also links the free slots
-    std::uint32_t generation;
-    std::uint16_t list;
-    Priority priority;
+    EventHandler* handler = nullptr;
+    std::uint64_t word = 0;
+    std::uint32_t generation = 0;
+    std::uint16_t list = kNoList;
+    Priority priority = Priority::normal;
   };
-  struct List {
-    std::uint32_t first = kNone, last = kNone;
+  // Lists are circular through their head. Links stand apart from events so that linking touches little memory:
+  // links_[l] is the head of list l, links_[kLists + slot] belongs to the event of that slot.
+  struct Link {
+    std::uint32_t next = 0, previous = 0;
   };
 
-  std::uint16_t list_of(Time at) const;
+  std::uint32_t list_of(Time at) const;
   void append(std::uint32_t slot);
   void unlink(std::uint32_t slot);
   void release(std::uint32_t slot);
+  void mark_empty(std::uint32_t list);
   bool find_earliest();
-  bool before(const Event& a, const Event& b) const;
 
   Time now_;
   Time base_;                       // of the last event that ran; now_ may be later
   std::uint32_t earliest_ = kNone;  // slot of the earliest event, where known
-  std::uint32_t free_ = kNone;
+  std::uint32_t free_ = kNone;      // linked by Link::next
   std::size_t size_ = 0;
   std::uint64_t executed_ = 0;
   std::uint32_t digits_in_use_ = 0;                     // bit per digit
   std::array<std::uint64_t, kDigits> values_in_use_{};  // bit per value
-  std::array<List, kDigits * kValues> lists_{};
+  std::vector<Link> links_;
   std::vector<Event> events_;
 };
 
