@@ -87,7 +87,6 @@ struct Vif : ListNode<VifQueueTag> {
   SystemTime credit_due = kNever;  // when waiting for it
   bool request_held = false;       // taken from the ring, waits for credit
   NetTransmitRequest held_request{};
-  u32 transmits_in_flight = 0;  // with the card
 
   // Buffers lent by the domain, oldest first; as many as the receive ring has requests outstanding.
   struct LentBuffer {
