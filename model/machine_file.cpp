@@ -88,6 +88,8 @@ void visit_fields(MachineFile& file, Visit&& visit) {
   visit("nic.transmit_ring", "descriptors", file.nic.transmit_ring);
   visit("nic.receive_ring", "descriptors", file.nic.receive_ring);
   visit("nic.line_rate", "b/s", file.nic.line_rate);
+  visit("nic.interrupt_register_reads", "accesses", file.nic.interrupt_register_reads);
+  visit("nic.interrupt_register_writes", "accesses", file.nic.interrupt_register_writes);
   for (std::size_t profile = 0; profile < kProfileNames.size(); ++profile) {
     const std::string prefix = fmt::format("nic.coalescing.{}", kProfileNames[profile]);
     visit_coalescing(prefix + ".normal", file.nic.coalescing[profile].normal, visit);

@@ -136,7 +136,8 @@ struct MachineFile {
   struct {
     std::uint32_t transmit_ring = 0;  // descriptors that can be in use
     std::uint32_t receive_ring = 0;
-    std::int64_t line_rate = 0;  // b/s, each way
+    std::int64_t line_rate = 0;                                                 // b/s, each way
+    std::uint32_t interrupt_register_reads = 0, interrupt_register_writes = 0;  // per interrupt handled
     std::array<CoalescingSettings, static_cast<std::size_t>(CoalescingProfile::count)> coalescing{};
   } nic;
 

@@ -30,16 +30,16 @@ class DriverCpu {
   ~DriverCpu() = default;
 };
 
-// sent + in the transmit ring == accepted; received by the driver + waiting == delivered.
 struct NicCounts {
-  std::uint64_t transmit_accepted = 0, transmit_rejected = 0;  // by the transmit ring
-  std::uint64_t transmit_sent = 0;                             // last bit on the wire
-  std::uint64_t transmit_collected = 0;                        // completions taken by the driver
-  std::uint64_t arrived = 0;                                   // from the wire
-  std::uint64_t dropped_no_buffer = 0;
-  std::uint64_t received = 0;           // written into a posted frame
-  std::uint64_t receive_collected = 0;  // completions taken by the driver
+  std::uint64_t transmit_accepted = 0;   // descriptors taken
+  std::uint64_t transmit_rejected = 0;   // no free descriptor
+  std::uint64_t transmit_sent = 0;       // last bit is on the wire
+  std::uint64_t transmit_collected = 0;  // completions taken by the driver
   std::uint64_t buffers_posted = 0;
+  std::uint64_t arrived = 0;  // frames from the wire
+  std::uint64_t dropped_no_buffer = 0;
+  std::uint64_t received = 0;           // frames now in a posted buffer
+  std::uint64_t receive_collected = 0;  // completions taken by the driver
   std::uint64_t interrupts = 0;
 };
 
@@ -61,31 +61,36 @@ class Nic final : public hw::NetworkDevice, private sim::EventHandler, private s
   void interrupt_done() override;
 
   const NicCounts& counts() const { return counts_; }
+  // Every frame and buffer that went in came out or is still here.
+  bool conserved() const;
   hv::u32 buffers_waiting() const { return static_cast<hv::u32>(buffers_.size()); }
 
  private:
-  enum class Event : std::uint64_t { transmitted, receive_timer, transmit_timer };
+  enum class Event : std::uint64_t { transmitted, publish };
 
-  // One direction: completions the card has, of which the first `published` are the driver's to see.
+  // Completions of one direction, oldest first; the driver sees the first `published`.
   template <class Completion>
   struct Completions {
-    std::deque<Completion> queue;
+    std::deque<Completion> waiting;
     std::size_t published = 0;
     sim::EventHandle timer;
-    std::size_t unpublished() const { return queue.size() - published; }
+
+    std::size_t unpublished() const { return waiting.size() - published; }
+    bool take(Completion& completion);
   };
 
   void on_event(std::uint64_t word) override;
   void receive(const sim::Packet& packet, sim::Time at) override;
   sim::Packet packet_of(const hw::TransmitDescriptor& descriptor) const;
+  const Coalescing& limits() const { return interrupting_ ? coalescing_.in_handler : coalescing_.normal; }
   template <class Completion>
-  void coalesce(Completions<Completion>& direction, const CoalescingLimits& limits, Event timer);
-  const Coalescing& limits() const;
+  void coalesce(Completions<Completion>& completions, const CoalescingLimits& limits);
   void publish();
-  void interrupt_if_published();
+  void interrupt();
 
   const MachineFile& file_;
   const CoalescingSettings& coalescing_;
+  sim::Clock clock_;
   hv::u32 line_;
   hv::u64 mac_;
   sim::EventQueue& queue_;
@@ -95,11 +100,10 @@ class Nic final : public hw::NetworkDevice, private sim::EventHandler, private s
   sim::OutsideWorld* world_ = nullptr;
   sim::StationId station_ = 0;
 
-  std::deque<hv::u32> in_flight_;         // ids handed to the wire, oldest first
+  std::deque<hv::u32> on_wire_;           // ids, in the order of the wire
   std::deque<hv::MachineFrame> buffers_;  // posted and empty
   Completions<hv::u32> transmitted_;
   Completions<hw::ReceiveCompletion> received_;
-  hv::u32 transmit_ring_used_ = 0;
   bool interrupting_ = false;  // from the interrupt to interrupt_done()
   NicCounts counts_;
 };
