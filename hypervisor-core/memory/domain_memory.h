@@ -1,0 +1,18 @@
+// What the core keeps about one domain's memory.
+#pragma once
+
+#include "base/types.h"
+#include "memory/frame_table.h"
+
+namespace hv {
+
+struct DomainMemory {
+  FrameList frames;               // the domain's reservation as it is now, in allocation order
+  FrameList shared;               // frames shared with the core: shared-info page, rings. Not part of the reservation
+  u32 max_frames = 0;             // limit of the reservation: what the domain was created with
+  MachineFrame descriptor_table;  // hypervisor's page table behind kPerDomainStart: GDT and LDT of each vCPU
+
+  u32 frame_count() const { return frames.count; }
+};
+
+}  // namespace hv

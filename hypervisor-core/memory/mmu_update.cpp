@@ -1,0 +1,165 @@
+// The batched hypercall on page tables, and its short form for one entry.
+#include "domain.h"
+#include "interface/memory.h"
+#include "memory/memory_manager.h"
+#include "vcpu.h"
+
+namespace hv {
+
+HypercallResult MemoryManager::mmu_update(Caller& caller, u32 list, u32 count, u32 done) {
+  constexpr u32 kRequestBytes = sizeof(MmuUpdate);
+  constexpr u32 kChunk = 128;  // requests copied at once: bounds the stack, hides the cost of a copy
+  MmuUpdate chunk[kChunk];
+  Error error = count > kMaxMmuUpdates ? Error::invalid : Error::none;
+  u32 completed = 0;
+  while (error == Error::none && completed < count) {
+    const u32 copied = count - completed < kChunk ? count - completed : kChunk;
+    if (!caller.cpu.copy_from_guest(chunk, list + completed * kRequestBytes, copied * kRequestBytes)) {
+      error = Error::bad_address;
+      break;
+    }
+    caller.cpu.work(hw::Step::copy_word, copied * 2);
+    u32 tried = 0, commands = 0;
+    for (; tried < copied && error == Error::none; ++tried) {
+      const MmuUpdate& request = chunk[tried];
+      if ((request.pointer & 3) == static_cast<u32>(MmuRequest::extended)) ++commands;
+      error = mmu_request(caller, request.pointer, request.value);
+    }
+    completed += error == Error::none ? tried : tried - 1;
+    if (tried != commands) caller.cpu.work(hw::Step::page_table_update, tried - commands);
+    if (commands != 0) caller.cpu.work(hw::Step::mmu_extended, commands);
+  }
+  finish_call(caller);
+  if (done != 0 && !caller.cpu.copy_to_guest(done, &completed, sizeof completed)) error = Error::bad_address;
+  return error;
+}
+
+Error MemoryManager::mmu_request(Caller& caller, u32 pointer, u32 value) {
+  Error error = Error::invalid;
+  switch (static_cast<MmuRequest>(pointer & 3)) {
+    case MmuRequest::update_entry:
+      error = update_entry(caller, pointer, value);
+      break;
+    case MmuRequest::update_m2p: {
+      const MachineFrame frame = MachineFrame::of_address(pointer);
+      if (may_touch(caller, frame)) {
+        set_machine_to_phys(frame, value);
+        error = Error::none;
+      }
+      break;
+    }
+    case MmuRequest::extended:
+      error = mmu_command(caller, pointer & ~3u, value);
+      break;
+  }
+  finish_request(caller);
+  return error;
+}
+
+Error MemoryManager::update_entry(Caller& caller, u32 machine_address, u32 entry) {
+  const MachineFrame table = MachineFrame::of_address(machine_address);
+  const u32 index = machine_address / 4 % kEntriesPerTable;
+  if (!may_touch(caller, table)) return Error::invalid;
+  const FrameInfo& info = frames_.info(table);
+  if (info.type_count != 0 && info.type == FrameType::l1) {
+    return tables_.set_l1_entry(table, index, entry) ? Error::none : Error::invalid;
+  }
+  if (info.type_count != 0 && info.type == FrameType::l2) {
+    return tables_.set_l2_entry(table, index, entry) ? Error::none : Error::invalid;
+  }
+  // Not a table now: an ordinary store, allowed where the guest could have a writable mapping.
+  if (!tables_.take(table, FrameType::writable)) return Error::invalid;
+  memory_.frame(table).store(index, entry);
+  tables_.drop(table);
+  return Error::none;
+}
+
+Error MemoryManager::mmu_command(Caller& caller, u32 pointer, u32 value) {
+  const MachineFrame frame = MachineFrame::of_address(pointer);
+  switch (static_cast<MmuCommand>(value & 0xff)) {
+    case MmuCommand::pin_l1:
+      return pin(caller, frame, FrameType::l1);
+    case MmuCommand::pin_l2:
+      return pin(caller, frame, FrameType::l2);
+    case MmuCommand::unpin:
+      return unpin(caller, frame);
+    case MmuCommand::new_base_pointer:
+      return new_base_pointer(caller, frame);
+    case MmuCommand::flush_tlb:
+      tlb_.request_local(caller.cpu.id());
+      return Error::none;
+    case MmuCommand::invalidate_page:
+      caller.cpu.invalidate_page(pointer);
+      return Error::none;
+    case MmuCommand::set_ldt:
+      return set_ldt(caller, pointer, value >> 8);
+  }
+  return Error::invalid;
+}
+
+Error MemoryManager::pin(Caller& caller, MachineFrame frame, FrameType type) {
+  if (!may_touch(caller, frame)) return Error::invalid;
+  FrameInfo& info = frames_.info(frame);
+  if (info.has(FrameInfo::kPinned) || !tables_.take(frame, type)) return Error::invalid;
+  info.flags |= FrameInfo::kPinned;
+  return Error::none;
+}
+
+Error MemoryManager::unpin(Caller& caller, MachineFrame frame) {
+  if (!may_touch(caller, frame)) return Error::invalid;
+  FrameInfo& info = frames_.info(frame);
+  if (!info.has(FrameInfo::kPinned)) return Error::invalid;
+  info.flags = static_cast<u8>(info.flags & ~FrameInfo::kPinned);
+  tables_.drop(frame);
+  return Error::none;
+}
+
+// Loaded at once, not at the end of the batch: a later request of the batch may release the old directory, and the core
+// reads the rest of the list through the one that is loaded.
+Error MemoryManager::new_base_pointer(Caller& caller, MachineFrame directory) {
+  if (!take_directory(caller.domain, directory)) return Error::invalid;
+  const MachineFrame old = caller.vcpu.directory;
+  caller.vcpu.directory = directory;
+  tlb_.load(caller.cpu, directory, static_cast<OwnerId>(caller.domain.id));
+  if (old != MachineFrame::none()) drop_directory(old);
+  if (drop_ldt_shadow(caller.vcpu)) ldt_page_due_ = true;
+  return Error::none;
+}
+
+HypercallResult MemoryManager::update_va_mapping(Caller& caller, u32 page, u32 entry, u32 flags) {
+  Error error = Error::invalid;
+  caller.cpu.work(hw::Step::page_table_update);
+  MachineFrame table;
+  u32 index = 0;
+  if (page < kHypervisorStart >> kPageShift &&
+      tables_.find_entry(caller.vcpu.directory, page << kPageShift, table, index) &&
+      tables_.set_l1_entry(table, index, entry)) {
+    error = Error::none;
+  }
+  finish_request(caller);
+  // The flags count even if the update failed. A whole flush includes the page.
+  if ((flags & kVaFlushTlb) != 0) tlb_.request_local(caller.cpu.id());
+  if ((flags & kVaInvalidate) != 0 && !tlb_.due(caller.cpu.id())) caller.cpu.invalidate_page(page << kPageShift);
+  finish_call(caller);
+  return error;
+}
+
+void MemoryManager::finish_request(Caller& caller) {
+  if (tables_.take_ldt_unmapped()) {
+    for (u32 i = 0; i < caller.domain.vcpu_count; ++i) {
+      if (drop_ldt_shadow(*caller.domain.vcpus[i])) ldt_page_due_ = true;
+    }
+  }
+}
+
+void MemoryManager::finish_call(Caller& caller) {
+  const u32 scanned = tables_.take_scanned();
+  if (scanned != 0) caller.cpu.work(hw::Step::page_table_validate, scanned);
+  tlb_.settle(caller.cpu);
+  if (ldt_page_due_) {
+    ldt_page_due_ = false;
+    (void)map_ldt_shadow(caller.vcpu, 0);  // if it cannot be, the first use of the LDT faults and the guest is told
+  }
+}
+
+}  // namespace hv

@@ -1,0 +1,44 @@
+// Zero-copy packet buffers: frames that change owner with a packet, and frames held while a device reads them.
+//
+// To receive, a guest posts an empty page by naming the page-table entry that maps it. The page leaves the domain; the
+// entry waits, not present, in a table that cannot lose its type meanwhile. A packet that arrives in a frame of the
+// core is delivered by putting that frame into the entry, and the posted page takes its place as the core's buffer.
+#pragma once
+
+#include "memory/memory_manager.h"
+
+namespace hv {
+
+struct PostedBuffer {
+  MachineFrame table;  // held with type l1
+  u32 index = 0;       // of the entry in it
+  MachineFrame frame;  // the page taken, now the core's
+  u32 flush_stamp = 0;
+};
+
+class PageExchange {
+ public:
+  explicit PageExchange(MemoryManager& memory) : memory_{memory} {}
+
+  // Takes the page mapped by the entry at `entry_address`. It must be the domain's, mapped there writable and nowhere
+  // else, by a page table of the domain. False: bad page, nothing changed.
+  bool take_buffer(Domain& domain, u32 entry_address, PostedBuffer& posted);
+
+  // Delivers `packet`, a frame of the core. Returns the frame that the core has instead: the posted one; or `packet`
+  // itself when the guest has filled the entry meanwhile (`delivered` false: bad page; the posted page goes back to the
+  // domain, unmapped). Flushes the domain's CPU only if it has not flushed since the buffer was posted.
+  MachineFrame give_packet(hw::Cpu& cpu, Domain& domain, const PostedBuffer& posted, MachineFrame packet,
+                           bool& delivered);
+
+  // The page goes back unused and unmapped (the VIF goes away).
+  void return_buffer(Domain& domain, const PostedBuffer& posted);
+
+  // Transmit: keeps the frame from leaving while a device reads it. False: the frame is not the domain's.
+  bool hold_payload(Domain& domain, MachineFrame frame);
+  void release_payload(MachineFrame frame);  // also after the domain has died
+
+ private:
+  MemoryManager& memory_;
+};
+
+}  // namespace hv

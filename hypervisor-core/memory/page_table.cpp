@@ -1,0 +1,240 @@
+#include "memory/page_table.h"
+
+#include "memory/descriptor.h"
+
+namespace hv {
+namespace {
+
+constexpr u32 kEntryForbidden = kEntryGlobal | kEntryLarge;  // in an L1 bit 7 selects the PAT, in an L2 a 4 MB page
+
+constexpr MachineFrame target_of(u32 entry) { return MachineFrame::of_address(entry); }
+constexpr bool present(u32 entry) { return (entry & kEntryPresent) != 0; }
+constexpr bool writable(u32 entry) { return (entry & kEntryWritable) != 0; }
+
+// Only the core changes what an entry refers to, but the MMU may set accessed and dirty bits at any time, so a store
+// must be one step from what the entry is to what it becomes.
+void exchange(hw::Words words, u32 index, u32 old, u32 entry) {
+  while (!words.compare_exchange(index, old, entry)) {
+  }
+}
+
+}  // namespace
+
+bool PageTables::take(MachineFrame frame, FrameType type) {
+  FrameInfo& info = frames_.info(frame);
+  if (info.type != type) {
+    if (info.type_count != 0) return false;
+    if (info.has(FrameInfo::kFlushNeeded)) tlb_.request(info.owner, info.flush_stamp);
+    info.flags = static_cast<u8>(info.flags & ~(FrameInfo::kFlushNeeded | FrameInfo::kValidated));
+    info.type = type;
+  }
+  ++info.total_count;
+  ++info.type_count;
+  if (info.has(FrameInfo::kValidated)) return true;
+  // The count is up before the contents are looked at, so that a table that maps itself writable is found out.
+  if (!validate(frame, type)) {
+    --info.type_count;
+    --info.total_count;
+    return false;
+  }
+  info.flags |= FrameInfo::kValidated;
+  return true;
+}
+
+void PageTables::drop(MachineFrame frame) {
+  FrameInfo& info = frames_.info(frame);
+  if (--info.type_count == 0) {
+    if (info.type == FrameType::l1 || info.type == FrameType::l2) {
+      info.flags = static_cast<u8>(info.flags & ~FrameInfo::kValidated);
+      info.type == FrameType::l1 ? drop_l1_entries(frame, kEntriesPerTable)
+                                 : drop_l2_entries(frame, kGuestDirectorySlots);
+    } else if (info.type == FrameType::writable) {
+      info.flush_stamp = tlb_.now();
+    }
+  }
+  release(frame);
+}
+
+void PageTables::release(MachineFrame frame) {
+  FrameInfo& info = frames_.info(frame);
+  if (--info.total_count != 0) return;
+  info.flush_stamp = tlb_.now();
+  if (info.owner == kOwnerOrphan) frames_.release(frame, frames_.orphans());
+}
+
+bool PageTables::validate(MachineFrame frame, FrameType type) {
+  switch (type) {
+    case FrameType::l1:
+      return validate_l1(frame);
+    case FrameType::l2:
+      return validate_l2(frame);
+    case FrameType::gdt:
+    case FrameType::ldt:
+      return validate_descriptors(frame);
+    case FrameType::none:
+    case FrameType::writable:
+      break;
+  }
+  return true;
+}
+
+bool PageTables::validate_l1(MachineFrame table) {
+  const OwnerId owner = frames_.info(table).owner;
+  const hw::Words words = memory_.frame(table);
+  for (u32 index = 0; index < kEntriesPerTable; ++index) {
+    const u32 entry = words.load(index);
+    if (present(entry) && !take_mapping(owner, entry)) {
+      scanned_ += index + 1;
+      drop_l1_entries(table, index);
+      return false;
+    }
+  }
+  scanned_ += kEntriesPerTable;
+  return true;
+}
+
+bool PageTables::validate_l2(MachineFrame directory) {
+  for (u32 slot = 0; slot < kGuestDirectorySlots; ++slot) {
+    const u32 entry = memory_.frame(directory).load(slot);  // looked up again: taking a table looks at other frames
+    if (present(entry) && !take_table(directory, entry)) {
+      scanned_ += slot + 1;
+      drop_l2_entries(directory, slot);
+      return false;
+    }
+  }
+  scanned_ += kGuestDirectorySlots;
+  map_.install(memory_, directory);
+  return true;
+}
+
+bool PageTables::validate_descriptors(MachineFrame frame) {
+  constexpr u32 kDescriptors = kPageSize / 8;
+  const hw::Words words = memory_.frame(frame);
+  for (u32 index = 0; index < kDescriptors; ++index) {
+    if (!descriptor_is_safe(words.load(2 * index), words.load(2 * index + 1))) {
+      scanned_ += index + 1;
+      return false;
+    }
+  }
+  scanned_ += kDescriptors;
+  return true;
+}
+
+void PageTables::drop_l1_entries(MachineFrame table, u32 end) {
+  const hw::Words words = memory_.frame(table);
+  for (u32 index = 0; index < end; ++index) {
+    const u32 entry = words.load(index);
+    if (present(entry)) drop_mapping(entry);
+  }
+  scanned_ += end;
+}
+
+void PageTables::drop_l2_entries(MachineFrame directory, u32 end) {
+  for (u32 slot = 0; slot < end; ++slot) {
+    const u32 entry = memory_.frame(directory).load(slot);
+    if (present(entry)) drop_table(directory, entry);
+  }
+  scanned_ += end;
+}
+
+bool PageTables::take_mapping(OwnerId table_owner, u32 entry) {
+  const MachineFrame target = target_of(entry);
+  if ((entry & kEntryForbidden) != 0 || !frames_.contains(target)) return false;
+  FrameInfo& info = frames_.info(target);
+  if (info.owner != table_owner && !(table_owner == kDomain0 && is_domain(info.owner))) return false;
+  if (!writable(entry)) {
+    ++info.total_count;
+    return true;
+  }
+  if (info.type == FrameType::writable) {  // by far the most common: no change of type, nothing to validate
+    ++info.total_count;
+    ++info.type_count;
+  } else if (!take(target, FrameType::writable)) {
+    return false;
+  }
+  info.flags |= FrameInfo::kFlushNeeded;
+  return true;
+}
+
+void PageTables::drop_mapping(u32 entry) {
+  const MachineFrame target = target_of(entry);
+  if (writable(entry)) {
+    drop(target);
+    return;
+  }
+  const FrameInfo& info = frames_.info(target);
+  if (info.type == FrameType::ldt && info.type_count != 0) ldt_unmapped_ = true;
+  release(target);
+}
+
+// An entry that names the directory itself, read-only, maps the tables as pages and takes no reference: a table cannot
+// keep itself alive.
+bool PageTables::take_table(MachineFrame directory, u32 entry) {
+  const MachineFrame target = target_of(entry);
+  if ((entry & kEntryForbidden) != 0 || !frames_.contains(target)) return false;
+  if (target == directory) return !writable(entry);
+  // Tables of one address space have one owner, also in domain 0: its right to map others' frames ends at pages.
+  return frames_.info(target).owner == frames_.info(directory).owner && take(target, FrameType::l1);
+}
+
+void PageTables::drop_table(MachineFrame directory, u32 entry) {
+  if (target_of(entry) != directory) drop(target_of(entry));
+}
+
+bool PageTables::set_l1_entry(MachineFrame table, u32 index, u32 entry) {
+  const hw::Words words = memory_.frame(table);
+  const u32 old = words.load(index);
+  constexpr u32 kCounted = kEntryFrameMask | kEntryWritable | kEntryPresent;
+  if (present(entry)) {
+    if ((entry & kEntryForbidden) != 0) return false;
+    if (((old ^ entry) & kCounted) == 0) {  // accessed, dirty, user, cache bits: no reference changes
+      exchange(words, index, old, entry);
+      return true;
+    }
+    if (!take_mapping(frames_.info(table).owner, entry)) return false;
+  }
+  exchange(words, index, old, entry);
+  if (present(old)) drop_mapping(old);
+  return true;
+}
+
+bool PageTables::set_l2_entry(MachineFrame directory, u32 slot, u32 entry) {
+  if (slot >= kGuestDirectorySlots) return false;
+  const u32 old = memory_.frame(directory).load(slot);
+  if (present(entry)) {
+    if ((entry & kEntryForbidden) != 0) return false;
+    // Whether the directory lets a page table's pages be written makes no difference to the counts, unless the "page
+    // table" is the directory itself, which must never become writable.
+    const u32 counted = kEntryFrameMask | kEntryPresent | (target_of(entry) == directory ? kEntryWritable : 0);
+    if (((old ^ entry) & counted) == 0) {
+      exchange(memory_.frame(directory), slot, old, entry);
+      return true;
+    }
+    if (!take_table(directory, entry)) return false;
+  }
+  exchange(memory_.frame(directory), slot, old, entry);
+  if (present(old)) drop_table(directory, old);
+  return true;
+}
+
+bool PageTables::find_entry(MachineFrame directory, u32 address, MachineFrame& table, u32& index) const {
+  const u32 directory_entry = memory_.frame(directory).load(address >> 22);
+  if (!present(directory_entry)) return false;
+  table = target_of(directory_entry);
+  index = address >> kPageShift & (kEntriesPerTable - 1);
+  return frames_.info(table).type == FrameType::l1;  // a self-mapped directory is no page table
+}
+
+u32 PageTables::take_scanned() {
+  const u32 scanned = scanned_;
+  scanned_ = 0;
+  return scanned;
+}
+
+bool PageTables::take_ldt_unmapped() {
+  const bool unmapped = ldt_unmapped_;
+  ldt_unmapped_ = false;
+  return unmapped;
+}
+
+}  // namespace hv

@@ -1,0 +1,84 @@
+// Validation of page tables: the rules by which a guest may map memory, kept by counting typed references.
+//
+// A guest builds its tables in its own frames. A frame used as a table has type l1 or l2, and then nobody maps it
+// writable; every later change of an entry comes through here. Taking the first reference to a table checks all its
+// entries and takes what they refer to; dropping the last one gives that back. A reference that cannot be taken leaves
+// everything as it was: new ones are taken before old ones are dropped.
+//
+// Whose frames a table may map is decided by the table's owner, whoever asks: its own, and in domain 0's tables those
+// of any domain. The hypervisor's and free frames, nobody. The L2's writable bit is ignored in the counts.
+#pragma once
+
+#include "hardware/memory.h"
+#include "interface/layout.h"
+#include "memory/frame_table.h"
+#include "memory/tlb_clock.h"
+
+namespace hv {
+
+// The hypervisor's part (slots 1008..1023) of a directory, copied into every directory when it is validated.
+class HypervisorMap {
+ public:
+  // Builds the master directory and the machine-to-physical table in frames of the hypervisor. False: RAM too small.
+  bool build(hw::Memory& memory, FrameTable& frames);
+
+  MachineFrame master() const { return master_; }  // usable as a base by itself: what idle CPUs run on
+  void install(hw::Memory& memory, MachineFrame directory) const;
+
+  // Machine-to-physical table: guests read it at kMachineToPhysStart.
+  void set_machine_to_phys(hw::Memory& memory, MachineFrame frame, u32 page) const;
+  u32 machine_to_phys(hw::Memory& memory, MachineFrame frame) const;
+
+ private:
+  MachineFrame master_;
+  MachineFrame machine_to_phys_;  // first of its consecutive frames
+};
+inline constexpr u32 kNoPage = 0xffffffffu;  // machine-to-physical entry of a frame that has no page
+
+class PageTables {
+ public:
+  PageTables(hw::Memory& memory, FrameTable& frames, TlbClock& tlb, const HypervisorMap& map)
+      : memory_{memory}, frames_{frames}, tlb_{tlb}, map_{map} {}
+
+  // A typed reference. take() changes the type if nothing holds the old one and validates the contents; false: the
+  // frame is in use as something else or its contents break a rule. The caller has checked who owns it.
+  bool take(MachineFrame frame, FrameType type);
+  void drop(MachineFrame frame);
+  // A reference that needs no type: a read-only mapping, I/O in progress.
+  void hold(MachineFrame frame) { ++frames_.info(frame).total_count; }
+  void release(MachineFrame frame);
+
+  // Writes one entry of a table that is in use with that type. False: refused, nothing changed.
+  bool set_l1_entry(MachineFrame table, u32 index, u32 entry);
+  bool set_l2_entry(MachineFrame table, u32 index, u32 entry);
+
+  // Where `address` is mapped by a valid directory: false when there is no page table for it.
+  bool find_entry(MachineFrame directory, u32 address, MachineFrame& table, u32& index) const;
+
+  // Entries looked at in validating and releasing since the last call: the work of a whole table hides in one request.
+  u32 take_scanned();
+  // True once after a read-only mapping of a descriptor page in use was dropped: its shadow in the LDT must go too.
+  bool take_ldt_unmapped();
+
+ private:
+  bool validate(MachineFrame frame, FrameType type);
+  bool validate_l1(MachineFrame table);
+  bool validate_l2(MachineFrame directory);
+  bool validate_descriptors(MachineFrame frame);
+  void drop_l1_entries(MachineFrame table, u32 end);
+  void drop_l2_entries(MachineFrame directory, u32 end);
+
+  bool take_mapping(OwnerId table_owner, u32 entry);
+  void drop_mapping(u32 entry);
+  bool take_table(MachineFrame directory, u32 entry);
+  void drop_table(MachineFrame directory, u32 entry);
+
+  hw::Memory& memory_;
+  FrameTable& frames_;
+  TlbClock& tlb_;
+  const HypervisorMap& map_;
+  u32 scanned_ = 0;
+  bool ldt_unmapped_ = false;
+};
+
+}  // namespace hv

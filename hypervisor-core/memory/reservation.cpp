@@ -1,0 +1,77 @@
+// The balloon: a domain takes and gives back frames within its reservation.
+#include "domain.h"
+#include "interface/memory.h"
+#include "memory/memory_manager.h"
+
+namespace hv {
+namespace {
+
+constexpr u32 kNumberBytes = sizeof(u32);
+constexpr u32 kChunk = 64;  // frame numbers copied at once
+
+}  // namespace
+
+HypercallResult MemoryManager::dom_mem_op(Caller& caller, u32 op, u32 list, u32 count) {
+  switch (static_cast<DomMemOp>(op)) {
+    case DomMemOp::increase:
+      return increase_reservation(caller, list, count);
+    case DomMemOp::decrease:
+      return decrease_reservation(caller, list, count);
+  }
+  return Error::not_implemented;
+}
+
+HypercallResult MemoryManager::increase_reservation(Caller& caller, u32 list, u32 count) {
+  DomainMemory& memory = caller.domain.memory;
+  if (memory.frames.count > memory.max_frames || count > memory.max_frames - memory.frames.count)
+    return Error::no_memory;
+  if (frames_.free_count() < kFreeSlack || frames_.free_count() - kFreeSlack < count) return Error::no_memory;
+  u32 done = 0;
+  while (done < count) {
+    u32 numbers[kChunk];
+    const u32 wanted = count - done < kChunk ? count - done : kChunk;
+    for (u32 i = 0; i < wanted; ++i) {
+      const MachineFrame frame = frames_.allocate(memory.frames);
+      memory_.zero(frame);
+      numbers[i] = frame.number();
+    }
+    if (!caller.cpu.copy_to_guest(list + done * kNumberBytes, numbers, wanted * kNumberBytes)) {
+      for (u32 i = 0; i < wanted; ++i) frames_.release(MachineFrame{numbers[i]}, memory.frames);
+      return done != 0 ? HypercallResult::count(done) : HypercallResult{Error::bad_address};
+    }
+    caller.cpu.work(hw::Step::copy_word, wanted);
+    done += wanted;
+  }
+  return HypercallResult::count(done);
+}
+
+HypercallResult MemoryManager::decrease_reservation(Caller& caller, u32 list, u32 count) {
+  Error error = Error::none;
+  u32 done = 0;
+  while (error == Error::none && done < count) {
+    u32 numbers[kChunk];
+    const u32 wanted = count - done < kChunk ? count - done : kChunk;
+    if (!caller.cpu.copy_from_guest(numbers, list + done * sizeof(u32), wanted * sizeof(u32))) {
+      error = Error::bad_address;
+      break;
+    }
+    caller.cpu.work(hw::Step::copy_word, wanted);
+    for (u32 i = 0; i < wanted && error == Error::none; ++i) {
+      const MachineFrame frame{numbers[i]};
+      // A frame shared with the core always has a reference, so only those of the reservation pass.
+      if (frames_.contains(frame) && frames_.info(frame).owner == caller.domain.id &&
+          frames_.info(frame).total_count == 0) {
+        tlb_.request(frames_.info(frame).owner, frames_.info(frame).flush_stamp);
+        set_machine_to_phys(frame, kNoPage);
+        frames_.release(frame, caller.domain.memory.frames);
+        ++done;
+      } else {
+        error = Error::invalid;
+      }
+    }
+  }
+  finish_call(caller);  // before anybody else can be given the frames
+  return done != 0 || error == Error::none ? HypercallResult::count(done) : HypercallResult{error};
+}
+
+}  // namespace hv

@@ -1,0 +1,28 @@
+#include "memory/tlb_clock.h"
+
+namespace hv {
+
+void TlbClock::load(hw::Cpu& cpu, MachineFrame directory, OwnerId owner) {
+  const CpuId id = cpu.id();
+  cpu.load_page_table_base(directory);
+  cpus_[id] = PerCpu{.last_flush = ++clock_, .directory = directory, .owner = owner};
+  due_ &= ~(1u << id);
+}
+
+void TlbClock::request(OwnerId owner, u32 stamp) {
+  request_owner(owner, stamp);
+  request_owner(kDomain0, stamp);
+}
+
+void TlbClock::request_owner(OwnerId owner, u32 stamp) {
+  for (CpuId id = 0; id < cpu_count_; ++id) {
+    if (cpus_[id].owner == owner && !flushed_since(id, stamp)) due_ |= 1u << id;
+  }
+}
+
+void TlbClock::settle(hw::Cpu& cpu) {
+  const PerCpu& local = cpus_[cpu.id()];
+  if (due(cpu.id())) load(cpu, local.directory, local.owner);
+}
+
+}  // namespace hv
