@@ -7,9 +7,6 @@ namespace hv {
 namespace {
 
 constexpr u32 kDefaultMcuAdvance = 10;
-// Historical 2.0 defaults; without a warp value they mean nothing.
-constexpr SystemTime kDefaultWarpLimit = 2'000'000'000;
-constexpr SystemTime kDefaultUnwarpTime = 1'000'000'000;
 // Moving the run timer forward by no more than this is not worth it (Xen 1.x).
 constexpr SystemTime kTimerTolerance = 50'000;
 // Only one vCPU is runnable: it may run for this many allowances.
@@ -50,8 +47,8 @@ void Bvt::add(Vcpu& vcpu) {
   added.avt = added.evt = cpu.svt;
   added.mcu_advance = kDefaultMcuAdvance;
   if (rules_.warp != BvtWarp::by_clock_since_wake) {
-    added.warp_limit = kDefaultWarpLimit;
-    added.unwarp_time = kDefaultUnwarpTime;
+    added.warp_limit = kBvtWarpLimit;
+    added.unwarp_time = kBvtUnwarpTime;
   }
   cpu.members.push_back(added);
 }

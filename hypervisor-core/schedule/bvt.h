@@ -58,6 +58,10 @@ inline constexpr BvtRules kBvtXen2 = {
 
 inline constexpr SystemTime kBvtMcu = 100'000;  // minimum charging unit, 100 us
 
+// Of a new vCPU in the variants that warp by timers (the values of Xen 2.0). They bind once it has a warp value.
+inline constexpr SystemTime kBvtWarpLimit = 2'000'000'000;
+inline constexpr SystemTime kBvtUnwarpTime = 1'000'000'000;
+
 // Units: at the default mcu_advance of 10, 10 units are 100 us of CPU.
 using VirtualTime = s64;
 

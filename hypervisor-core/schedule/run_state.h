@@ -58,6 +58,8 @@ class RunStates {
   u32 take_kicks();
 
   SystemTime next_timer(CpuId cpu) const { return scheduler_.timers(cpu).next_expiry(); }
+  // When the CPU chooses next if nothing happens before.
+  SystemTime run_until(CpuId cpu) const { return cpus_[cpu].run_timer.expiry; }
   // Runs all timers that are due; returns how many.
   u32 run_timers(CpuId cpu, SystemTime now);
   // Runs the first timer if it is due.

@@ -1,0 +1,298 @@
+#include "experiments/runner/schedule_scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <ostream>
+#include <string_view>
+
+#include "experiments/runner/input_error.h"
+#include "experiments/runner/names.h"
+#include "experiments/runner/plan.h"
+#include "schedule/bvt.h"
+#include "schedule/registry.h"
+#include "schedule/run_state.h"
+
+namespace runner {
+
+namespace {
+
+struct Engine {
+  const char* name;
+  const char* scheduler;  // names in the core's registry
+  const char* variant;
+  const hv::BvtRules& rules;
+};
+
+constexpr Engine kEngines[] = {
+    {"bvt10", "bvt", "xen-1.0", hv::kBvtXen1},
+    {"bvt12", "bvt", "xen-1.2", hv::kBvtXen1},
+    {"bvt20", "bvt", "xen-2.0", hv::kBvtXen2},
+    {"bvt-paper", "bvt", "paper", hv::kBvtPaper},
+};
+
+const Engine& engine_of(const ScheduleScenario& scenario) {
+  return *std::ranges::find(kEngines, scenario.engine, [](const Engine& engine) { return engine.name; });
+}
+
+// A blocked domain that the 1.x timer tick wakes handles it for this long.
+constexpr std::int64_t kTickWork = 10'000;
+
+// --- loading ---------------------------------------------------------------------------------------------------------
+
+void expect_known_keys(const Json& json, const Place& place, const std::vector<std::string>& known) {
+  if (!json.is_object()) throw InputError{place, "expected an object"};
+  for (const auto& [key, value] : json.items()) {
+    if (std::ranges::find(known, key) != known.end()) continue;
+    throw InputError{place.below(key),
+                     Mismatch{"a known key", "the unknown key " + runner::quoted(key), nearest_name(key, known)}};
+  }
+}
+
+std::optional<std::int64_t> read_integer(const Json& object, const Place& place, const char* key, std::int64_t least,
+                                         std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return {};
+  const bool representable = found->is_number_unsigned() ? found->get<std::uint64_t>() <= INT64_MAX : true;
+  if (found->is_number_integer() && representable) {
+    const auto n = found->get<std::int64_t>();
+    if (n >= least && n <= most) return n;
+  }
+  throw InputError{place.below(key),
+                   Mismatch{fmt::format("a whole number from {} to {}", least, most), found->dump(), ""}};
+}
+
+std::int64_t require_integer(const Json& object, const Place& place, const char* key, std::int64_t least) {
+  const auto n = read_integer(object, place, key, least);
+  if (!n) throw InputError{place, Mismatch{"the key " + runner::quoted(key), "none", ""}};
+  return *n;
+}
+
+std::string require_name(const Json& object, const Place& place, const char* key,
+                         const std::vector<std::string>& names) {
+  const auto found = object.find(key);
+  if (found == object.end()) throw InputError{place, Mismatch{"the key " + runner::quoted(key), "none", ""}};
+  const std::string name = found->is_string() ? found->get<std::string>() : found->dump();
+  if (std::ranges::find(names, name) != names.end()) return name;
+  throw InputError{place.below(key), Mismatch{one_of(names), runner::quoted(name), nearest_name(name, names)}};
+}
+
+ScheduleDomain read_domain(const Json& json, const Place& place) {
+  static const std::vector<std::string> known = {"id",   "kind",  "offset", "period", "work", "mcu",
+                                                 "warp", "warpl", "warpu",  "weight", "cap",  "p",
+                                                 "s",    "extra", "lat",    "ew"};
+  static const std::vector<std::string> kinds = {"cpu", "periodic", "think"};  // in the order of ScheduleKind
+  constexpr std::int64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
+  expect_known_keys(json, place, known);
+  ScheduleDomain domain;
+  domain.id = require_integer(json, place, "id", 0);
+  const std::string kind = require_name(json, place, "kind", kinds);
+  domain.kind = static_cast<ScheduleKind>(std::ranges::find(kinds, kind) - kinds.begin());
+  domain.offset = read_integer(json, place, "offset", 0).value_or(0);
+  if (domain.kind != ScheduleKind::cpu) {
+    domain.period = require_integer(json, place, "period", 1);
+    domain.work = require_integer(json, place, "work", 1);
+  }
+  domain.mcu_advance = static_cast<std::uint32_t>(read_integer(json, place, "mcu", 1, kMaxU32).value_or(10));
+  domain.warp = static_cast<std::uint32_t>(read_integer(json, place, "warp", 0, kMaxU32).value_or(0));
+  domain.warp_limit = read_integer(json, place, "warpl", 0);
+  domain.unwarp_time = read_integer(json, place, "warpu", 0);
+  return domain;
+}
+
+// --- running ---------------------------------------------------------------------------------------------------------
+
+class ScheduleRun {
+ public:
+  ScheduleRun(const ScheduleScenario& scenario, std::ostream& csv)
+      : scenario_{scenario},
+        csv_{csv},
+        memory_(hv::scheduler_bytes()),
+        scheduler_{make_scheduler(engine_of(scenario), scenario, memory_)},
+        run_states_{scheduler_, 1, 0},
+        guests_(scenario.domains.size()),
+        next_tick_{scenario.tick > 0 ? scenario.tick : hv::kNever} {
+    for (std::size_t i = 0; i < guests_.size(); ++i)
+      create(guests_[i], scenario.domains[i], static_cast<hv::VcpuId>(i));
+  }
+
+  void run() {
+    csv_ << "seq,t_ns,trigger,prev,next,slice_ns,s1,s2,s3,s4\n";
+    for (Guest& guest : guests_) {
+      if (guest.spec->offset == 0) arrive(guest);
+    }
+    run_states_.request_reschedule(0);
+    schedule("start");
+    while (advance()) schedule(handle_event());
+  }
+
+ private:
+  struct Guest {
+    const ScheduleDomain* spec = nullptr;
+    hv::Vcpu vcpu;
+    std::int64_t backlog = 0;  // ns of CPU still to do; a cpu guest's is never looked at
+    std::int64_t next_arrival = hv::kNever;
+  };
+
+  static hv::Scheduler& make_scheduler(const Engine& engine, const ScheduleScenario& scenario,
+                                       std::vector<std::byte>& memory) {
+    hv::Arena arena{memory.data(), memory.size()};
+    const hv::SchedulerSettings settings{.context_switch_allowance = scenario.context_switch_allowance};
+    return *hv::make_scheduler(engine.scheduler, engine.variant, settings, arena);
+  }
+
+  void create(Guest& guest, const ScheduleDomain& spec, hv::VcpuId index) {
+    guest.spec = &spec;
+    guest.next_arrival = spec.offset > 0 ? spec.offset : hv::kNever;
+    hv::Vcpu& vcpu = guest.vcpu;
+    vcpu.id = index;
+    run_states_.add(vcpu);
+    vcpu.blocked = true;  // until its first work arrives
+    run_states_.unpause(vcpu, now_);
+
+    const hv::BvtRules& rules = engine_of(scenario_).rules;
+    const bool defaults = rules.warp != hv::BvtWarp::by_clock_since_wake;
+    const std::int64_t limit = spec.warp_limit.value_or(defaults ? hv::kBvtWarpLimit : 0);
+    const std::int64_t unwarp = spec.unwarp_time.value_or(defaults ? hv::kBvtUnwarpTime : 0);
+    const auto low = [](std::int64_t t) { return static_cast<std::uint32_t>(t); };
+    const auto high = [](std::int64_t t) { return static_cast<std::uint32_t>(t >> 32); };
+    const hv::SchedulerParameters parameters{.mcu_advance = spec.mcu_advance,
+                                             .warp = spec.warp > 0 ? 1u : 0u,
+                                             .warp_value = spec.warp,
+                                             .warp_limit_low = low(limit),
+                                             .warp_limit_high = high(limit),
+                                             .unwarp_low = low(unwarp),
+                                             .unwarp_high = high(unwarp)};
+    static_cast<void>(scheduler_.adjust(vcpu, parameters, now_));  // the values were checked when they were read
+    if (!rules.adjust_takes_warp) static_cast<hv::Bvt&>(scheduler_).set_warp(vcpu, spec.warp, limit, unwarp, now_);
+  }
+
+  Guest* running() {
+    hv::Vcpu& current = run_states_.current(0);
+    return current.is_idle ? nullptr : &guests_[current.id];
+  }
+  // When the running guest has done its work.
+  std::int64_t finish() {
+    const Guest* guest = running();
+    return guest == nullptr || guest->spec->kind == ScheduleKind::cpu ? hv::kNever : now_ + guest->backlog;
+  }
+
+  // Goes to the next event; false when that is not before the end.
+  bool advance() {
+    std::int64_t next = std::min({finish(), run_states_.next_timer(0), next_tick_});
+    for (const Guest& guest : guests_) next = std::min(next, guest.next_arrival);
+    if (next >= scenario_.duration) return false;
+    if (Guest* guest = running()) guest->backlog -= next - now_;
+    now_ = next;
+    return true;
+  }
+
+  // Handles one event of this instant, in the order that the recorded traces were made with; answers what to call it.
+  std::string handle_event() {
+    if (finish() == now_) return block(*running());
+    if (run_states_.next_timer(0) == now_) {
+      const hv::ExpiredTimer expired = run_states_.run_one_timer(0, now_);
+      return expired.vcpu == nullptr ? expired.name : fmt::format("{}:{}", expired.name, id(*expired.vcpu));
+    }
+    if (next_tick_ == now_) {
+      for (Guest& guest : guests_) take_tick(guest);
+      next_tick_ += scenario_.tick;
+      return "tick";
+    }
+    Guest& guest = *std::ranges::find(guests_, now_, &Guest::next_arrival);
+    csv_ << fmt::format("0,{},arrive:{},,,,,,,\n", now_, guest.spec->id);
+    arrive(guest);
+    return fmt::format("wake:{}", guest.spec->id);
+  }
+
+  std::string block(Guest& guest) {
+    run_states_.block(guest.vcpu, now_);
+    if (guest.spec->kind == ScheduleKind::think) guest.next_arrival = now_ + guest.spec->period;
+    return fmt::format("block:{}", guest.spec->id);
+  }
+
+  void arrive(Guest& guest) {
+    guest.backlog += guest.spec->work;
+    guest.next_arrival = guest.spec->kind == ScheduleKind::periodic ? now_ + guest.spec->period : hv::kNever;
+    run_states_.wake(guest.vcpu, now_);
+  }
+
+  void take_tick(Guest& guest) {
+    if (!guest.vcpu.blocked || guest.spec->kind == ScheduleKind::cpu) return;
+    guest.backlog += kTickWork;
+    if (guest.spec->kind == ScheduleKind::think) guest.next_arrival = hv::kNever;
+    run_states_.wake(guest.vcpu, now_);
+  }
+
+  void schedule(const std::string& trigger) {
+    if (!run_states_.reschedule_requested(0)) return;
+    const std::int64_t previous = id(run_states_.current(0));
+    const hv::Vcpu& next = run_states_.choose(0, now_);
+    csv_ << fmt::format("{},{},{},{},{},{}", ++decisions_, now_, trigger, previous, id(next),
+                        run_states_.run_until(0) - now_);
+    const hv::Inspection shown = next.is_idle ? hv::Inspection{} : scheduler_.inspect(next);
+    for (std::uint32_t i = 0; i < std::size(shown.values); ++i) {
+      csv_ << ',';
+      if (i < shown.count) csv_ << shown.values[i];
+    }
+    csv_ << '\n';
+  }
+
+  std::int64_t id(const hv::Vcpu& vcpu) const { return vcpu.is_idle ? -1 : scenario_.domains[vcpu.id].id; }
+
+  const ScheduleScenario& scenario_;
+  std::ostream& csv_;
+  std::vector<std::byte> memory_;
+  hv::Scheduler& scheduler_;
+  hv::RunStates run_states_;
+  std::vector<Guest> guests_;
+  std::int64_t now_ = 0;
+  std::int64_t next_tick_;
+  std::uint64_t decisions_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::string> schedule_engines() {
+  std::vector<std::string> names;
+  for (const Engine& engine : kEngines) names.emplace_back(engine.name);
+  return names;
+}
+
+ScheduleScenario load_schedule(const std::filesystem::path& file) {
+  static const std::vector<std::string> known = {
+      "engine",           "duration_ns", "ctx_allow_ns",        "vtick_ns",
+      "domains",          "scenario",    "description",         "scheduler_runs",
+      "context_switches", "cpu_ns",      "arrival_to_dispatch", "trace"};
+  const Json json = load_json(file);
+  const Place place{file.string(), ""};
+  expect_known_keys(json, place, known);
+  ScheduleScenario scenario;
+  scenario.engine = require_name(json, place, "engine", schedule_engines());
+  scenario.duration = require_integer(json, place, "duration_ns", 1);
+  scenario.context_switch_allowance =
+      read_integer(json, place, "ctx_allow_ns", 1).value_or(scenario.context_switch_allowance);
+  scenario.tick = read_integer(json, place, "vtick_ns", 0).value_or(0);
+
+  const auto domains = json.find("domains");
+  if (domains == json.end()) throw InputError{place, Mismatch{"the key \"domains\"", "none", ""}};
+  const Place list = place.below("domains");
+  if (!domains->is_array()) throw InputError{list, "expected a list"};
+  for (std::size_t i = 0; i < domains->size(); ++i) {
+    const ScheduleDomain domain = read_domain((*domains)[i], list.below(i));
+    if (std::ranges::find(scenario.domains, domain.id, &ScheduleDomain::id) != scenario.domains.end()) {
+      throw InputError{list.below(i).below("id"),
+                       Mismatch{"an id for each domain", fmt::format("{} twice", domain.id), ""}};
+    }
+    scenario.domains.push_back(domain);
+  }
+  return scenario;
+}
+
+void run_schedule(const ScheduleScenario& scenario, std::ostream& csv) { ScheduleRun{scenario, csv}.run(); }
+
+}  // namespace runner
