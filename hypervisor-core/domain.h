@@ -15,8 +15,11 @@ struct Domain {
   bool in_use = false;      // the slot holds a domain
   bool privileged = false;  // domain 0
   bool built = false;       // has page tables and a start address
+  bool paused = false;      // by domain 0; each vCPU's pause_count includes it
   bool dying = false;
   bool crashed = false;
+  bool shut_down = false;
+  u32 shutdown_reason = 0;             // the guest's
   const char* death_reason = nullptr;  // for the console and the report
 
   u32 vcpu_count = 0;
@@ -28,7 +31,8 @@ struct Domain {
   TrapTable traps;
   Vif* vifs[kMaxVifsPerDomain] = {};
 
-  u64 core_bytes = 0;  // arena memory and frames the core spends on this domain
+  u64 arena_bytes = 0;  // of this slot: it keeps them for the next domain
+  u64 core_bytes = 0;   // all that the core spends on this domain: those, interfaces, shared pages and page tables
 };
 
 }  // namespace hv

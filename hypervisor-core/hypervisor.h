@@ -6,14 +6,18 @@
 
 #include "base/arena.h"
 #include "base/types.h"
+#include "control/control.h"
+#include "control/domain_lifecycle.h"
 #include "domain.h"
+#include "domain_table.h"
 #include "events/event_channels.h"
 #include "hardware/machine.h"
-#include "io/firewall_router.h"
 #include "io/network.h"
-#include "memory/frame_table.h"
+#include "memory/memory_manager.h"
 #include "schedule/run_state.h"
 #include "time/system_clock.h"
+#include "time/time_keeper.h"
+#include "traps/traps.h"
 
 namespace hv {
 
@@ -29,15 +33,66 @@ struct BootParameters {
 
 class Hypervisor {
  public:
-  // `memory` holds the core's own tables, `bytes_needed` says how much for a machine.
-  static u64 bytes_needed(const hw::Machine& machine, const BootParameters& parameters);
+  // `memory` holds the core's own tables, `bytes_needed` says how much for a machine. Stops the machine if that or the
+  // machine's memory is too little, or the scheduler unknown. Everything happens at the time of CPU 0.
+  static u64 bytes_needed(hw::Machine& machine, const BootParameters& parameters);
   Hypervisor(hw::Machine& machine, Arena memory, const BootParameters& parameters);
+  Hypervisor(const Hypervisor&) = delete;
+  Hypervisor& operator=(const Hypervisor&) = delete;
+
+  // Builds domain 0 with `kilobytes` of memory, laid out as interface/start_info.h says, and makes it runnable; it
+  // starts at `entry_eip` in ring 1. Stops the machine if that cannot be. Before or after the CPUs are booted.
+  Domain& create_domain0(u32 kilobytes, u32 vcpus, u32 entry_eip);
 
   // The entries. On the CPU `cpu`, with what it was doing in `registers`.
-  void boot_cpu(hw::Cpu& cpu, hw::Registers& registers);  // once per CPU, before anything else; leaves it idle
+  void boot_cpu(hw::Cpu& cpu,
+                hw::Registers& registers);  // once per CPU, before anything else; leaves it idle or in domain 0
   void hypercall(hw::Cpu& cpu, hw::Registers& registers);
+  // `fault_address`: CR2 of a page fault, DR6 of a debug exception, else ignored.
   void exception(hw::Cpu& cpu, hw::Registers& registers, u32 fault_address);
   void interrupt(hw::Cpu& cpu, hw::Registers& registers, u32 line);
+  // The return to a guest faulted: a selector in its frame `registers` cannot be loaded. Its failsafe handler is
+  // entered.
+  void return_fault(hw::Cpu& cpu, hw::Registers& registers);
+
+  // The parts, for the core's own files, tests and measurements.
+  hw::Machine& machine() { return machine_; }
+  SystemClock& clock() { return clock_; }
+  DomainTable& domains() { return domains_; }
+  MemoryManager& memory() { return memory_; }
+  RunStates& run_states() { return run_states_; }
+  EventChannels& events() { return events_; }
+  TimeKeeper& time() { return time_; }
+  Network& network() { return network_; }
+  DomainLifecycle& lifecycle() { return lifecycle_; }
+  Control& control() { return control_; }
+  Traps& traps() { return traps_; }
+  SystemTime booted_at(CpuId cpu) const { return booted_at_[cpu]; }  // kNever: not yet
+
+ private:
+  Caller enter(hw::Cpu& cpu);
+  void leave(hw::Cpu& cpu, hw::Registers& registers);
+  void schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now);
+  void arm_timer(hw::Cpu& cpu);
+  void interrupt_others(hw::Cpu& cpu);
+  void send_ipis(hw::Cpu& cpu, u32 targets);
+
+  hw::Machine& machine_;
+  Arena arena_;
+  SystemClock clock_;
+  MemoryManager memory_;
+  DomainTable domains_;
+  Scheduler& scheduler_;
+  RunStates run_states_;
+  EventChannels events_;
+  TimeKeeper time_;
+  Network network_;
+  DomainLifecycle lifecycle_;
+  Control control_;
+  Traps traps_;
+
+  SystemTime booted_at_[kMaxCpus];
+  SystemTime armed_[kMaxCpus] = {};  // what each CPU's local timer is set to; kNever: off
 };
 
 }  // namespace hv

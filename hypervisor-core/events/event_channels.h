@@ -37,6 +37,8 @@ class EventChannels {
   bool upcall_due(const Vcpu& vcpu);
   bool upcall_pending(const Vcpu& vcpu);  // deferred or not
   void set_upcall_mask(const Vcpu& vcpu, bool masked);
+  // Other CPUs, as a mask, that run a vCPU which became due an upcall since the last call: they need an IPI.
+  u32 take_kicks();
 
   // A fresh domain: port 0 is taken, so that 0 can mean "none". Needs the shared-info frame.
   bool prepare(Domain& domain);
@@ -48,6 +50,7 @@ class EventChannels {
   const EventCounts& retired() const { return retired_; }  // of domains that are gone
 
  private:
+  HypercallResult perform(Caller& caller, EventChannelOp& op);
   HypercallResult alloc_unbound(Domain& domain, EventChannelOp& op);
   HypercallResult bind_interdomain(Caller& caller, EventChannelOp& op);
   HypercallResult bind_virq(Caller& caller, EventChannelOp& op);
@@ -55,8 +58,8 @@ class EventChannels {
   HypercallResult send(Domain& domain, u32 port);
   HypercallResult status(Caller& caller, EventChannelOp& op);
 
-  Domain* named_domain(Caller& caller, u32 id);  // kDomainSelf or an id; null: none
-  HypercallResult free_port(Domain& domain, u32& port);
+  Domain* named_domain(Caller& caller, u32 id);                      // kDomainSelf or an id; null: none
+  HypercallResult free_port(Domain& domain, u32 except, u32& port);  // no_space, no_memory
   void close_port(Domain& domain, u32 port);
   hw::Words shared(const Domain& domain) { return memory_.frame(domain.shared_info); }
 
@@ -66,6 +69,7 @@ class EventChannels {
   RunStates& run_states_;
   SystemClock& clock_;
   EventCounts retired_;
+  u32 kicks_ = 0;
 };
 
 }  // namespace hv

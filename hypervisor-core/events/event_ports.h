@@ -30,7 +30,16 @@ struct EventCounts {
   u64 merged = 0;     // found the pending bit set: the guest sees one event for both
   u64 delivered = 0;  // the guest cleared the pending bit
   u64 dropped = 0;    // still pending when the port was closed or the domain died
-  u64 upcalls = 0;    // bounces to the event callback; at most one per delivery
+  u64 upcalls = 0;    // bounces to the event callback
+
+  EventCounts& operator+=(const EventCounts& more) {
+    sent += more.sent;
+    merged += more.merged;
+    delivered += more.delivered;
+    dropped += more.dropped;
+    upcalls += more.upcalls;
+    return *this;
+  }
 };
 
 struct EventPorts {

@@ -48,7 +48,7 @@ struct SchedulerParameters {
 };
 
 struct DomainInfo {
-  u32 flags;  // bit 0 built, 1 paused, 2 blocked, 3 running, 4 dying, 5 crashed
+  u32 flags;  // bit 0 built, 1 paused, 2 blocked, 3 running, 4 dying, 5 crashed, 6 shut down; 15..8 its reason
   u32 frames, max_frames;
   u32 shared_info_frame;
   u32 cpu_ns_low, cpu_ns_high;

@@ -1,0 +1,145 @@
+#include "time/time_keeper.h"
+
+#include "domain.h"
+#include "interface/shared_info.h"
+
+namespace hv {
+
+namespace {
+
+constexpr SystemTime kNanoseconds = 1'000'000'000;
+
+constexpr u32 low(SystemTime time) { return static_cast<u32>(static_cast<u64>(time)); }
+constexpr u32 high(SystemTime time) { return static_cast<u32>(static_cast<u64>(time) >> 32); }
+
+// The time a guest asked for: 0 is none, one before boot (negative) is past like any other.
+constexpr SystemTime requested(SystemTime time) {
+  if (time == 0) return kNever;
+  return time < 0 ? 1 : time;
+}
+
+}  // namespace
+
+bool AlarmQueue::before(const Vcpu& a, const Vcpu& b) {
+  if (a.alarm_real != b.alarm_real) return a.alarm_real < b.alarm_real;
+  if (a.domain->id != b.domain->id) return a.domain->id < b.domain->id;
+  return a.id < b.id;
+}
+
+TimeKeeper::TimeKeeper(hw::Memory& memory, Arena& arena, EventChannels& events, SystemClock& clock,
+                       const Settings& settings, u32 cpus, u32 max_vcpus)
+    : memory_{memory},
+      events_{events},
+      clock_{clock},
+      settings_{settings},
+      wall_offset_{static_cast<SystemTime>(settings.wall_clock_seconds) * kNanoseconds} {
+  for (CpuId cpu = 0; cpu < cpus; ++cpu) cpus_[cpu].alarms = AlarmQueue{arena, max_vcpus};
+}
+
+HypercallResult TimeKeeper::set_alarm(Caller& caller, SystemTime time) {
+  Vcpu& vcpu = caller.vcpu;
+  if (vcpu.alarm_real != kNever) cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
+  vcpu.alarm_real = requested(time);
+  if (vcpu.alarm_real == kNever) return HypercallResult::success();
+  vcpu.alarm_cpu = caller.cpu.id();
+  cpus_[vcpu.alarm_cpu].alarms.insert(vcpu);
+  return HypercallResult::success();
+}
+
+HypercallResult TimeKeeper::set_virtual_alarm(Caller& caller, SystemTime time) {
+  caller.vcpu.alarm_virtual = requested(time);
+  return HypercallResult::success();
+}
+
+HypercallResult TimeKeeper::set_wall_clock(u32 seconds, u32 microseconds, SystemTime system_time) {
+  if (microseconds >= 1'000'000 || system_time < 0 || system_time > clock_.now()) return Error::invalid;
+  wall_offset_ = SystemTime{seconds} * kNanoseconds + SystemTime{microseconds} * 1000 - system_time;
+  return HypercallResult::success();
+}
+
+void TimeKeeper::refresh(Vcpu& vcpu) {
+  hw::Cpu& cpu = clock_.cpu();
+  cpu.work(hw::Step::time_update);
+  const u64 stamp = cpu.cycle_counter();
+  const SystemTime now = clock_.at(stamp);
+  const SystemTime wall = wall_offset_ + now;
+  const SystemTime virtual_time = vcpu.virtual_time(now);
+
+  const hw::Words page = memory_.frame(vcpu.domain->shared_info);
+  const u32 record = HV_SHARED_WORD(time) + vcpu.id * static_cast<u32>(sizeof(SharedTime) / 4);
+  const auto word = [&](std::size_t offset) { return record + static_cast<u32>(offset / 4); };
+  const auto put = [&](std::size_t offset, SystemTime value) {
+    page.store(word(offset), low(value));
+    page.store(word(offset) + 1, high(value));
+  };
+  const u32 version = page.load(word(offsetof(SharedTime, version1))) + 1;
+  page.store(word(offsetof(SharedTime, version1)), version);
+  std::atomic_thread_fence(std::memory_order_release);
+  put(offsetof(SharedTime, tsc_low), static_cast<SystemTime>(stamp));
+  put(offsetof(SharedTime, system_time_low), now);
+  page.store(word(offsetof(SharedTime, wall_seconds)), static_cast<u32>(wall / kNanoseconds));
+  page.store(word(offsetof(SharedTime, wall_microseconds)), static_cast<u32>(wall % kNanoseconds / 1000));
+  put(offsetof(SharedTime, virtual_time_low), virtual_time);
+  put(offsetof(SharedTime, cycles_per_second_low), static_cast<SystemTime>(clock_.cycles_per_second()));
+  std::atomic_thread_fence(std::memory_order_release);
+  page.store(word(offsetof(SharedTime, version2)), version);
+}
+
+SystemTime TimeKeeper::tick_after(SystemTime now) const {
+  return settings_.tick == 0 ? kNever : (now / settings_.tick + 1) * settings_.tick;
+}
+
+void TimeKeeper::switched_in(Vcpu& vcpu) {
+  PerCpu& here = cpus_[clock_.cpu().id()];
+  here.next_tick = vcpu.is_idle ? kNever : tick_after(clock_.now());
+  if (vcpu.is_idle) return;
+  refresh(vcpu);
+  events_.send_virq(vcpu, Virq::timer);
+}
+
+void TimeKeeper::forget(Vcpu& vcpu) {
+  if (vcpu.alarm_real != kNever) cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
+  vcpu.alarm_real = vcpu.alarm_virtual = kNever;
+}
+
+// When the running vCPU's virtual alarm goes off if it keeps running.
+SystemTime TimeKeeper::virtual_expiry(const Vcpu& current) {
+  if (current.alarm_virtual == kNever) return kNever;
+  const SystemTime left = current.alarm_virtual - current.cpu_time;
+  return left > kNever - 1 - current.run_since ? kNever - 1 : current.run_since + left;
+}
+
+void TimeKeeper::run_timers(Vcpu& current, SystemTime now) {
+  hw::Cpu& cpu = clock_.cpu();
+  PerCpu& here = cpus_[cpu.id()];
+  if (due(here.next_tick, now)) {
+    cpu.work(hw::Step::timer_run);
+    here.next_tick = tick_after(now < here.next_tick ? here.next_tick : now);
+    refresh(current);
+    events_.send_virq(current, Virq::timer);
+  }
+  while (due(here.alarms.earliest(), now)) {
+    Vcpu& expired = *here.alarms.first();
+    cpu.work(hw::Step::timer_run);
+    here.alarms.remove(expired);
+    expired.alarm_real = kNever;
+    refresh(expired);
+    events_.send_virq(expired, Virq::timer);
+  }
+  if (due(virtual_expiry(current), now)) {
+    cpu.work(hw::Step::timer_run);
+    current.alarm_virtual = kNever;
+    refresh(current);
+    events_.send_virq(current, Virq::virtual_timer);
+  }
+}
+
+SystemTime TimeKeeper::next_timer(const Vcpu& current) const {
+  const PerCpu& here = cpus_[clock_.cpu().id()];
+  SystemTime next = here.alarms.earliest();
+  if (here.next_tick < next) next = here.next_tick;
+  const SystemTime virtual_alarm = virtual_expiry(current);
+  return virtual_alarm < next ? virtual_alarm : next;
+}
+
+}  // namespace hv
