@@ -51,7 +51,7 @@ HypercallResult MemoryManager::decrease_reservation(Caller& caller, u32 list, u3
   while (error == Error::none && done < count) {
     u32 numbers[kChunk];
     const u32 wanted = count - done < kChunk ? count - done : kChunk;
-    if (!caller.cpu.copy_from_guest(numbers, list + done * sizeof(u32), wanted * sizeof(u32))) {
+    if (!caller.cpu.copy_from_guest(numbers, list + done * kNumberBytes, wanted * kNumberBytes)) {
       error = Error::bad_address;
       break;
     }
