@@ -163,7 +163,6 @@ HypercallResult Control::create_vif(Domain& domain, ControlOp& op) {
   u32 index = 0;
   const HypercallResult result = network_.create_vif(domain, index);
   if (!result.ok()) return result;
-  domain.core_bytes += sizeof(Vif);
   op.words[0] = index;
   op.words[1] = domain.vifs[index]->ring_frame.number();
   op.words[2] = static_cast<u32>(domain.vifs[index]->mac >> 32);

@@ -152,8 +152,7 @@ HypercallResult Network::create_vif(Domain& domain, u32& index) {
   vif->transmit_ring.open(transmit_place(domain, index, ring));
   vif->receive_ring.open(receive_place(domain, index, ring));
   domain.vifs[index] = vif;
-  domain.arena_bytes += sizeof(Vif);
-  ++domain.core_frames;
+  domain.core_bytes += sizeof(Vif);
   return HypercallResult::success();
 }
 
@@ -169,8 +168,7 @@ void Network::destroy_vifs(Domain& domain) {
     past_.from_vifs.add(vif.transmitted);
     past_.to_vifs.add(vif.received);
     entry = nullptr;
-    domain.arena_bytes -= sizeof(Vif);
-    --domain.core_frames;
+    domain.core_bytes -= sizeof(Vif);
     unused_vifs_.push_back(vif);
   }
 }
