@@ -40,14 +40,14 @@ std::uint64_t RandomStream::below(std::uint64_t n) {
   }
 }
 
-std::int64_t RandomStream::between(std::int64_t low, std::int64_t high) {
+std::int64_t RandomStream::uniform(std::int64_t low, std::int64_t high) {
   const std::uint64_t values = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low) + 1;
   const std::uint64_t step = values == 0 ? next() : below(values);  // 0: all 2^64
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + step);
 }
 
-Duration RandomStream::between(Duration low, Duration high) {
-  return Duration::picoseconds(between(low.picoseconds(), high.picoseconds()));
+Duration RandomStream::uniform(Duration low, Duration high) {
+  return Duration::picoseconds(uniform(low.picoseconds(), high.picoseconds()));
 }
 
 double RandomStream::exponential(double mean) { return -mean * std::log1p(-real()); }

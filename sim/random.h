@@ -27,8 +27,8 @@ class RandomStream {
   // Uniform over 0 .. n-1, without bias; n > 0.
   std::uint64_t below(std::uint64_t n);
   // Uniform over low .. high, both included.
-  std::int64_t between(std::int64_t low, std::int64_t high);
-  Duration between(Duration low, Duration high);
+  std::int64_t uniform(std::int64_t low, std::int64_t high);
+  Duration uniform(Duration low, Duration high);
   // Uniform over the multiples of 2^-53 in [0, 1).
   double real() { return static_cast<double>(next() >> 11) * 0x1p-53; }
   // True in `part` of `whole` cases.
