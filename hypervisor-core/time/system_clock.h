@@ -2,14 +2,26 @@
 //
 // Exact: at(c) is floor(c * 10^9 / frequency) for every c, computed as whole seconds and a remainder in 64-bit
 // integers, so there is no rounded factor and no drift. Bounds: frequency below 18.4 GHz (so that the remainder times
-// 10^9 fits 64 bits), 292 years of uptime (SystemTime). Remainders are written as differences: quotient and remainder
-// of the same operands would become a call of a libgcc helper that kernels do not have.
+// 10^9 fits 64 bits), 292 years of uptime (SystemTime).
 #pragma once
 
 #include "base/types.h"
 #include "hardware/cpu.h"
 
 namespace hv {
+
+struct Division {
+  u64 quotient;
+  u64 remainder;
+};
+
+// 64-bit division. The empty statement keeps the compiler from fetching the remainder by a helper of libgcc that a
+// kernel does not have.
+inline Division divide(u64 dividend, u64 divisor) {
+  u64 quotient = dividend / divisor;
+  asm("" : "+r"(quotient));
+  return {quotient, dividend - quotient * divisor};
+}
 
 class SystemClock {
  public:
@@ -22,17 +34,14 @@ class SystemClock {
 
   SystemTime at(u64 cycles) const {
     if (cycles <= boot_) return 0;  // a CPU whose counter started a little late
-    const u64 since_boot = cycles - boot_;
-    const u64 seconds = since_boot / frequency_;
-    const u64 rest = since_boot - seconds * frequency_;
+    const auto [seconds, rest] = divide(cycles - boot_, frequency_);
     return static_cast<SystemTime>(seconds * kNanosecondsPerSecond + rest * kNanosecondsPerSecond / frequency_);
   }
   // The first cycle at which at() has reached `time`; hw::kTimerOff for kNever.
   u64 cycles_at(SystemTime time) const {
     if (time == kNever) return hw::kTimerOff;
     if (time <= 0) return boot_;
-    const u64 seconds = static_cast<u64>(time) / kNanosecondsPerSecond;
-    const u64 rest = static_cast<u64>(time) - seconds * kNanosecondsPerSecond;
+    const auto [seconds, rest] = divide(static_cast<u64>(time), kNanosecondsPerSecond);
     const u64 part = (rest * frequency_ + kNanosecondsPerSecond - 1) / kNanosecondsPerSecond;
     return boot_ + seconds * frequency_ + part;
   }

@@ -62,8 +62,8 @@ void TimeKeeper::refresh(Vcpu& vcpu) {
   cpu.work(hw::Step::time_update);
   const u64 stamp = cpu.cycle_counter();
   const SystemTime now = clock_.at(stamp);
-  const SystemTime wall = wall_offset_ + now;
-  const SystemTime wall_seconds = wall / kNanoseconds;
+  const auto [wall_seconds, wall_rest] =
+      divide(static_cast<u64>(wall_offset_ + now), SystemClock::kNanosecondsPerSecond);
   const SystemTime virtual_time = vcpu.virtual_time(now);
 
   const hw::Words page = memory_.frame(vcpu.domain->shared_info);
@@ -79,8 +79,7 @@ void TimeKeeper::refresh(Vcpu& vcpu) {
   put(offsetof(SharedTime, tsc_low), static_cast<SystemTime>(stamp));
   put(offsetof(SharedTime, system_time_low), now);
   page.store(word(offsetof(SharedTime, wall_seconds)), static_cast<u32>(wall_seconds));
-  page.store(word(offsetof(SharedTime, wall_microseconds)),
-             static_cast<u32>((wall - wall_seconds * kNanoseconds) / 1000));
+  page.store(word(offsetof(SharedTime, wall_microseconds)), static_cast<u32>(wall_rest / 1000));
   put(offsetof(SharedTime, virtual_time_low), virtual_time);
   put(offsetof(SharedTime, cycles_per_second_low), static_cast<SystemTime>(clock_.cycles_per_second()));
   std::atomic_thread_fence(std::memory_order_release);
