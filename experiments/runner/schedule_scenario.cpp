@@ -49,7 +49,7 @@ void expect_known_keys(const Json& json, const Place& place, const std::vector<s
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(known, key) != known.end()) continue;
     throw InputError{place.below(key),
-                     Mismatch{"a known key", "the unknown key " + runner::quoted(key), nearest_name(key, known)}};
+                     Mismatch{"a known key", "the unknown key " + in_quotes(key), nearest_name(key, known)}};
   }
 }
 
@@ -68,17 +68,17 @@ std::optional<std::int64_t> read_integer(const Json& object, const Place& place,
 
 std::int64_t require_integer(const Json& object, const Place& place, const char* key, std::int64_t least) {
   const auto n = read_integer(object, place, key, least);
-  if (!n) throw InputError{place, Mismatch{"the key " + runner::quoted(key), "none", ""}};
+  if (!n) throw InputError{place, Mismatch{"the key " + in_quotes(key), "none", ""}};
   return *n;
 }
 
 std::string require_name(const Json& object, const Place& place, const char* key,
                          const std::vector<std::string>& names) {
   const auto found = object.find(key);
-  if (found == object.end()) throw InputError{place, Mismatch{"the key " + runner::quoted(key), "none", ""}};
+  if (found == object.end()) throw InputError{place, Mismatch{"the key " + in_quotes(key), "none", ""}};
   const std::string name = found->is_string() ? found->get<std::string>() : found->dump();
   if (std::ranges::find(names, name) != names.end()) return name;
-  throw InputError{place.below(key), Mismatch{one_of(names), runner::quoted(name), nearest_name(name, names)}};
+  throw InputError{place.below(key), Mismatch{one_of(names), in_quotes(name), nearest_name(name, names)}};
 }
 
 ScheduleDomain read_domain(const Json& json, const Place& place) {

@@ -1,0 +1,168 @@
+#include "experiments/runner/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "experiments/runner/known_names.h"
+#include "experiments/runner/ledger.h"
+#include "experiments/runner/names.h"
+#include "experiments/runner/quantity.h"
+
+namespace runner {
+
+namespace {
+
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < (std::uint64_t{1} << 30)) return fmt::format("{:.4g} MiB", static_cast<double>(bytes) / (1 << 20));
+  return fmt::format("{:.4g} GiB", static_cast<double>(bytes) / (1 << 30));
+}
+
+void check_cpus(const Setup& setup, const model::MachineFile& machine, const Place& place) {
+  if (setup.host.cpus > machine.cpu.count) {
+    throw InputError{place.below("cpus"),
+                     Mismatch{fmt::format("at most the {} CPUs of {}", machine.cpu.count, setup.machine),
+                              std::to_string(setup.host.cpus), ""}};
+  }
+  for (std::size_t i = 0; i < setup.domains.size(); ++i) {
+    const auto& cpu = setup.domains[i].cpu;
+    if (cpu && *cpu >= setup.host.cpus) {
+      throw InputError{place.below("domains").below(i).below("cpus"),
+                       Mismatch{fmt::format("a CPU from 0 to {}", setup.host.cpus - 1), std::to_string(*cpu), ""}};
+    }
+  }
+}
+
+void check_memory(const Setup& setup, const model::MachineFile& machine, const Place& place) {
+  std::uint64_t left = machine.memory.size;
+  const bool xen = setup.host.system == guest::System::xen;
+  if (xen) left -= std::min(left, setup.host.domain0_memory);
+  for (std::size_t i = 0; i < setup.domains.size(); ++i) {
+    const DomainSettings& domain = setup.domains[i];
+    const std::uint64_t count = domain.count.value_or(1);
+    if (domain.memory_bytes > left / count) {
+      throw InputError{place.below("domains").below(i).below(domain.count ? "count" : "memory"),
+                       Mismatch{fmt::format("domains that fit in the {} of {} ({} is left, room for {} of these)",
+                                            size_text(machine.memory.size), setup.machine, size_text(left),
+                                            left / domain.memory_bytes),
+                                fmt::format("{} of {}", count, size_text(domain.memory_bytes)), ""}};
+    }
+    left -= count * domain.memory_bytes;
+  }
+}
+
+void check_scheduler(const Setup& setup, const Place& place) {
+  const std::vector<std::string> variants = known_scheduler_variants(setup.host.scheduler);
+  if (std::ranges::find(variants, setup.host.variant) != variants.end()) return;
+  throw InputError{place.below("scheduler").below("variant"),
+                   Mismatch{fmt::format("a variant of {}: {}", setup.host.scheduler, one_of(variants)),
+                            in_quotes(setup.host.variant), nearest_name(setup.host.variant, variants)}};
+}
+
+std::map<std::string, const DomainSettings*> domains_by_name(const Setup& setup, const Place& place) {
+  std::map<std::string, const DomainSettings*> domains;
+  for (std::size_t i = 0; i < setup.domains.size(); ++i) {
+    for (std::uint32_t n = 0; n < setup.domains[i].count.value_or(1); ++n) {
+      const std::string name = domain_name(setup.domains[i], n);
+      if (!domains.emplace(name, &setup.domains[i]).second) {
+        throw InputError{place.below("domains").below(i).below("name"),
+                         Mismatch{"a name for every domain of its own", in_quotes(name) + " twice", ""}};
+      }
+    }
+  }
+  return domains;
+}
+
+void check_clients(const Setup& setup, const Place& place) {
+  const auto domains = domains_by_name(setup, place);
+  std::vector<std::string> names;
+  for (const auto& [name, domain] : domains) names.push_back(name);
+  for (std::size_t i = 0; i < setup.host.clients.size(); ++i) {
+    const guest::ClientSpec& client = setup.host.clients[i];
+    const Place target = place.below("clients").below(i).below("target");
+    const auto found = domains.find(client.target);
+    if (found == domains.end()) {
+      throw InputError{target,
+                       Mismatch{"the name of a domain", in_quotes(client.target), nearest_name(client.target, names)}};
+    }
+    if (!found->second->network) {
+      throw InputError{target, Mismatch{"a domain with a vif", in_quotes(client.target) + ", which has none", ""}};
+    }
+    const auto answers = [&](const guest::ProgramSpec& program) {
+      const auto* echo = std::get_if<guest::UdpEchoSettings>(&program);
+      return echo != nullptr && echo->port == client.port;
+    };
+    if (std::ranges::none_of(found->second->programs, answers)) {
+      throw InputError{target, Mismatch{fmt::format("a domain that runs udp_echo on port {}", client.port),
+                                        in_quotes(client.target) + ", which does not", ""}};
+    }
+  }
+}
+
+void check_normalisation(const Plan& plan, const Place& place) {
+  if (!plan.experiment.normalise) return;
+  const Normalisation& normalise = *plan.experiment.normalise;
+  std::vector<std::string> keys;
+  for (const Axis& axis : plan.experiment.vary) keys.push_back(axis.key);
+  const auto axis = std::ranges::find(plan.experiment.vary, normalise.key, &Axis::key);
+  if (axis == plan.experiment.vary.end()) {
+    throw InputError{place.below("key"), Mismatch{"a varied key: " + one_of(keys), in_quotes(normalise.key),
+                                                  nearest_name(normalise.key, keys)}};
+  }
+  if (std::ranges::find(axis->values, normalise.at, &Override::value) == axis->values.end()) {
+    throw InputError{place.below("at"),
+                     Mismatch{"one of the values of " + in_quotes(normalise.key), plain_text(normalise.at), ""}};
+  }
+}
+
+void check_ledger(const Plan& plan, const Place& place) {
+  if (plan.experiment.ledger.empty()) return;
+  std::vector<std::string> cases, ids;
+  for (const Case& each : plan.experiment.cases) cases.push_back(each.name);
+  for (const PublishedValue& value : load_published(published_path())) ids.push_back(value.id);
+  for (std::size_t i = 0; i < plan.experiment.ledger.size(); ++i) {
+    const LedgerLine& line = plan.experiment.ledger[i];
+    if (!(cases.empty() && line.case_name.empty()) && std::ranges::find(cases, line.case_name) == cases.end()) {
+      throw InputError{place.below(i).below("case"),
+                       Mismatch{"the name of a case", in_quotes(line.case_name), nearest_name(line.case_name, cases)}};
+    }
+    // A point may have no published value; but some id must look like this.
+    const std::string head = line.id.substr(0, line.id.find('{'));
+    const auto matches = [&](const std::string& id) { return head == line.id ? id == line.id : id.starts_with(head); };
+    if (std::ranges::none_of(ids, matches)) {
+      throw InputError{place.below(i).below("id"),
+                       Mismatch{"the id of a published value", in_quotes(line.id), nearest_name(head, ids)}};
+    }
+  }
+}
+
+}  // namespace
+
+std::string domain_name(const DomainSettings& domain, std::uint32_t i) {
+  return domain.count ? domain.name + std::to_string(i + 1) : domain.name;
+}
+
+void check_setup(const Setup& setup, const Place& place) {
+  const model::MachineFile machine = load_machine(setup.machine);
+  check_cpus(setup, machine, place);
+  check_memory(setup, machine, place);
+  check_scheduler(setup, place);
+  check_clients(setup, place);
+}
+
+void check_plan(const Plan& plan, const Place& place) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < plan.experiment.cases.size(); ++i) {
+    const std::string& name = plan.experiment.cases[i].name;
+    if (!names.insert(name).second) {
+      throw InputError{place.below("cases").below(i).below("name"),
+                       Mismatch{"a name for every case of its own", in_quotes(name) + " twice", ""}};
+    }
+  }
+  check_normalisation(plan, place.below("normalise"));
+  check_ledger(plan, place.below("ledger"));
+}
+
+}  // namespace runner

@@ -1,0 +1,29 @@
+#include "experiments/runner/check.h"
+#include "experiments/runner/known_names.h"
+#include "experiments/runner/plan.h"
+
+namespace runner {
+
+model::MachineFile load_machine(const std::string& name) {
+  const std::string path = machine_path(name).string();
+  try {
+    return model::MachineFile::load(path);
+  } catch (const model::MachineFileError& error) {
+    throw InputError{{"machine " + name, ""}, error.what()};
+  }
+}
+
+guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, std::uint64_t seed) {
+  guest::HostSpec spec = setup.host;
+  spec.machine = &machine;
+  spec.seed = seed;
+  for (const DomainSettings& domain : setup.domains) {
+    for (std::uint32_t i = 0; i < domain.count.value_or(1); ++i) {
+      guest::GuestSpec& guest = spec.guests.emplace_back(domain);
+      guest.name = domain_name(domain, i);
+    }
+  }
+  return spec;
+}
+
+}  // namespace runner

@@ -1,0 +1,69 @@
+#include "experiments/runner/known_names.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "experiments/runner/metrics.h"
+#include "schedule/registry.h"
+#include "workloads/profiles/profile.h"
+
+namespace runner {
+
+namespace {
+
+// The names of the JSON files in a folder of the project.
+std::vector<std::string> json_files(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;  // a folder that is not there has no files
+  for (const auto& entry : std::filesystem::directory_iterator{folder, ignored}) {
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+std::filesystem::path root() {
+  const char* chosen = std::getenv("RINGZERO_ROOT");
+  return chosen != nullptr && *chosen != '\0' ? chosen : RINGZERO_SOURCE_DIR;
+}
+
+std::filesystem::path machine_path(const std::string& name) { return root() / "model/machines" / (name + ".json"); }
+
+std::vector<std::string> known_machines() { return json_files(root() / "model/machines"); }
+
+std::vector<std::string> known_profiles() { return guest::profile_names(); }
+
+std::vector<std::string> known_schedulers() {
+  std::vector<std::string> names;
+  for (hv::u32 i = 0; i < hv::scheduler_count(); ++i) names.emplace_back(hv::scheduler_entry(i).name);
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<std::string> known_scheduler_variants(const std::string& scheduler) {
+  std::vector<std::string> names;
+  for (hv::u32 i = 0; i < hv::scheduler_count(); ++i) {
+    const hv::SchedulerEntry& entry = hv::scheduler_entry(i);
+    if (!scheduler.empty() && scheduler != entry.name) continue;
+    for (hv::u32 variant = 0; variant < entry.variant_count; ++variant) {
+      names.emplace_back(entry.variants[variant].name);
+    }
+  }
+  std::ranges::sort(names);
+  const auto repeated = std::ranges::unique(names);
+  names.erase(repeated.begin(), repeated.end());
+  return names;
+}
+
+std::vector<std::string> known_scheduler_variants() { return known_scheduler_variants(""); }
+
+std::vector<std::string> known_metrics() {
+  std::vector<std::string> names;
+  for (const MetricInfo& metric : metric_catalogue()) names.emplace_back(metric.name);
+  for (const MetricInfo& metric : metric_catalogue()) names.push_back(relative_name(metric.name));
+  return names;
+}
+
+}  // namespace runner

@@ -1,0 +1,22 @@
+// The names that settings may take because something of that name exists: for checks, schema and "did you mean".
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace runner {
+
+// The project's folder: where it was built from, or RINGZERO_ROOT.
+std::filesystem::path root();
+
+std::filesystem::path machine_path(const std::string& name);  // of model/machines
+
+std::vector<std::string> known_machines();  // all in alphabetical order
+std::vector<std::string> known_profiles();  // of workloads/profiles
+std::vector<std::string> known_schedulers();
+std::vector<std::string> known_scheduler_variants();  // of any scheduler
+std::vector<std::string> known_scheduler_variants(const std::string& scheduler);
+std::vector<std::string> known_metrics();  // of metrics.h, in its order
+
+}  // namespace runner

@@ -1,0 +1,3 @@
+#include "experiments/runner/cli.h"
+
+int main(int argc, char** argv) { return runner::command_line(argc, argv); }

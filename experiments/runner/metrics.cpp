@@ -1,0 +1,35 @@
+#include "experiments/runner/metrics.h"
+
+#include <array>
+
+namespace runner {
+
+namespace {
+
+constexpr std::array kMetrics{
+    MetricInfo{"throughput", "CPUs", "Program work of all guests, as the number of CPUs that never do anything else."},
+    MetricInfo{"least_share", "ratio", "Program work of the guest that got least, relative to an even share."},
+    MetricInfo{"greatest_share", "ratio", "Program work of the guest that got most, relative to an even share."},
+    MetricInfo{"idle_time", "%", "Time of all CPUs spent idle."},
+    MetricInfo{"hypervisor_time", "%", "Time of all CPUs spent in the hypervisor."},
+    MetricInfo{"kernel_time", "%", "Time of all CPUs spent in guest kernels."},
+    MetricInfo{"user_time", "%", "Time of all CPUs spent in programs."},
+    MetricInfo{"rtt_mean", "ms", "Mean time from a client's request to its reply."},
+    MetricInfo{"rtt_sd", "ms", "Standard deviation of the time from request to reply."},
+    MetricInfo{"rtt_median", "ms", "Median time from request to reply."},
+    MetricInfo{"rtt_p90", "ms", "90th percentile of the time from request to reply."},
+    MetricInfo{"rtt_p99", "ms", "99th percentile of the time from request to reply."},
+    MetricInfo{"rtt_max", "ms", "Longest time from request to reply."},
+    MetricInfo{"requests", "1", "Requests that clients sent while measured."},
+    MetricInfo{"lost", "1", "Of these, those that had no reply in time."},
+    MetricInfo{"domain_state", "B", "Memory of the hypervisor per domain, averaged over the guests."},
+    MetricInfo{"events", "1", "Events of the simulation while measured."},
+};
+
+}  // namespace
+
+std::span<const MetricInfo> metric_catalogue() { return kMetrics; }
+
+std::string relative_name(std::string_view metric) { return "relative_" + std::string{metric}; }
+
+}  // namespace runner

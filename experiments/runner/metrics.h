@@ -1,0 +1,29 @@
+// What is measured at a point, whatever the experiment.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace runner {
+
+struct MetricInfo {
+  std::string_view name;
+  std::string_view unit;
+  std::string_view text;
+};
+
+// Besides these there is "domain.<name>.throughput" for each guest.
+std::span<const MetricInfo> metric_catalogue();
+
+// What `normalise` calls the ratio of `metric`.
+std::string relative_name(std::string_view metric);
+
+struct Measurement {
+  std::string metric;
+  double value;
+  std::string unit;
+};
+
+}  // namespace runner

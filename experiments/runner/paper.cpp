@@ -1,0 +1,107 @@
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include "experiments/runner/cli.h"
+#include "experiments/runner/known_names.h"
+#include "experiments/runner/ledger.h"
+#include "experiments/runner/names.h"
+#include "experiments/runner/results.h"
+#include "experiments/runner/verbs.h"
+
+namespace runner {
+
+namespace {
+
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder, const std::string& extension) {
+  std::vector<std::filesystem::path> files;
+  std::error_code ignored;  // a folder that is not there has no files
+  for (const auto& entry : std::filesystem::directory_iterator{folder, ignored}) {
+    if (entry.path().extension() == extension) files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::vector<Plan> chosen_plans(const std::vector<std::string>& ids) {
+  std::vector<Plan> plans;
+  std::vector<std::string> known;
+  for (const auto& file : files_in(root() / "experiments/paper", ".json")) {
+    Plan plan = load_plan(file, {});
+    known.push_back(plan.experiment.id);
+    if (ids.empty() || std::ranges::find(ids, known.back()) != ids.end()) plans.push_back(std::move(plan));
+  }
+  for (const std::string& id : ids) {
+    if (std::ranges::find(known, id) == known.end()) {
+      throw InputError{{"paper", ""}, Mismatch{one_of(known), in_quotes(id), nearest_name(id, known)}};
+    }
+  }
+  return plans;
+}
+
+std::vector<SimulatedValue> simulated_values(const std::vector<ExperimentResult>& results) {
+  std::vector<SimulatedValue> values;
+  for (const ExperimentResult& result : results) {
+    for (const LedgerLine& line : result.plan.experiment.ledger) {
+      for (std::size_t i = 0; i < result.points.size(); ++i) {
+        if (result.plan.points[i].case_name != line.case_name) continue;
+        const auto& metrics = result.points[i].metrics;
+        const auto metric = std::ranges::find(metrics, line.metric, &MetricResult::metric);
+        if (metric == metrics.end()) continue;  // the point failed
+        values.push_back(
+            {published_id(line, result.plan.points[i]), metric->mean, metric->ci_low, metric->ci_high, metric->unit});
+      }
+    }
+  }
+  return values;
+}
+
+// True if the script ended with status 0.
+bool run_script(const std::filesystem::path& script, const std::filesystem::path& results) {
+  const std::string figures = (results / "figures").string();
+  std::filesystem::create_directories(figures);
+  std::vector<std::string> words{"/usr/bin/python3", script.string(),           "--results", results.string(),
+                                 "--published",      published_path().string(), "--out",     figures};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t process = 0;
+  if (posix_spawn(&process, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return false;
+  int status = 0;
+  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+int paper_verb(const std::vector<std::string>& ids, const RunOptions& options) {
+  std::vector<Plan> plans = chosen_plans(ids);
+  catch_interrupts();
+  const std::vector<ExperimentResult> results = run_plans(std::move(plans), options);
+  int status = exit_status(results);
+  report_failures(results);
+  if (status == kBadInput) return status;
+
+  const std::filesystem::path out = root() / "results/out/paper";
+  for (const ExperimentResult& result : results) {
+    write_results(out / result.plan.experiment.id, {result});
+    fmt::print("{}\n", result_table(result));
+  }
+  const std::vector<LedgerRow> ledger = make_ledger(load_published(published_path()), simulated_values(results));
+  write_file(out / "ledger.csv", ledger_csv(ledger));
+  fmt::print("{}\n{} published values in {}\n", summary_table(summarise(ledger)), ledger.size(),
+             (out / "ledger.csv").string());
+  std::fflush(stdout);
+  if (status == kInterrupted) return status;
+  for (const auto& script : files_in(root() / "results/figures", ".py")) {
+    if (script.filename().string().starts_with('_') || run_script(script, out)) continue;
+    fmt::print(stderr, "figure script failed: {}\n", script.string());
+    if (status == kDone) status = kSomeFailed;
+  }
+  return status;
+}
+
+}  // namespace runner

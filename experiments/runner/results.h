@@ -1,0 +1,35 @@
+// What a run leaves behind: a table for people, tidy CSV, and a JSON document that can replay it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/runner/runner.h"
+
+namespace runner {
+
+// Means, confidence intervals and the relative metrics of `normalise`.
+void summarise_metrics(ExperimentResult& result);
+
+// experiment,point,replication,metric,value,unit
+std::string results_csv(const std::vector<ExperimentResult>& results);
+
+// Resolved configuration, seeds, version, machine file hash, fingerprints, values.
+Json result_document(const std::vector<ExperimentResult>& results);
+
+// The metrics that the experiment shows, one line per point.
+std::string result_table(const ExperimentResult& result);
+
+// Both files (results.csv, result.json) into `folder`, which is made. Each appears whole or not at all.
+void write_results(const std::filesystem::path& folder, const std::vector<ExperimentResult>& results);
+void write_file(const std::filesystem::path& file, const std::string& text);
+
+// The points that failed, each with its reason, on stderr.
+void report_failures(const std::vector<ExperimentResult>& results);
+
+// 130 interrupted; 2 a host that cannot be built; 3 nothing finished, because of a broken invariant; 4 some points
+// failed.
+int exit_status(const std::vector<ExperimentResult>& results);
+
+}  // namespace runner

@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "experiments/runner/latencies.h"
+#include "experiments/runner/runner.h"
+#include "model/machine.h"
+#include "workloads/host.h"
+
+namespace runner {
+
+namespace {
+
+// What is read at the beginning and at the end of the measured time.
+struct Reading {
+  std::int64_t cycles = 0;  // of each CPU's clock
+  std::vector<std::int64_t> useful;
+  std::array<std::int64_t, 4> accounts{};  // of all CPUs: idle, hypervisor, kernel, user
+  std::uint64_t events = 0;
+};
+
+Reading read(const guest::Host& host, const guest::HostSpec& spec) {
+  Reading reading;
+  for (std::size_t i = 0; i < spec.guests.size(); ++i) reading.useful.push_back(host.useful_cycles(i));
+  for (std::uint32_t cpu = 0; cpu < spec.cpus; ++cpu) {
+    const auto accounts = host.accounts(cpu);
+    for (std::size_t i = 0; i < accounts.size(); ++i) reading.accounts[i] += accounts[i];
+  }
+  for (const std::int64_t account : reading.accounts) reading.cycles += account;
+  reading.cycles /= spec.cpus;
+  reading.events = host.events();
+  return reading;
+}
+
+void expect_sound(const guest::Host& host) {
+  if (const auto broken = host.audit()) {
+    throw model::BrokenInvariant{fmt::format("{} (at {} ps of simulated time, after {} events)", *broken,
+                                             host.now().picoseconds(), host.events())};
+  }
+}
+
+void run_for(guest::Host& host, sim::Duration duration, const std::optional<sim::Duration>& check_every) {
+  if (!check_every) return host.run_for(duration);
+  while (duration > sim::Duration{}) {
+    const sim::Duration step = std::min(duration, *check_every);
+    host.run_for(step);
+    expect_sound(host);
+    duration = duration - step;
+  }
+}
+
+class Measurements {
+ public:
+  void add(std::string_view metric, double value) {
+    const auto info = std::ranges::find(metric_catalogue(), metric, &MetricInfo::name);
+    list_.push_back({std::string{metric}, value, std::string{info->unit}});
+  }
+  void add(std::string metric, double value, std::string unit) {
+    list_.push_back({std::move(metric), value, std::move(unit)});
+  }
+  std::vector<Measurement> take() { return std::move(list_); }
+
+ private:
+  std::vector<Measurement> list_;
+};
+
+void add_work(Measurements& out, const guest::HostSpec& spec, const Reading& begin, const Reading& end) {
+  const auto elapsed = static_cast<double>(end.cycles - begin.cycles);
+  std::vector<double> shares;
+  double total = 0;
+  for (std::size_t i = 0; i < spec.guests.size(); ++i) {
+    shares.push_back(static_cast<double>(end.useful[i] - begin.useful[i]) / elapsed);
+    total += shares.back();
+  }
+  out.add("throughput", total);
+  if (total > 0) {
+    const auto [least, greatest] = std::ranges::minmax(shares);
+    const double even = total / static_cast<double>(shares.size());
+    out.add("least_share", least / even);
+    out.add("greatest_share", greatest / even);
+  }
+  constexpr std::array kAccounts{"idle_time", "hypervisor_time", "kernel_time", "user_time"};
+  for (std::size_t i = 0; i < kAccounts.size(); ++i) {
+    out.add(kAccounts[i], 100 * static_cast<double>(end.accounts[i] - begin.accounts[i]) / elapsed / spec.cpus);
+  }
+  out.add("events", static_cast<double>(end.events - begin.events));
+  for (std::size_t i = 0; i < spec.guests.size(); ++i) {
+    out.add(fmt::format("domain.{}.throughput", spec.guests[i].name), shares[i], "CPUs");
+  }
+}
+
+void add_domain_state(Measurements& out, const guest::Host& host, const guest::HostSpec& spec) {
+  if (spec.system != guest::System::xen) return;
+  double bytes = 0;
+  for (std::size_t i = 0; i < spec.guests.size(); ++i) bytes += static_cast<double>(host.core_bytes(i));
+  out.add("domain_state", bytes / static_cast<double>(spec.guests.size()));
+}
+
+void add_latencies(Measurements& out, const RequestWindow& window, const guest::Host& host) {
+  if (window.requests() == 0) return;
+  const auto [milliseconds, nanoseconds] = window.replies(host);
+  if (milliseconds.count() > 0) {
+    out.add("rtt_mean", milliseconds.mean());
+    out.add("rtt_sd", milliseconds.standard_deviation());
+    const auto quantile = [&](double q) { return static_cast<double>(nanoseconds.quantile(q)) * 1e-6; };
+    out.add("rtt_median", quantile(0.5));
+    out.add("rtt_p90", quantile(0.9));
+    out.add("rtt_p99", quantile(0.99));
+    out.add("rtt_max", milliseconds.maximum());
+  }
+  out.add("requests", static_cast<double>(window.requests()));
+  out.add("lost", static_cast<double>(window.requests() - milliseconds.count()));
+}
+
+}  // namespace
+
+Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
+  const model::MachineFile machine = load_machine(setup.machine);
+  const guest::HostSpec spec = host_spec(setup, machine, seed);
+  guest::Host host{spec};
+  host.boot();
+  run_for(host, setup.warmup, options.check_every);
+  const Reading begin = read(host, spec);
+  RequestWindow window{host};
+  run_for(host, setup.duration, options.check_every);
+  const Reading end = read(host, spec);
+  window.close(host);
+  Replication result{seed, host.fingerprint(), {}};
+
+  Measurements measurements;
+  add_work(measurements, spec, begin, end);
+  add_domain_state(measurements, host, spec);
+  window.await_replies(host, spec);
+  add_latencies(measurements, window, host);
+  expect_sound(host);
+  result.measurements = measurements.take();
+  return result;
+}
+
+}  // namespace runner

@@ -1,0 +1,130 @@
+#include "experiments/runner/runner.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+
+#include "experiments/runner/processes.h"
+#include "experiments/runner/results.h"
+#include "model/machine.h"
+
+namespace runner {
+
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+struct Job {
+  std::size_t plan, point;
+  std::uint64_t seed;
+};
+
+// Between the processes: what a job did, as JSON.
+std::string to_message(const Replication& replication) {
+  Json measurements = Json::array();
+  for (const Measurement& m : replication.measurements) measurements.push_back({m.metric, m.value, m.unit});
+  return Json{{"seed", replication.seed}, {"fingerprint", replication.fingerprint}, {"measurements", measurements}}
+      .dump();
+}
+
+std::string to_message(const Failure& failure) {
+  return Json{{"failure", static_cast<int>(failure.kind)}, {"message", failure.message}}.dump();
+}
+
+std::string run_job(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
+  const auto failure = [seed](Failure::Kind kind, const std::string& what) {
+    return to_message(Failure{kind, fmt::format("{} (seed {})", what, seed)});
+  };
+  try {
+    return to_message(run_once(setup, seed, options));
+  } catch (const guest::SpecError& error) {
+    return to_message(Failure{Failure::Kind::input, error.what()});
+  } catch (const model::BrokenInvariant& error) {
+    return failure(Failure::Kind::invariant, error.what());
+  } catch (const std::exception& error) {
+    return failure(Failure::Kind::error, error.what());
+  }
+}
+
+void take_result(PointResult& point, const JobResult& job, std::uint64_t seed) {
+  if (job.state == JobResult::State::not_run) {
+    point.finished = false;
+    return;
+  }
+  if (job.state == JobResult::State::crashed) {
+    point.failure = Failure{Failure::Kind::error, fmt::format("{} (seed {})", job.output, seed)};
+    return;
+  }
+  const Json message = Json::parse(job.output);
+  if (message.contains("failure")) {
+    point.failure =
+        Failure{static_cast<Failure::Kind>(message["failure"].get<int>()), message["message"].get<std::string>()};
+    return;
+  }
+  Replication& replication = point.replications.emplace_back();
+  replication.seed = message["seed"].get<std::uint64_t>();
+  replication.fingerprint = message["fingerprint"].get<std::uint64_t>();
+  for (const Json& m : message["measurements"]) {
+    replication.measurements.push_back({m[0].get<std::string>(), m[1].get<double>(), m[2].get<std::string>()});
+  }
+}
+
+// "12 of 81 runs, 3.4 runs/s, 20 s left", in one line that is written over.
+class Progress {
+ public:
+  Progress(bool wanted, std::size_t total) : wanted_{wanted}, total_{total} {}
+
+  void show(std::size_t done) const {
+    if (!wanted_) return;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    const double rate = static_cast<double>(done) / seconds;
+    fmt::print(stderr, "\r{} of {} runs, {:.1f} runs/s, {:.0f} s left  ", done, total_, rate,
+               static_cast<double>(total_ - done) / rate);
+    if (done == total_) fmt::print(stderr, "\n");
+  }
+
+ private:
+  bool wanted_;
+  std::size_t total_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+bool interrupted() { return stop_requested != 0; }
+
+void catch_interrupts() {
+  std::signal(SIGINT, [](int) { stop_requested = 1; });
+}
+
+std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOptions& options) {
+  std::vector<ExperimentResult> results;
+  std::vector<Job> jobs;
+  for (std::size_t p = 0; p < plans.size(); ++p) {
+    ExperimentResult& result = results.emplace_back(ExperimentResult{std::move(plans[p]), {}});
+    result.points.resize(result.plan.points.size(), PointResult{.finished = true});
+    for (std::size_t i = 0; i < result.points.size(); ++i) {
+      for (std::uint32_t r = 0; r < result.plan.experiment.replications; ++r) {
+        jobs.push_back({p, i, result.plan.experiment.seed + r});
+      }
+    }
+  }
+  const Progress progress{options.progress, jobs.size()};
+  const auto run = [&](std::size_t i) {
+    return run_job(results[jobs[i].plan].plan.points[jobs[i].point].setup, jobs[i].seed, options);
+  };
+  const auto outcomes = run_in_processes(
+      jobs.size(), options.jobs, run, [&](std::size_t n) { progress.show(n); }, stop_requested);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    take_result(results[jobs[i].plan].points[jobs[i].point], outcomes[i], jobs[i].seed);
+  }
+  for (ExperimentResult& result : results) {
+    for (PointResult& point : result.points) point.finished = point.finished && !point.failure;
+    summarise_metrics(result);
+  }
+  return results;
+}
+
+}  // namespace runner

@@ -1,0 +1,64 @@
+// Runs the points of experiments and gathers what they measured.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiments/runner/metrics.h"
+#include "experiments/runner/plan.h"
+#include "sim/time.h"
+
+namespace runner {
+
+// One run of one point.
+struct Replication {
+  std::uint64_t seed = 0;
+  std::uint64_t fingerprint = 0;
+  std::vector<Measurement> measurements;
+};
+
+struct Failure {
+  enum class Kind { input, invariant, error };
+  Kind kind;
+  std::string message;  // with the seed that shows it
+};
+
+struct MetricResult {
+  std::string metric;
+  std::string unit;
+  std::vector<double> values;             // per replication
+  double mean = 0;                        // of the values
+  std::optional<double> ci_low, ci_high;  // 95 % confidence interval of the mean; from two replications on
+};
+
+struct PointResult {
+  bool finished = false;  // all of its replications
+  std::optional<Failure> failure;
+  std::vector<Replication> replications;
+  std::vector<MetricResult> metrics;  // the relative ones included
+};
+
+struct ExperimentResult {
+  Plan plan;
+  std::vector<PointResult> points;  // one per point of the plan
+};
+
+struct RunOptions {
+  unsigned jobs = 1;
+  std::optional<sim::Duration> check_every;  // audits the host so often, besides at the end
+  bool progress = false;                     // on stderr
+};
+
+// One run in this process. Throws guest::SpecError, model::BrokenInvariant.
+Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options);
+
+// All points and replications of all plans, in parallel processes. Interrupted, the finished points are in the result.
+std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOptions& options);
+
+// True from the first SIGINT after catch_interrupts() on.
+bool interrupted();
+void catch_interrupts();
+
+}  // namespace runner

@@ -1,0 +1,253 @@
+// The one description of every setting: its key, where it goes, unit, range, sentence and source.
+//
+// describe(visit, object) calls visit.value(key, member, about) for each setting of an object, in the order of the
+// documentation; visit.group(key, about, ...) makes a JSON object of settings that have no struct of their own. Reader,
+// writer, schema and documentation (settings.cpp) are four visitors of these functions, so they cannot disagree. The
+// default of a setting is the value of its member in a default-constructed object.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "experiments/runner/experiment.h"
+#include "experiments/runner/known_names.h"
+
+namespace runner {
+
+struct About {
+  std::string_view text;       // one sentence
+  std::string_view source;     // where the meaning, or the default, comes from
+  std::string_view unit = "";  // of a plain number: makes an integer a quantity; times need one
+  std::int64_t min = 0;        // in base units, as is max
+  std::int64_t max = INT64_MAX;
+  std::vector<std::string> (*choices)() = nullptr;  // of a text
+  bool required = false;
+};
+
+template <class Enum>
+struct NamesOf;  // names: what the values of an enumeration, or the alternatives of a variant, are called in files
+
+template <>
+struct NamesOf<guest::System> {
+  static constexpr std::array names{std::pair{guest::System::native, "native"}, std::pair{guest::System::xen, "xen"}};
+};
+template <>
+struct NamesOf<guest::World> {
+  static constexpr std::array names{std::pair{guest::World::fifo, "fifo"}, std::pair{guest::World::simgrid, "simgrid"}};
+};
+template <>
+struct NamesOf<guest::IntervalSettings::Kind> {
+  using Kind = guest::IntervalSettings::Kind;
+  static constexpr std::array names{std::pair{Kind::fixed, "fixed"}, std::pair{Kind::uniform, "uniform"},
+                                    std::pair{Kind::exponential, "exponential"},
+                                    std::pair{Kind::closed_loop, "closed_loop"}};
+};
+template <>
+struct NamesOf<guest::ProgramSpec> {
+  static constexpr std::array names{"compute", "udp_echo"};
+};
+
+inline constexpr std::int64_t kMicrosecond = 1'000'000, kMillisecond = 1000 * kMicrosecond;  // in picoseconds
+inline constexpr std::int64_t kMebibyte = 1 << 20;
+
+// Generic in constness: the member that a setting fills in or is read from.
+#define RINGZERO_MEMBER(path) \
+  [](auto& object) -> auto& { return object.path; }
+
+template <class Visit>
+void describe(Visit&& visit, const guest::ComputeSettings*) {
+  visit.value("profile", RINGZERO_MEMBER(profile),
+              {.text = "Memory behaviour of the computation: a profile of workloads/profiles.",
+               .source = "workloads/profiles",
+               .choices = known_profiles});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::UdpEchoSettings*) {
+  visit.value("port", RINGZERO_MEMBER(port),
+              {.text = "UDP port that is answered.", .source = "RFC 862: echo is 7", .min = 1, .max = 65535});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::WarpSettings*) {
+  visit.value("value", RINGZERO_MEMBER(value),
+              {.text = "How far the domain is favoured, in units of virtual time: 10 are 100 us of CPU at weight 256.",
+               .source = "warp of Xen's BVT",
+               .max = 1'000'000'000});
+  visit.value("limit", RINGZERO_MEMBER(limit),
+              {.text = "Longest run in favour; 0 is no limit.", .source = "warpl of Xen's BVT", .unit = "ms"});
+  visit.value(
+      "unwarp", RINGZERO_MEMBER(unwarp),
+      {.text = "Shortest time from the end of one favour to the next.", .source = "warpu of Xen's BVT", .unit = "ms"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const DomainSettings*) {
+  visit.value("name", RINGZERO_MEMBER(name), {.text = "Name of the domain.", .source = "xl.cfg", .required = true});
+  visit.value("count", RINGZERO_MEMBER(count),
+              {.text = "So many domains alike, called name1, name2, and so on.", .source = "Ringzero", .min = 1});
+  visit.value(
+      "memory", RINGZERO_MEMBER(memory_bytes),
+      {.text = "Memory of the domain.", .source = "xl.cfg", .unit = "MiB", .min = 4 * kMebibyte, .required = true});
+  visit.value("vcpus", RINGZERO_MEMBER(vcpus), {.text = "Virtual CPUs.", .source = "xl.cfg", .min = 1, .max = 1});
+  visit.value("cpus", RINGZERO_MEMBER(cpu),
+              {.text = "The physical CPU it is pinned to; without it, CPUs are given out in turn.",
+               .source = "xl.cfg",
+               .max = 31});
+  visit.value("cpu_weight", RINGZERO_MEMBER(weight),
+              {.text = "CPU time in proportion to the other domains of its CPU; 256 is BVT's mcu_advance 10.",
+               .source = "xl.cfg",
+               .min = 1,
+               .max = 65535});
+  visit.value("warp", RINGZERO_MEMBER(warp),
+              {.text = "Favours the domain when it wakes; absent: not favoured.", .source = "Xen's BVT"});
+  visit.value("vif", RINGZERO_MEMBER(network),
+              {.text = "Whether it has a virtual network interface.", .source = "xl.cfg"});
+  visit.value(
+      "programs", RINGZERO_MEMBER(programs),
+      {.text = "What runs in it: each an object whose one key names the program.", .source = "workloads/programs"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::ClientSpec*) {
+  visit.value("target", RINGZERO_MEMBER(target),
+              {.text = "Name of the domain that it pings.", .source = "Ringzero", .required = true});
+  visit.value("port", RINGZERO_MEMBER(port),
+              {.text = "UDP port that it pings.", .source = "RFC 862: echo is 7", .min = 1, .max = 65535});
+  visit.value("interval", RINGZERO_MEMBER(interval.mean),
+              {.text = "Mean time from one request to the next.",
+               .source = "assumed: the paper does not say",
+               .unit = "ms",
+               .min = kMicrosecond});
+  visit.value(
+      "distribution", RINGZERO_MEMBER(interval.kind),
+      {.text = "How intervals are drawn; uniform is between 0 and twice the mean, and closed_loop waits a fixed "
+               "interval after each reply.",
+       .source = "assumed: the paper does not say"});
+  visit.value("start", RINGZERO_MEMBER(start),
+              {.text = "From the end of boot to the first request.", .source = "Ringzero", .unit = "ms"});
+  visit.value("payload", RINGZERO_MEMBER(payload_bytes),
+              {.text = "UDP payload of a request and of its reply.",
+               .source = "assumed: the paper does not say",
+               .unit = "B",
+               .min = 8,
+               .max = 1472});
+  visit.value(
+      "timeout", RINGZERO_MEMBER(timeout),
+      {.text = "A reply later than this counts as lost.", .source = "Ringzero", .unit = "ms", .min = kMillisecond});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const Setup*) {
+  visit.value("machine", RINGZERO_MEMBER(machine),
+              {.text = "The modelled machine: a file of model/machines.",
+               .source = "the paper's testbed is dell2650",
+               .choices = known_machines});
+  visit.value("cpus", RINGZERO_MEMBER(host.cpus), {.text = "Physical CPUs in use.", .source = "Ringzero", .min = 1});
+  visit.value(
+      "system", RINGZERO_MEMBER(host.system),
+      {.text = "What runs on the hardware: one native kernel, whose processes the domains' programs are, or the "
+               "hypervisor core.",
+       .source = "Ringzero"});
+  visit.group(
+      "scheduler", {.text = "The hypervisor's CPU scheduler.", .source = "hypervisor-core/schedule"}, [](auto&& in) {
+        in.value("name", RINGZERO_MEMBER(host.scheduler),
+                 {.text = "Which policy.", .source = "hypervisor-core/schedule/registry", .choices = known_schedulers});
+        in.value("variant", RINGZERO_MEMBER(host.variant),
+                 {.text = "Which of the policy's historical behaviours.",
+                  .source = "hypervisor-core/schedule/registry",
+                  .choices = known_scheduler_variants});
+        in.value(
+            "context_switch_allowance", RINGZERO_MEMBER(host.context_switch_allowance),
+            {.text = "How far a running domain may get ahead of the next one before it is switched away: the slice.",
+             .source = "5 ms is the default of the paper, section 4.5",
+             .unit = "ms",
+             .min = 10 * kMicrosecond});
+        in.value("tick", RINGZERO_MEMBER(host.tick),
+                 {.text = "Period of the timer event to the running domain; 0 turns it off.",
+                  .source = "10 ms: Xen 1.0 to 2.0",
+                  .unit = "ms"});
+        in.value("timer_slop", RINGZERO_MEMBER(host.timer_slop),
+                 {.text = "Timers due within this time of another run with it.",
+                  .source = "50 us in Xen 1.0 to 2.0; exact here by default",
+                  .unit = "us"});
+      });
+  visit.group("domain0", {.text = "The control domain.", .source = "xl.cfg"}, [](auto&& in) {
+    in.value("memory", RINGZERO_MEMBER(host.domain0_memory),
+             {.text = "Memory of domain 0.", .source = "assumed", .unit = "MiB", .min = 4 * kMebibyte});
+  });
+  visit.value("domains", RINGZERO_MEMBER(domains),
+              {.text = "The guests.", .source = "xl.cfg, one object per file", .min = 1, .required = true});
+  visit.value("clients", RINGZERO_MEMBER(host.clients),
+              {.text = "Machines outside, each pinging one domain over UDP.", .source = "Ringzero"});
+  visit.value("world", RINGZERO_MEMBER(host.world),
+              {.text = "The network outside: an exact FIFO wire, or SimGrid.", .source = "sim/outside"});
+  visit.value("warmup", RINGZERO_MEMBER(warmup),
+              {.text = "Simulated time after boot that is not measured.", .source = "Ringzero", .unit = "s"});
+  visit.value("duration", RINGZERO_MEMBER(duration),
+              {.text = "Simulated time that is measured.", .source = "Ringzero", .unit = "s", .min = kMillisecond});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const Case*) {
+  visit.value("name", RINGZERO_MEMBER(name), {.text = "Name of the case.", .source = "Ringzero", .required = true});
+  visit.value("set", RINGZERO_MEMBER(set),
+              {.text = "Keys that differ in this case, dotted (\"scheduler.variant\"), and their values.",
+               .source = "Ringzero"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const Normalisation*) {
+  visit.value("metric", RINGZERO_MEMBER(metric),
+              {.text = "The metric to divide.", .source = "Ringzero", .choices = known_metrics, .required = true});
+  visit.value("key", RINGZERO_MEMBER(key), {.text = "One of the varied keys.", .source = "Ringzero", .required = true});
+  visit.value("at", RINGZERO_MEMBER(at),
+              {.text = "Its value at the point to divide by.", .source = "Ringzero", .required = true});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const LedgerLine*) {
+  visit.value("case", RINGZERO_MEMBER(case_name),
+              {.text = "Name of the case; absent if the experiment has none.", .source = "Ringzero"});
+  visit.value("metric", RINGZERO_MEMBER(metric),
+              {.text = "The metric to compare.", .source = "Ringzero", .choices = known_metrics, .required = true});
+  visit.value("id", RINGZERO_MEMBER(id),
+              {.text = "Id of the published value; {key} stands for the point's value of a varied key.",
+               .source = "results/published/published.json",
+               .required = true});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const Experiment*) {
+  visit.value("experiment", RINGZERO_MEMBER(id),
+              {.text = "Short name of the experiment, used for folders.", .source = "Ringzero", .required = true});
+  visit.value("title", RINGZERO_MEMBER(title), {.text = "One line for figures and reports.", .source = "Ringzero"});
+  visit.value("question", RINGZERO_MEMBER(question), {.text = "What the experiment asks.", .source = "Ringzero"});
+  visit.value(
+      "expectation", RINGZERO_MEMBER(expectation),
+      {.text = "What is expected, written before the first run, and what would prove it wrong.", .source = "Ringzero"});
+  visit.embedded(RINGZERO_MEMBER(setup));
+  visit.value("replications", RINGZERO_MEMBER(replications),
+              {.text = "Runs per point, which differ in their seed.", .source = "Ringzero", .min = 1, .max = 10000});
+  visit.value("seed", RINGZERO_MEMBER(seed),
+              {.text = "Seed of the first replication; the next ones count up.", .source = "Ringzero"});
+  visit.value("cases", RINGZERO_MEMBER(cases), {.text = "Named variations of the set-up.", .source = "Ringzero"});
+  visit.value("vary", RINGZERO_MEMBER(vary),
+              {.text = "Keys, dotted, with the list of values that each takes; all combinations are points.",
+               .source = "Ringzero"});
+  visit.value("normalise", RINGZERO_MEMBER(normalise),
+              {.text = "Adds a metric relative to one of the points.", .source = "Ringzero"});
+  visit.value(
+      "show", RINGZERO_MEMBER(show),
+      {.text = "Metrics in the table for people; absent: all.", .source = "Ringzero", .choices = known_metrics});
+  visit.value("ledger", RINGZERO_MEMBER(ledger),
+              {.text = "Which metrics stand for which published values.", .source = "Ringzero"});
+}
+
+#undef RINGZERO_MEMBER
+
+}  // namespace runner

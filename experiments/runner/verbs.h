@@ -1,0 +1,31 @@
+// What the verbs of the command line do. Each prints its result on stdout and returns the exit status; bad input comes
+// out as InputError.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/runner/plan.h"
+#include "experiments/runner/runner.h"
+
+namespace runner {
+
+struct RunArguments {
+  std::vector<std::string> files;
+  Choices choices;
+  bool json = false;
+  std::string out;  // folder for results.csv and result.json; empty: none
+  RunOptions options;
+};
+
+int run_verb(const RunArguments& arguments);
+int validate_verb(const std::vector<std::string>& files, const Choices& choices);
+int schema_verb();
+int list_verb();
+int explain_verb(const std::string& key);
+int schedule_verb(const std::string& scenario);
+int paper_verb(const std::vector<std::string>& ids, const RunOptions& options);
+int bench_verb(bool json);
+int version_verb();
+
+}  // namespace runner
