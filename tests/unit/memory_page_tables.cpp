@@ -154,6 +154,10 @@ TEST_CASE("a table with one bad entry is refused, and what its good entries refe
   CHECK(w.make_table(*w.guest, page) == kInvalid);
   CHECK(w.info(good).type_count == 1);
   CHECK(w.info(table).total_count == 1);
+  for (const u32 bit : {kEntryGlobal, kEntryLarge}) {
+    w.machine.ram.set_word(table.address() + 1023 * 4, good.address() | kP | bit);
+    CHECK(w.make_table(*w.guest, page) == kInvalid);
+  }
   w.machine.ram.set_word(table.address() + 1023 * 4, 0);
   CHECK(w.make_table(*w.guest, page) == 0);
   CHECK(w.info(good).type_count == 1024);
