@@ -1,0 +1,66 @@
+// The program of domain 0 that makes every other domain, through the hypercalls that any such program would use.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "workloads/kernel/packet.h"
+#include "workloads/ports/xen/domain_control.h"
+#include "workloads/programs/program.h"
+#include "workloads/spec.h"
+
+namespace guest {
+
+// A domain to be made: its specification and where its kernel begins.
+struct DomainOrder {
+  const GuestSpec* spec;
+  u32 entry_eip;
+  IpAddress address;
+};
+
+struct BuiltDomain {
+  hv::DomainId id;
+  u32 pages;
+  hv::MachineFrame directory;
+};
+
+// The step of building that the hypervisor refused.
+struct BuildFailure {
+  std::size_t order;
+  std::string step;
+  s32 error;  // negative
+};
+
+class DomainBuilder final : public Program {
+ public:
+  explicit DomainBuilder(std::vector<DomainOrder> orders) : orders_{std::move(orders)} {}
+  void use(XenPort& port) { control_.emplace(port); }  // of the domain it runs in; before it does
+
+  model::Task<> run(SystemCalls& calls) override;
+
+  const std::vector<BuiltDomain>& built() const { return built_; }  // in the order of the orders
+  const std::optional<BuildFailure>& failure() const { return failure_; }
+
+ private:
+  // Pages of a new domain, see interface/start_info.h.
+  struct Layout;
+
+  model::Task<bool> build(std::size_t index);
+  model::Task<bool> step(std::size_t index, const char* name, hv::ControlOp& op);
+  model::Task<bool> fill_page_tables(std::size_t index, const Layout& layout,
+                                     const std::vector<hv::MachineFrame>& frames, hv::MachineFrame shared_info);
+  model::Task<> write_start_pages(std::size_t index, const Layout& layout, hv::DomainId id,
+                                  const std::vector<hv::MachineFrame>& frames, hv::MachineFrame shared_info);
+  model::Task<bool> set_scheduling(std::size_t index, hv::DomainId id);
+  model::Task<bool> connect_network(std::size_t index, hv::DomainId id);
+  bool succeeded(std::size_t index, const std::string& name, s32 result);
+
+  std::vector<DomainOrder> orders_;
+  std::optional<DomainControl> control_;
+  std::vector<BuiltDomain> built_;
+  std::optional<BuildFailure> failure_;
+};
+
+}  // namespace guest

@@ -1,0 +1,234 @@
+#include "workloads/host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "model/machine.h"
+#include "sim/outside/fifo_wire.h"
+#include "sim/outside/simgrid_world.h"
+#include "sim/random.h"
+#include "sim/statistics.h"
+#include "workloads/hosts/native_platform.h"
+#include "workloads/hosts/xen_platform.h"
+
+namespace guest {
+
+namespace {
+
+constexpr sim::Duration kBootLimit = sim::Duration::seconds(600);
+constexpr std::uint16_t kClientPort = 32'768;                // first of Linux 2.4's range for clients
+constexpr MacAddress kFirstClientMac = 0x02'00'00'00'00'01;  // locally administered
+
+std::unique_ptr<sim::OutsideWorld> make_world(World kind, sim::EventQueue& queue, const model::MachineFile& file) {
+  sim::SwitchSettings settings;
+  settings.forwarding_latency = file.network.forwarding_latency;
+  settings.output_fifo_bytes = file.network.output_fifo;
+  if (kind == World::simgrid) return std::make_unique<sim::SimGridWorld>(queue, settings);
+  return std::make_unique<sim::FifoWire>(queue, settings);
+}
+
+void check(const HostSpec& spec) {
+  if (spec.machine == nullptr) throw SpecError{"host", "no machine"};
+  if (spec.cpus == 0 || spec.cpus > spec.machine->cpu.count) {
+    throw SpecError{"host", fmt::format("{} CPUs: {} has {}", spec.cpus, spec.machine->name, spec.machine->cpu.count)};
+  }
+  if (spec.guests.size() > kMostAddresses) {
+    throw SpecError{"host", fmt::format("{} guests: there are addresses for {}", spec.guests.size(), kMostAddresses)};
+  }
+  std::set<std::string> names;
+  for (const GuestSpec& guest : spec.guests) {
+    if (guest.name.empty()) throw SpecError{"host", "a guest has no name"};
+    if (!names.insert(guest.name).second) throw SpecError{guest.name, "two guests have this name"};
+  }
+}
+
+}  // namespace
+
+struct Host::Parts {
+  explicit Parts(HostSpec given);
+
+  void make_clients();
+  std::vector<Metric> collect() const;
+  void add_client_metrics(std::size_t index, std::vector<Metric>& metrics) const;
+
+  HostSpec spec;
+  sim::EventQueue queue;
+  sim::Fingerprint fingerprint;
+  std::unique_ptr<sim::OutsideWorld> world;
+  model::Machine machine;
+  std::unique_ptr<Platform> platform;
+  std::vector<std::unique_ptr<UdpClient>> clients;
+  std::optional<sim::Time> booted_at;
+  std::vector<Metric> at_boot;
+};
+
+Host::Parts::Parts(HostSpec given)
+    : spec{(check(given), std::move(given))},
+      world{make_world(spec.world, queue, *spec.machine)},
+      machine{*spec.machine, spec.cpus,
+              spec.system == System::xen ? model::CoalescingProfile::xen : model::CoalescingProfile::linux24_napi,
+              queue, fingerprint} {
+  machine.nic().connect(*world);
+  if (spec.system == System::xen) {
+    platform = std::make_unique<XenPlatform>(spec, machine);
+  } else {
+    platform = std::make_unique<NativePlatform>(spec, machine);
+  }
+  make_clients();
+}
+
+void Host::Parts::make_clients() {
+  const sim::Random random{spec.seed};
+  const sim::LinkSettings link{machine.file().nic.line_rate, machine.file().network.cable_latency};
+  for (std::size_t i = 0; i < spec.clients.size(); ++i) {
+    const ClientSpec& client = spec.clients[i];
+    const auto guest = std::find_if(spec.guests.begin(), spec.guests.end(),
+                                    [&](const GuestSpec& candidate) { return candidate.name == client.target; });
+    const std::string where = fmt::format("client {}", i);
+    if (guest == spec.guests.end()) throw SpecError{where, fmt::format("no guest \"{}\"", client.target)};
+    if (!guest->network) throw SpecError{where, fmt::format("guest \"{}\" has no network", client.target)};
+    const auto index = static_cast<std::size_t>(guest - spec.guests.begin());
+    const UdpClient::Addresses addresses{kFirstClientMac + i,
+                                         machine.nic().mac_address(),
+                                         {client_address(i), kClientPort},
+                                         {platform->address_of(index), client.port}};
+    clients.push_back(std::make_unique<UdpClient>(client, addresses, link, queue, *world,
+                                                  random.stream(fmt::format("client.{}", i))));
+  }
+}
+
+Host::Host(HostSpec spec) : parts_{std::make_unique<Parts>(std::move(spec))} {}
+Host::~Host() = default;
+
+void Host::boot() {
+  Parts& parts = *parts_;
+  if (parts.booted_at) throw std::logic_error{"the host is up already"};
+  parts.platform->power_on();
+  const sim::Time limit = sim::Time::at(kBootLimit);
+  while (!parts.platform->up()) {
+    parts.platform->check_boot();
+    if (!sim::run_next(parts.queue, *parts.world, limit)) {
+      throw std::runtime_error{
+          fmt::format("the guests are not up after {} simulated seconds", kBootLimit.to_seconds())};
+    }
+  }
+  parts.booted_at = parts.queue.now();
+  parts.at_boot = parts.collect();
+  for (std::size_t i = 0; i < parts.clients.size(); ++i) {
+    parts.clients[i]->start(parts.queue.now() + parts.spec.clients[i].start);
+  }
+}
+
+void Host::run_for(sim::Duration duration) {
+  sim::run_until(parts_->queue, *parts_->world, parts_->queue.now() + duration);
+}
+
+sim::Time Host::now() const { return parts_->queue.now(); }
+sim::Time Host::booted_at() const { return parts_->booted_at.value_or(sim::Time::never()); }
+std::size_t Host::client_count() const { return parts_->clients.size(); }
+const UdpClient& Host::client(std::size_t index) const { return *parts_->clients.at(index); }
+std::uint64_t Host::core_bytes(std::size_t guest) const { return parts_->platform->core_bytes(guest); }
+std::uint64_t Host::fingerprint() const { return parts_->fingerprint.value(); }
+std::uint64_t Host::events() const { return parts_->queue.executed(); }
+std::int64_t Host::useful_cycles(std::size_t guest) const { return parts_->platform->useful_cycles(guest); }
+
+std::array<std::int64_t, 4> Host::accounts(std::uint32_t cpu) const {
+  const model::Accounts accounts = parts_->machine.physical_cpu(cpu).accounts();
+  std::array<std::int64_t, 4> cycles{};
+  std::transform(accounts.begin(), accounts.end(), cycles.begin(), [](sim::Cycles c) { return c.count(); });
+  return cycles;
+}
+
+// --- metrics ---------------------------------------------------------------------------------------------------------
+
+void Host::Parts::add_client_metrics(std::size_t index, std::vector<Metric>& metrics) const {
+  const UdpClient& client = *clients[index];
+  const std::string prefix = fmt::format("client.{}.", index);
+  const auto count = [&](const char* name, std::uint64_t value) {
+    metrics.push_back({prefix + name, static_cast<std::int64_t>(value), "packets"});
+  };
+  count("sent", client.sent());
+  count("replies", client.samples().size());
+  count("lost", client.lost());
+  count("late", client.late());
+
+  sim::RunningStatistics latency;
+  sim::Histogram quantiles;  // of nanoseconds
+  for (const UdpSample& sample : client.samples()) {
+    latency.add(sample.latency.to_seconds());
+    quantiles.record(static_cast<std::uint64_t>(sample.latency.nanoseconds()));
+  }
+  const auto seconds = [&](const char* name, double value) { metrics.push_back({prefix + name, value, "s"}); };
+  seconds("latency_mean", latency.mean());
+  seconds("latency_sd", latency.standard_deviation());
+  seconds("latency_minimum", latency.minimum());
+  seconds("latency_median", static_cast<double>(quantiles.quantile(0.5)) * 1e-9);
+  seconds("latency_p90", static_cast<double>(quantiles.quantile(0.9)) * 1e-9);
+  seconds("latency_p99", static_cast<double>(quantiles.quantile(0.99)) * 1e-9);
+  seconds("latency_maximum", latency.maximum());
+}
+
+std::vector<Metric> Host::Parts::collect() const {
+  std::vector<Metric> metrics;
+  const auto add = [&](std::string name, std::int64_t value, const char* unit) {
+    metrics.push_back({std::move(name), value, unit});
+  };
+  for (std::size_t i = 0; i < spec.guests.size(); ++i) {
+    add("guest." + spec.guests[i].name + ".useful_cycles", platform->useful_cycles(i), "cycles");
+  }
+  platform->add_metrics(metrics);
+  static constexpr std::array kAccounts = {"idle", "hypervisor", "guest_kernel", "guest_user"};
+  auto& hardware = const_cast<model::Machine&>(machine);
+  for (hv::CpuId cpu = 0; cpu < spec.cpus; ++cpu) {
+    const model::Accounts accounts = hardware.physical_cpu(cpu).accounts();
+    for (std::size_t a = 0; a < accounts.size(); ++a) {
+      add(fmt::format("cpu.{}.{}", cpu, kAccounts[a]), accounts[a].count(), "cycles");
+    }
+  }
+  const model::NicCounts& nic = hardware.nic().counts();
+  add("nic.received", static_cast<std::int64_t>(nic.received), "packets");
+  add("nic.transmitted", static_cast<std::int64_t>(nic.transmit_sent), "packets");
+  add("nic.dropped", static_cast<std::int64_t>(nic.dropped_no_buffer), "packets");
+  add("nic.interrupts", static_cast<std::int64_t>(nic.interrupts), "");
+  add("simulation.events", static_cast<std::int64_t>(queue.executed()), "");
+  for (std::size_t i = 0; i < clients.size(); ++i) add_client_metrics(i, metrics);
+  return metrics;
+}
+
+std::vector<Metric> Host::metrics() const {
+  std::vector<Metric> metrics = parts_->collect();
+  for (std::size_t i = 0; i < parts_->at_boot.size(); ++i) {
+    if (auto* value = std::get_if<std::int64_t>(&metrics[i].value)) {
+      *value -= std::get<std::int64_t>(parts_->at_boot[i].value);
+    }
+  }
+  return metrics;
+}
+
+std::optional<std::string> Host::audit() const {
+  for (hv::CpuId i = 0; i < parts_->spec.cpus; ++i) {
+    const model::Cpu& cpu = parts_->machine.physical_cpu(i);
+    sim::Cycles sum;
+    for (const sim::Cycles account : cpu.accounts()) sum += account;
+    if (sum != cpu.accounted_until()) return fmt::format("the accounts of CPU {} do not sum to its time", i);
+  }
+  for (std::size_t i = 0; i < parts_->clients.size(); ++i) {
+    const UdpClient& client = *parts_->clients[i];
+    if (client.sent() != client.samples().size() + client.lost() + client.outstanding()) {
+      return fmt::format("requests of client {} are not conserved", i);
+    }
+  }
+  const sim::TrafficCounts& traffic = parts_->world->counts();
+  std::uint64_t dropped = 0;
+  for (const std::uint64_t count : traffic.dropped) dropped += count;
+  if (traffic.sent + traffic.copied != traffic.delivered + dropped + traffic.in_flight) {
+    return "frames on the wire are not conserved";
+  }
+  return parts_->platform->audit();
+}
+
+}  // namespace guest

@@ -1,0 +1,37 @@
+#include "workloads/hosts/guest_programs.h"
+
+#include <algorithm>
+
+#include "workloads/programs/compute.h"
+#include "workloads/programs/udp_echo.h"
+
+namespace guest {
+
+GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
+  for (const ProgramSpec& program : spec.programs) {
+    if (const auto* compute = std::get_if<ComputeSettings>(&program)) {
+      try {
+        const ComputeProfile profile = load_profile(compute->profile);
+        entries_.push_back({"compute", std::make_unique<ComputeProgram>(profile, clock)});
+        resident_pages_ += profile.resident_pages;
+      } catch (const ProfileError& error) {
+        throw SpecError{spec.name, error.what()};
+      }
+    } else {
+      const auto& echo = std::get<UdpEchoSettings>(program);
+      entries_.push_back({"udp_echo", std::make_unique<UdpEcho>(echo.port)});
+    }
+  }
+}
+
+bool GuestPrograms::running() const {
+  return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.program->running(); });
+}
+
+std::int64_t GuestPrograms::useful_cycles() const {
+  std::int64_t sum = 0;
+  for (const Entry& entry : entries_) sum += entry.program->useful_cycles();
+  return sum;
+}
+
+}  // namespace guest

@@ -1,0 +1,31 @@
+// The programs of one guest, made from its specification.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "model/machine.h"
+#include "workloads/programs/program.h"
+#include "workloads/spec.h"
+
+namespace guest {
+
+class GuestPrograms {
+ public:
+  GuestPrograms(const GuestSpec& spec, const sim::Clock& clock);  // throws SpecError
+
+  struct Entry {
+    std::string name;  // "compute", "udp_echo"
+    std::unique_ptr<Program> program;
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+  std::uint64_t resident_pages() const { return resident_pages_; }  // that the programs will have touched
+  bool running() const;
+  std::int64_t useful_cycles() const;
+
+ private:
+  std::vector<Entry> entries_;
+  std::uint64_t resident_pages_ = 0;
+};
+
+}  // namespace guest

@@ -1,0 +1,198 @@
+#include "workloads/hosts/xen_platform.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "audit.h"
+#include "schedule/registry.h"
+
+namespace guest {
+
+namespace {
+
+// The hypervisor's text, data and heap at the bottom of RAM, as the Xen of 2003 laid it out.
+constexpr std::uint64_t kCoreBytes = 16ull << 20;
+constexpr std::uint64_t kNetworkPages = 2 * hv::kNetRingSize;  // buffers of a VIF's driver
+constexpr std::uint64_t kProcessPages = 16;                    // stack, directory and page tables of one
+
+std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+
+void check_scheduler(const HostSpec& spec) {
+  std::string names;
+  for (hv::u32 i = 0; i < hv::scheduler_count(); ++i) {
+    const hv::SchedulerEntry& entry = hv::scheduler_entry(i);
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
+    if (spec.scheduler != entry.name) continue;
+    std::string variants;
+    for (hv::u32 v = 0; v < entry.variant_count; ++v) {
+      if (spec.variant == entry.variants[v].name) return;
+      variants += fmt::format("{}{}", v == 0 ? "" : ", ", entry.variants[v].name);
+    }
+    throw SpecError{"host", fmt::format("scheduler \"{}\" has no variant \"{}\"; there is: {}", spec.scheduler,
+                                        spec.variant, variants)};
+  }
+  throw SpecError{"host", fmt::format("no scheduler \"{}\"; there is: {}", spec.scheduler, names)};
+}
+
+void check_guest(const HostSpec& spec, const GuestSpec& guest, const GuestPrograms& programs) {
+  if (guest.vcpus != 1) {
+    throw SpecError{guest.name, fmt::format("{} virtual CPUs: the guest kernel's Xen port runs on one", guest.vcpus)};
+  }
+  if (guest.cpu && *guest.cpu >= spec.cpus) {
+    throw SpecError{guest.name, fmt::format("CPU {} does not exist; the host has 0 to {}", *guest.cpu, spec.cpus - 1)};
+  }
+  if (guest.weight == 0) throw SpecError{guest.name, "weight 0 would never run; 256 is the standard"};
+  if (guest.memory_bytes % hv::kPageSize != 0) throw SpecError{guest.name, "memory must be whole pages of 4 KiB"};
+  if (guest.memory_bytes > (1ull << 30) - (128ull << 20)) {
+    throw SpecError{guest.name, megabytes(guest.memory_bytes) + ": the kernel maps at most 896 MiB"};
+  }
+  const std::uint64_t needed = (kLeastPages + (guest.network ? kNetworkPages : 0) + programs.resident_pages() +
+                                kProcessPages * (programs.entries().size() + 1)) *
+                               hv::kPageSize;
+  if (guest.memory_bytes < needed) {
+    throw SpecError{guest.name, fmt::format("{} of memory is too small: its kernel and programs need {}",
+                                            megabytes(guest.memory_bytes), megabytes(needed))};
+  }
+}
+
+void check_memory(const HostSpec& spec, std::uint64_t machine_bytes) {
+  std::uint64_t sum = kCoreBytes + spec.domain0_memory;
+  for (const GuestSpec& guest : spec.guests) {
+    sum += guest.memory_bytes;
+    if (sum > machine_bytes) {
+      throw SpecError{guest.name, fmt::format("{} do not fit any more: the machine has {}, the guests before it, "
+                                              "domain 0 and the hypervisor have {}",
+                                              megabytes(guest.memory_bytes), megabytes(machine_bytes),
+                                              megabytes(sum - guest.memory_bytes))};
+    }
+  }
+}
+
+}  // namespace
+
+XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{spec}, machine_{machine} {
+  check_scheduler(spec);
+  if (spec.domain0_memory < kLeastPages * hv::kPageSize) {
+    throw SpecError{"domain 0", megabytes(spec.domain0_memory) + " of memory is too small"};
+  }
+  check_memory(spec, std::uint64_t{machine.memory().frame_count()} * hv::kPageSize);
+
+  std::vector<DomainOrder> orders;
+  for (std::size_t i = 0; i < spec.guests.size(); ++i) {
+    const GuestSpec& guest = spec.guests[i];
+    GuestPrograms programs{guest, machine.clock()};
+    check_guest(spec, guest, programs);
+    std::vector<XenPort::NamedProgram> processes;
+    for (const GuestPrograms::Entry& entry : programs.entries()) {
+      processes.push_back({entry.name, entry.program.get()});
+    }
+    auto port = std::make_unique<XenPort>(guest.name, machine, guest_address(i), std::move(processes));
+    orders.push_back({&guest, port->boot_entry(), guest_address(i)});
+    guests_.push_back({std::move(programs), std::move(port)});
+  }
+  builder_ = std::make_unique<DomainBuilder>(std::move(orders));
+  domain0_ = std::make_unique<XenPort>("domain 0", machine, IpAddress{0},
+                                       std::vector<XenPort::NamedProgram>{{"builder", builder_.get()}});
+  builder_->use(*domain0_);
+  machine.set_supervisor(*this);
+}
+
+// --- power-on --------------------------------------------------------------------------------------------------------
+
+void XenPlatform::power_on() {
+  const hv::u32 first = machine_.code().add_entry([this](model::Cpu&) { boot_core(); });
+  const hv::u32 others = machine_.code().add_entry([this](model::Cpu& cpu) { core_->boot_cpu(cpu, cpu.registers()); });
+  for (hv::CpuId i = 0; i < machine_.cpu_count(); ++i) {
+    hw::Registers& registers = machine_.physical_cpu(i).registers();
+    registers = hw::Registers{};
+    registers.eip = i == 0 ? first : others;
+    registers.cs = hw::kHypervisorCs;
+    registers.ss = hw::kHypervisorDs;
+  }
+  machine_.physical_cpu(0).start();
+}
+
+void XenPlatform::boot_core() {
+  hv::BootParameters parameters;
+  parameters.max_domains = static_cast<hv::u32>(spec_.guests.size()) + 1;
+  parameters.scheduler = spec_.scheduler.c_str();
+  parameters.variant = spec_.variant.c_str();
+  parameters.context_switch_allowance = spec_.context_switch_allowance.nanoseconds();
+  parameters.tick = spec_.tick.nanoseconds();
+  parameters.timer_slop = spec_.timer_slop.nanoseconds();
+  core_memory_.resize(hv::Hypervisor::bytes_needed(machine_, parameters));
+  parameters.hypervisor_frames =
+      static_cast<hv::u32>(std::max<std::uint64_t>(kCoreBytes, core_memory_.size()) / hv::kPageSize);
+  core_ = std::make_unique<hv::Hypervisor>(machine_, hv::Arena{core_memory_.data(), core_memory_.size()}, parameters);
+  core_->create_domain0(static_cast<hv::u32>(spec_.domain0_memory / 1024), 1, domain0_->boot_entry());
+
+  model::Cpu& cpu = machine_.running();
+  core_->boot_cpu(cpu, cpu.registers());
+  // The other CPUs start when the first is done with all this.
+  for (hv::CpuId i = 1; i < machine_.cpu_count(); ++i) machine_.queue().schedule(cpu.now(), *this, i);
+}
+
+void XenPlatform::on_event(std::uint64_t word) { machine_.physical_cpu(static_cast<hv::CpuId>(word)).start(); }
+
+bool XenPlatform::up() const {
+  return builder_->built().size() == guests_.size() &&
+         std::all_of(guests_.begin(), guests_.end(),
+                     [](const Guest& guest) { return guest.port->kernel().up() && guest.programs.running(); });
+}
+
+void XenPlatform::check_boot() const {
+  if (const auto& failure = builder_->failure()) {
+    throw SpecError{spec_.guests[failure->order].name,
+                    fmt::format("the hypervisor refused {} with error {}", failure->step, -failure->error)};
+  }
+}
+
+// --- the hypervisor's entries ----------------------------------------------------------------------------------------
+
+void XenPlatform::hypercall(model::Cpu& cpu, hw::Registers& registers) { core_->hypercall(cpu, registers); }
+
+void XenPlatform::exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) {
+  core_->exception(cpu, registers, fault_address);
+}
+
+void XenPlatform::interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) {
+  core_->interrupt(cpu, registers, line);
+}
+
+// --- what to read off ------------------------------------------------------------------------------------------------
+
+const hv::Domain* XenPlatform::domain_of(std::size_t guest) const {
+  return guest < builder_->built().size() ? core_->domains().find(builder_->built()[guest].id) : nullptr;
+}
+
+std::uint64_t XenPlatform::core_bytes(std::size_t guest) const {
+  const hv::Domain* domain = domain_of(guest);
+  return domain == nullptr ? 0 : domain->core_bytes;
+}
+
+void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
+  for (std::size_t i = 0; i < guests_.size(); ++i) {
+    const std::string prefix = "guest." + spec_.guests[i].name;
+    const XenPort& port = *guests_[i].port;
+    const hv::Domain* domain = domain_of(i);
+    const hv::Vcpu* vcpu = domain == nullptr ? nullptr : domain->vcpus[0];
+    const auto add = [&](const char* name, std::uint64_t value, const char* unit) {
+      metrics.push_back({prefix + name, static_cast<std::int64_t>(value), unit});
+    };
+    add(".cpu_time", vcpu == nullptr ? 0 : static_cast<std::uint64_t>(vcpu->cpu_time), "ns");
+    add(".switches_in", vcpu == nullptr ? 0 : vcpu->times_switched_in, "");
+    add(".packets_received", port.vif().received(), "packets");
+    add(".packets_transmitted", port.vif().transmitted(), "packets");
+  }
+}
+
+std::optional<std::string> XenPlatform::audit() {
+  if (core_ == nullptr) return std::nullopt;
+  if (const char* broken = hv::audit(*core_)) return broken;
+  if (!core_->network().audit().conserved()) return "packets in the hypervisor are not conserved";
+  return std::nullopt;
+}
+
+}  // namespace guest

@@ -1,0 +1,58 @@
+// A host with the hypervisor: domain 0, which builds the others, and a domain per guest.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "hypervisor.h"
+#include "workloads/control/domain_builder.h"
+#include "workloads/hosts/guest_programs.h"
+#include "workloads/hosts/platform.h"
+#include "workloads/ports/xen/xen_port.h"
+#include "workloads/spec.h"
+
+namespace guest {
+
+class XenPlatform final : public Platform, private model::Supervisor, private sim::EventHandler {
+ public:
+  XenPlatform(const HostSpec& spec, model::Machine& machine);  // throws SpecError; the spec outlives it
+
+  void power_on() override;
+  bool up() const override;
+  void check_boot() const override;
+  IpAddress address_of(std::size_t guest) const override { return guest_address(guest); }
+  std::int64_t useful_cycles(std::size_t guest) const override { return guests_[guest].programs.useful_cycles(); }
+  std::uint64_t core_bytes(std::size_t guest) const override;
+  void add_metrics(std::vector<Metric>& metrics) const override;
+  std::optional<std::string> audit() override;
+
+  hv::Hypervisor& core() { return *core_; }
+
+ private:
+  struct Guest {
+    GuestPrograms programs;
+    std::unique_ptr<XenPort> port;
+  };
+
+  void boot_core();
+  const hv::Domain* domain_of(std::size_t guest) const;  // null: not built yet
+
+  // model::Supervisor
+  void hypercall(model::Cpu& cpu, hw::Registers& registers) override;
+  void exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) override;
+  void interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) override;
+  model::Account account() const override { return model::Account::hypervisor; }
+
+  void on_event(std::uint64_t word) override;  // starts the CPU of that number
+
+  const HostSpec& spec_;
+  model::Machine& machine_;
+  std::vector<Guest> guests_;
+  std::unique_ptr<DomainBuilder> builder_;
+  std::unique_ptr<XenPort> domain0_;
+  std::vector<std::byte> core_memory_;
+  std::unique_ptr<hv::Hypervisor> core_;
+};
+
+}  // namespace guest

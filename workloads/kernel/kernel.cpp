@@ -1,0 +1,251 @@
+#include "workloads/kernel/kernel.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "model/execution.h"
+#include "workloads/kernel/system_calls.h"
+#include "workloads/programs/program.h"
+
+namespace guest {
+
+namespace {
+
+// Linux 2.4, fs/buffer.c: kupdate looks for old buffers every five seconds.
+constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
+
+}  // namespace
+
+// Leaves the present process at this point and goes on with `next`, wherever that was left.
+class Kernel::SwitchRegisters {
+ public:
+  SwitchRegisters(Kernel& kernel, Process& previous, const Process& next)
+      : kernel_{kernel}, previous_{previous}, next_{next} {}
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> here) {
+    model::Cpu& cpu = kernel_.cpu();
+    cpu.suspend_here(here, model::Burst{});
+    previous_.registers = cpu.registers();
+    cpu.registers() = next_.registers;
+  }
+  void await_resume() const {}
+
+ private:
+  Kernel& kernel_;
+  Process& previous_;
+  const Process& next_;
+};
+
+Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address)
+    : name_{std::move(name)}, machine_{machine}, port_{port}, scheduler_{processors}, udp_{address} {
+  start_process_ = machine.code().add_entry([this](model::Cpu&) { current().main->handle().resume(); });
+  for (u32 i = 0; i < processors; ++i) {
+    idle_.push_back(std::make_unique<Process>(0, fmt::format("idle/{}", i)));
+    scheduler_.set_idle(i, *idle_.back());
+  }
+}
+
+// --- processes -------------------------------------------------------------------------------------------------------
+
+Process& Kernel::add_process(std::string name) {
+  const auto id = static_cast<ProcessId>(processes_.size() + 1);
+  processes_.push_back(std::make_unique<Process>(id, std::move(name)));
+  Process& process = *processes_.back();
+  process.counter = Scheduler::slice_ticks(process.nice);
+  scheduler_.add_process(process);
+  // 8 kB as on i386. Only the upper page is ever touched, so the two need not be neighbours.
+  take_page();
+  process.kernel_stack = take_page().kernel_address() + hv::kPageSize;
+  return process;
+}
+
+void Kernel::make_ready(Process& process, model::Task<> main) {
+  process.main.emplace(std::move(main));
+  const Selectors selectors = port_.selectors();
+  process.registers = hw::Registers{};
+  process.registers.eip = start_process_;
+  process.registers.cs = selectors.kernel_cs;
+  process.registers.ss = process.registers.ds = process.registers.es = selectors.kernel_ds;
+  process.registers.esp = process.kernel_stack;
+  wake(process);
+}
+
+model::Task<> Kernel::spawn(std::string name, Program& program) {
+  Process& process = add_process(std::move(name));
+  process.space.emplace();
+  co_await port_.create_address_space(*process.space);
+  make_ready(process, run_program(process, program));
+}
+
+model::Task<> Kernel::run_program(Process& process, Program& program) {
+  co_await port_.enable_events();  // the switch to here had them off
+  enter_user_mode();
+  SystemCalls calls{*this, process};
+  co_await program.run(calls);
+  panic("program " + process.name + " returned, and nobody waits for it");
+}
+
+model::Task<> Kernel::start_daemons() {
+  make_ready(add_process("kupdated"), write_back_daemon());
+  co_return;
+}
+
+model::Task<> Kernel::write_back_daemon() {
+  co_await port_.enable_events();
+  while (true) co_await sleep_for(kWriteBackTicks);  // there are no dirty buffers yet
+}
+
+model::Task<> Kernel::idle() {
+  while (true) {
+    while (!need_reschedule()) {
+      const std::optional<u64> next = timers_.next();
+      co_await port_.wait_for_interrupt(next ? std::optional{*next > ticks_ ? *next - ticks_ : 0} : std::nullopt);
+    }
+    co_await schedule();
+  }
+}
+
+// --- scheduling ------------------------------------------------------------------------------------------------------
+
+model::Task<> Kernel::schedule() {
+  port_.disable_events();
+  const u32 processor = port_.processor();
+  Process& previous = scheduler_.current(processor);
+  const Scheduler::Choice choice = scheduler_.choose(processor);
+  const auto& file = machine_.file();
+  charge(file.guest.schedule);
+  charge(file.guest.schedule_task, choice.examined + choice.recalculated);
+  if (idle_.size() > 1) cpu().charge(file.cpu.locked_operation);  // the run-queue lock of an SMP kernel
+  if (choice.next != &previous) {
+    charge(file.guest.switch_task);
+    co_await port_.switch_process(*choice.next);
+    co_await SwitchRegisters{*this, previous, *choice.next};
+  }
+  co_await port_.enable_events();
+}
+
+model::Task<> Kernel::reschedule_if_needed() {
+  while (need_reschedule()) co_await schedule();
+}
+
+model::Task<> Kernel::sleep_on(WaitQueue& queue) {
+  Process& process = current();
+  process.state = Process::State::sleeping;
+  queue.add(process);
+  co_await schedule();
+}
+
+model::Task<> Kernel::sleep_for(u64 ticks) {
+  Process& process = current();
+  process.state = Process::State::sleeping;
+  timers_.add(ticks_ + ticks, process);
+  co_await schedule();
+}
+
+void Kernel::wake(Process& process) {
+  charge(machine_.file().guest.wake_task);
+  const std::optional<u32> processor = scheduler_.wake(process);
+  if (processor && *processor != port_.processor()) port_.send_reschedule(*processor);
+}
+
+// --- entries ---------------------------------------------------------------------------------------------------------
+
+void Kernel::enter_system_call() {
+  cpu().system_call_entry();
+  if (cpu().registers().cs != port_.selectors().kernel_cs) panic("a system call did not reach the kernel");
+  charge(machine_.file().guest.system_call);
+}
+
+model::Task<> Kernel::leave_system_call() {
+  co_await reschedule_if_needed();
+  if (!cpu().interrupt_return()) panic("the kernel stack is not there");
+}
+
+void Kernel::enter_user_mode() {
+  model::Cpu& here = cpu();
+  const std::array<u32, 5> frame = {here.registers().eip, hw::kRing3Cs, hw::kInterruptFlag, kUserStackTop,
+                                    hw::kRing3Ds};
+  here.registers().esp = current().kernel_stack - static_cast<u32>(sizeof frame);
+  if (!here.write(here.registers().esp, frame.data(), sizeof frame) || !here.interrupt_return()) {
+    panic("the kernel stack is not there");
+  }
+}
+
+void Kernel::timer_interrupt(u32 ticks) {
+  charge(machine_.file().guest.timer_tick, ticks);
+  const u32 processor = port_.processor();
+  if (processor == 0) {  // keeps the time for all
+    ticks_ += ticks;
+    while (Process* process = timers_.take_due(ticks_)) wake(*process);
+  }
+  scheduler_.tick(processor, ticks);
+}
+
+// --- memory ----------------------------------------------------------------------------------------------------------
+
+GuestFrame Kernel::take_page() {
+  charge(machine_.file().guest.page_allocate);
+  const std::optional<GuestFrame> frame = pages_.take();
+  if (!frame) panic("out of memory");
+  return *frame;
+}
+
+void Kernel::zero_page() { cpu().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached)); }
+
+model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
+  charge(machine_.file().guest.page_fault);
+  Process& process = current();
+  const bool mapped = (error_code & hw::kFaultPresent) != 0;
+  const bool from_user = (error_code & hw::kFaultUser) != 0;
+  if (mapped || !from_user || !process.space || process.space->area_of(address) == nullptr) {
+    panic(fmt::format("page fault at {:#010x}, error code {:#x}, in process {}", address, error_code, process.name));
+  }
+  const GuestFrame frame = take_page();
+  zero_page();
+  process.space->pages.push_back(frame);
+  co_await port_.map_page(*process.space, address & hv::kEntryFrameMask, frame);
+}
+
+// --- UDP -------------------------------------------------------------------------------------------------------------
+
+void Kernel::charge_payload(u32 bytes) {
+  const auto& memory = machine_.file().memory;
+  cpu().charge(model::MachineFile::cycles_for(memory.copy_cached, bytes));
+  const NetworkInterface* network = port_.network();
+  if (network != nullptr && !network->computes_checksums()) {
+    cpu().charge(model::MachineFile::cycles_for(memory.checksum_cached, bytes + kUdpHeader));
+  }
+}
+
+UdpSocket& Kernel::bind_udp(std::uint16_t port) {
+  UdpSocket* socket = udp_.bind(port);
+  if (socket == nullptr) panic(fmt::format("UDP port {} is taken", port));
+  return *socket;
+}
+
+void Kernel::receive(const sim::Packet& packet) {
+  charge(machine_.file().guest.udp_receive);
+  if (Process* reader = udp_.deliver(packet)) wake(*reader);
+}
+
+model::Task<Datagram> Kernel::receive_from(UdpSocket& socket) {
+  charge(machine_.file().guest.socket_receive);
+  while (socket.received.empty()) co_await sleep_on(socket.readers);
+  Datagram datagram = udp_.take(socket);
+  charge_payload(datagram.payload_bytes);
+  co_return datagram;
+}
+
+model::Task<bool> Kernel::send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents) {
+  charge(machine_.file().guest.socket_send);
+  NetworkInterface* network = port_.network();
+  if (network == nullptr) co_return false;
+  charge_payload(contents.payload_bytes);
+  charge(machine_.file().guest.udp_send);
+  const auto packet = udp_.build(socket, to, contents, network->mac_address());
+  if (!packet) co_return false;
+  co_return co_await network->transmit(*packet);
+}
+
+}  // namespace guest

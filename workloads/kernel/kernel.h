@@ -1,0 +1,106 @@
+// The guest kernel, first part: processes and their memory, scheduling, time, and UDP. A model of Linux 2.4.
+//
+// The kernel runs as coroutines on whatever CPU it is given. Every process has a kernel side, which is its program's
+// coroutine inside a system call, or the handler that interrupted it; a process switch stores the register frame whose
+// EIP names that coroutine and loads another's. Cost: path lengths of the machine file, charged where the work is.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/machine.h"
+#include "workloads/kernel/detached_tasks.h"
+#include "workloads/kernel/memory.h"
+#include "workloads/kernel/process.h"
+#include "workloads/kernel/scheduler.h"
+#include "workloads/kernel/timer_list.h"
+#include "workloads/kernel/udp.h"
+#include "workloads/ports/port.h"
+
+namespace guest {
+
+class Program;
+
+inline constexpr u32 kTicksPerSecond = 100;  // HZ of Linux 2.4 on i386
+inline constexpr s64 kTickNanoseconds = 1'000'000'000 / kTicksPerSecond;
+inline constexpr u32 kUserStackTop = kKernelStart;
+
+class Kernel {
+ public:
+  Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address);
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  // --- boot, called by the port ------------------------------------------------------------------------------------
+  void give_memory(PageAllocator pages) { pages_ = std::move(pages); }
+  // Makes the process of `program`, which must outlive the kernel; it runs as soon as it is scheduled.
+  model::Task<> spawn(std::string name, Program& program);
+  model::Task<> start_daemons();
+  // The idle loop of a processor, on whose boot stack it runs. Never ends.
+  model::Task<> idle();
+  Process& idle_process(u32 processor) { return *idle_[processor]; }
+  void set_up() { up_ = true; }
+  bool up() const { return up_; }
+
+  // --- interrupts and exceptions, called by the port's handlers -----------------------------------------------------
+  model::Task<> page_fault(u32 address, u32 error_code);
+  void timer_interrupt(u32 ticks);  // so many ticks have passed since the last one on this processor
+  void receive(const sim::Packet& packet);
+  bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
+  // Before any return to user mode.
+  model::Task<> reschedule_if_needed();
+  void request_reschedule() { scheduler_.request_reschedule(port_.processor()); }
+
+  // --- services, called in a process --------------------------------------------------------------------------------
+  Process& current() { return scheduler_.current(port_.processor()); }
+  void enter_system_call();           // ring 3 to the kernel
+  model::Task<> leave_system_call();  // and back
+  void enter_user_mode();             // of a process that never was there
+  model::Task<> schedule();
+  model::Task<> sleep_on(WaitQueue& queue);  // until taken from it
+  model::Task<> sleep_for(u64 ticks);
+  void wake(Process& process);
+  UdpSocket& bind_udp(std::uint16_t port);
+  model::Task<Datagram> receive_from(UdpSocket& socket);
+  model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
+
+  // --- for the port and for reports ---------------------------------------------------------------------------------
+  GuestFrame take_page();  // charged; panics when there is none
+  PageAllocator& pages() { return pages_; }
+  DetachedTasks& handlers() { return handlers_; }
+  const std::string& name() const { return name_; }
+  model::Machine& machine() { return machine_; }
+  model::Cpu& cpu() { return machine_.running(); }
+  void charge(model::Instructions path, u64 times = 1) { cpu().charge(machine_.file().cycles(path, times)); }
+  u64 ticks() const { return ticks_; }
+  UdpLayer& udp() { return udp_; }
+  const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
+  [[noreturn]] void panic(const std::string& reason) const { throw KernelPanic{name_, reason}; }
+
+ private:
+  class SwitchRegisters;
+
+  Process& add_process(std::string name);
+  model::Task<> run_program(Process& process, Program& program);
+  model::Task<> write_back_daemon();
+  void make_ready(Process& process, model::Task<> main);
+  void zero_page();
+  void charge_payload(u32 bytes);
+
+  std::string name_;
+  model::Machine& machine_;
+  Port& port_;
+  u32 start_process_;  // entry point of a process that never ran
+  Scheduler scheduler_;
+  TimerList timers_;
+  UdpLayer udp_;
+  PageAllocator pages_;
+  u64 ticks_ = 0;  // jiffies
+  bool up_ = false;
+  std::vector<std::unique_ptr<Process>> idle_, processes_;
+  DetachedTasks handlers_;
+};
+
+}  // namespace guest

@@ -1,0 +1,45 @@
+#include "workloads/kernel/system_calls.h"
+
+#include "model/execution.h"
+
+namespace guest {
+
+model::Task<> SystemCalls::compute(sim::Cycles work, const model::Footprint* footprint) {
+  co_await model::compute(kernel_.machine(), work, footprint);
+}
+
+model::Task<> SystemCalls::pause() {
+  kernel_.enter_system_call();
+  WaitQueue nobody_wakes;
+  co_await kernel_.sleep_on(nobody_wakes);
+  co_await kernel_.leave_system_call();
+}
+
+model::Task<> SystemCalls::map_memory(u32 address, u32 bytes) {
+  kernel_.enter_system_call();
+  process_.space->areas.push_back({address, bytes});
+  co_await kernel_.leave_system_call();
+}
+
+model::Task<UdpSocket*> SystemCalls::udp_socket(std::uint16_t port) {
+  kernel_.enter_system_call();
+  UdpSocket& socket = kernel_.bind_udp(port);
+  co_await kernel_.leave_system_call();
+  co_return &socket;
+}
+
+model::Task<Datagram> SystemCalls::receive_from(UdpSocket& socket) {
+  kernel_.enter_system_call();
+  const Datagram datagram = co_await kernel_.receive_from(socket);
+  co_await kernel_.leave_system_call();
+  co_return datagram;
+}
+
+model::Task<bool> SystemCalls::send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents) {
+  kernel_.enter_system_call();
+  const bool sent = co_await kernel_.send_to(socket, to, contents);
+  co_await kernel_.leave_system_call();
+  co_return sent;
+}
+
+}  // namespace guest

@@ -1,0 +1,30 @@
+// Kernel timers: processes that sleep until a jiffy. Run from the timer interrupt.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "workloads/kernel/process.h"
+
+namespace guest {
+
+class TimerList {
+ public:
+  void add(u64 expiry_jiffy, Process& process) { timers_.emplace(expiry_jiffy, &process); }
+  std::optional<u64> next() const {
+    return timers_.empty() ? std::nullopt : std::optional<u64>{timers_.begin()->first};
+  }
+
+  // Takes one timer that is due at `jiffy`; null if there is none. Equal expiries come in the order they were added.
+  Process* take_due(u64 jiffy) {
+    if (timers_.empty() || timers_.begin()->first > jiffy) return nullptr;
+    Process* process = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    return process;
+  }
+
+ private:
+  std::multimap<u64, Process*> timers_;
+};
+
+}  // namespace guest

@@ -1,0 +1,68 @@
+#include "workloads/kernel/udp.h"
+
+namespace guest {
+
+namespace {
+
+u32 buffer_charge(const Datagram& datagram) {
+  return kDatagramHeaders + datagram.payload_bytes + UdpLayer::kPacketOverhead;
+}
+
+}  // namespace
+
+UdpSocket* UdpLayer::bind(std::uint16_t port) {
+  const auto [place, fresh] = sockets_.try_emplace(port);
+  if (!fresh) return nullptr;
+  place->second.port = port;
+  return &place->second;
+}
+
+Process* UdpLayer::deliver(const sim::Packet& packet) {
+  Datagram datagram;
+  if (const PacketError error = parse_packet(packet, datagram); error != PacketError::none) {
+    ++rejected_[static_cast<std::size_t>(error)];
+    return nullptr;
+  }
+  if (datagram.destination.address != address_) {
+    ++not_ours_;
+    return nullptr;
+  }
+  neighbours_[datagram.source.address] = datagram.source_mac;
+  const auto place = sockets_.find(datagram.destination.port);
+  if (place == sockets_.end()) {
+    ++no_socket_;
+    return nullptr;
+  }
+  UdpSocket& socket = place->second;
+  const u32 charge = buffer_charge(datagram);
+  if (socket.buffered_bytes + charge > kReceiveBuffer) {
+    ++socket.dropped;
+    return nullptr;
+  }
+  socket.buffered_bytes += charge;
+  ++socket.datagrams;
+  socket.received.push_back(datagram);
+  return socket.readers.take_first();
+}
+
+Datagram UdpLayer::take(UdpSocket& socket) {
+  const Datagram datagram = socket.received.front();
+  socket.received.pop_front();
+  socket.buffered_bytes -= buffer_charge(datagram);
+  return datagram;
+}
+
+std::optional<sim::Packet> UdpLayer::build(const UdpSocket& from, UdpEndpoint to, const Datagram& contents,
+                                           MacAddress own_mac) {
+  const auto neighbour = neighbours_.find(to.address);
+  if (neighbour == neighbours_.end()) return std::nullopt;
+  Datagram datagram = contents;
+  datagram.source_mac = own_mac;
+  datagram.destination_mac = neighbour->second;
+  datagram.source = {address_, from.port};
+  datagram.destination = to;
+  datagram.identification = next_identification_++;
+  return build_packet(datagram);
+}
+
+}  // namespace guest

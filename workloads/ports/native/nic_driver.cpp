@@ -1,0 +1,69 @@
+#include "workloads/ports/native/nic_driver.h"
+
+#include <algorithm>
+
+#include "workloads/kernel/kernel.h"
+
+namespace guest {
+
+namespace {
+
+// tg3 of Linux 2.4: buffers it keeps posted, and packets it takes in one poll.
+constexpr u32 kPostedBuffers = 200;
+constexpr u32 kPollWeight = 64;
+
+}  // namespace
+
+void NicDriver::start() {
+  payload_page_ = kernel_.take_page();
+  for (u32 i = 0; i < kPostedBuffers; ++i) {
+    if (!device_.post_receive(hv::MachineFrame{kernel_.take_page().number()})) break;
+  }
+}
+
+void NicDriver::interrupt() {
+  const auto& paths = kernel_.machine().file().guest;
+  kernel_.charge(paths.driver_interrupt);
+  u32 taken;
+  do {
+    kernel_.charge(paths.soft_interrupt);
+    taken = poll();
+  } while (taken == kPollWeight);
+  device_.interrupt_done();
+}
+
+u32 NicDriver::poll() {
+  model::Machine& machine = kernel_.machine();
+  const auto& paths = machine.file().guest;
+  for (hv::u32 id; device_.next_transmitted(id);) ++transmitted_;
+
+  u32 taken = 0;
+  for (hw::ReceiveCompletion completion; taken < kPollWeight && device_.next_received(completion); ++taken) {
+    kernel_.charge(paths.driver_receive);
+    sim::Packet packet;
+    packet.bytes = static_cast<std::uint16_t>(completion.bytes);
+    const u32 kept = std::min<u32>(completion.bytes, static_cast<u32>(packet.header.size()));
+    machine.physical_memory().read_bytes(completion.frame.address(), packet.header.data(), kept);
+    ++received_;
+    kernel_.receive(packet);
+    kernel_.charge(paths.driver_refill);
+    if (!device_.post_receive(completion.frame)) kernel_.panic("the card lost a receive buffer");
+  }
+  return taken;
+}
+
+model::Task<bool> NicDriver::transmit(const sim::Packet& packet) {
+  kernel_.charge(kernel_.machine().file().guest.driver_transmit);
+  hw::TransmitDescriptor descriptor;
+  descriptor.header_bytes = std::min<u32>(packet.bytes, static_cast<u32>(packet.header.size()));
+  std::copy_n(packet.header.begin(), descriptor.header_bytes, descriptor.header);
+  if (packet.bytes > descriptor.header_bytes) {
+    descriptor.payload_frame = hv::MachineFrame{payload_page_.number()};
+    descriptor.payload_bytes = packet.bytes - descriptor.header_bytes;
+  }
+  const bool accepted = device_.transmit(descriptor);
+  if (!accepted) ++transmit_dropped_;
+  co_return accepted;
+}
+
+}  // namespace guest

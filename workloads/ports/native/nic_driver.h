@@ -1,0 +1,37 @@
+// The native driver of the gigabit card: the interrupt only starts polling, which goes on until nothing is left (NAPI).
+#pragma once
+
+#include "hardware/network_device.h"
+#include "workloads/kernel/memory.h"
+#include "workloads/ports/port.h"
+
+namespace guest {
+
+class Kernel;
+
+class NicDriver final : public NetworkInterface {
+ public:
+  NicDriver(Kernel& kernel, hw::NetworkDevice& device) : kernel_{kernel}, device_{device} {}
+
+  void start();      // posts the receive buffers
+  void interrupt();  // the card's
+  u32 interrupt_line() const { return device_.interrupt_line(); }
+
+  MacAddress mac_address() const override { return device_.mac_address(); }
+  bool computes_checksums() const override { return true; }
+  model::Task<bool> transmit(const sim::Packet& packet) override;
+
+  u64 received() const { return received_; }
+  u64 transmitted() const { return transmitted_; }
+  u64 transmit_dropped() const { return transmit_dropped_; }
+
+ private:
+  u32 poll();  // packets received
+
+  Kernel& kernel_;
+  hw::NetworkDevice& device_;
+  GuestFrame payload_page_{0};  // stands for what lies behind the headers, which has no contents
+  u64 received_ = 0, transmitted_ = 0, transmit_dropped_ = 0;
+};
+
+}  // namespace guest

@@ -1,0 +1,45 @@
+// The guest's side of events and time: the page it shares with the hypervisor.
+#pragma once
+
+#include <cstddef>
+
+#include "interface/shared_info.h"
+#include "workloads/ports/xen/kernel_memory.h"
+
+namespace guest {
+
+class EventPage {
+ public:
+  explicit EventPage(Kernel& kernel) : kernel_{kernel}, memory_{kernel} {}
+  void place(u32 address) { address_ = address; }
+
+  bool upcalls_masked() { return load(offsetof(hv::SharedInfo, vcpu[0].upcall_mask)) != 0; }
+  void mask_upcalls(bool masked) { store(offsetof(hv::SharedInfo, vcpu[0].upcall_mask), masked ? 1 : 0); }
+  bool upcall_pending() { return load(offsetof(hv::SharedInfo, vcpu[0].upcall_pending)) != 0; }
+
+  void unmask_port(u32 port);
+  // Forgets that something is pending, then takes what is: words with pending ports, one bit each.
+  u32 take_selector();
+  // Takes the pending, unmasked ports of a word.
+  u32 take_ports(u32 word);
+
+  s64 system_time();  // ns since the hypervisor booted, extrapolated with the cycle counter
+
+  // Indexes of a VIF's rings.
+  u32 load_index(u32 vif, std::size_t field) { return load(index_offset(vif, field)); }
+  void store_index(u32 vif, std::size_t field, u32 value) { store(index_offset(vif, field), value); }
+
+ private:
+  static std::size_t index_offset(u32 vif, std::size_t field) {
+    return offsetof(hv::SharedInfo, vif) + vif * sizeof(hv::SharedNetworkIndexes) + field;
+  }
+  u32 load(std::size_t offset) { return memory_.load(address_ + static_cast<u32>(offset)); }
+  void store(std::size_t offset, u32 value) { memory_.store(address_ + static_cast<u32>(offset), value); }
+  void charge_locked() { kernel_.cpu().charge(kernel_.machine().file().cpu.locked_operation); }
+
+  Kernel& kernel_;
+  KernelMemory memory_;
+  u32 address_ = 0;
+};
+
+}  // namespace guest

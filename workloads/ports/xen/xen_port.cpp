@@ -1,0 +1,289 @@
+#include "workloads/ports/xen/xen_port.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+
+#include "interface/layout.h"
+#include "model/execution.h"
+
+namespace guest {
+
+namespace {
+
+constexpr u32 kFirstKernelSlot = kKernelStart / kDirectorySlotBytes;
+constexpr u32 kSystemCallVector = 0x80;
+
+constexpr u32 high_word(s64 value) { return static_cast<u32>(static_cast<u64>(value) >> 32); }
+constexpr u32 low_word(s64 value) { return static_cast<u32>(value); }
+
+}  // namespace
+
+XenPort::XenPort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs)
+    : machine_{machine},
+      programs_{std::move(programs)},
+      kernel_{std::move(name), machine, *this, 1, address},
+      memory_{kernel_},
+      updates_{kernel_},
+      events_{kernel_},
+      vif_{*this, events_} {
+  auto& code = machine.code();
+  boot_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handlers().start(boot()); });
+  upcall_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handlers().start(event_upcall()); });
+  page_fault_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handlers().start(page_fault()); });
+  unexpected_entry_ = code.add_entry([this](model::Cpu&) { kernel_.panic("an exception that nothing here raises"); });
+}
+
+// --- boot ------------------------------------------------------------------------------------------------------------
+
+void XenPort::read_start_info(u32 address) {
+  start_ = memory_.get<hv::StartInfo>(address);
+  if (start_.magic != hv::kStartMagic) kernel_.panic("no start info where ESI points");
+  std::vector<u32> list(start_.pages);
+  memory_.read(start_.frame_list_address, list.data(), start_.pages * static_cast<u32>(sizeof(u32)));
+  frames_.clear();
+  for (const u32 frame : list) frames_.emplace_back(frame);
+
+  layout_ = ImageLayout{start_.first_free_page};
+  const u32 boot_stack_page = start_.pages - 1;
+  if (layout_.end() >= boot_stack_page) kernel_.panic("too little memory for the kernel");
+  kernel_.give_memory(PageAllocator{GuestFrame{layout_.end()}, boot_stack_page - layout_.end()});
+  kernel_.idle_process(0).kernel_stack = GuestFrame{boot_stack_page}.kernel_address() + hv::kPageSize;
+  loaded_directory_ = GuestFrame{start_.table_first + start_.table_pages - 1};
+  updates_.place(layout_.update_list(), layout_.arguments() + kArgumentDone);
+  events_.place(start_.shared_info_address);
+}
+
+model::Task<> XenPort::boot() {
+  read_start_info(machine_.running().registers().esi);
+  co_await install_traps();
+  timer_port_ = co_await bind_virq(hv::Virq::timer);
+  accounted_time_ = events_.system_time();
+  if (start_.vifs > 0) {
+    network_port_ = co_await bind_virq(hv::Virq::network);
+    co_await vif_.start();
+  }
+  co_await enable_events();
+  for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
+  co_await kernel_.start_daemons();
+  kernel_.set_up();
+  co_await kernel_.idle();
+}
+
+model::Task<> XenPort::install_traps() {
+  constexpr u8 kFromUserMode = 3;
+  const auto gate = [](u32 vector, u8 flags, u32 address) {
+    return hv::TrapEntry{static_cast<u8>(vector), flags, static_cast<u16>(hw::kRing1Cs), address};
+  };
+  const std::array<hv::TrapEntry, 5> table = {
+      gate(hw::kVectorInvalidOpcode, 0, unexpected_entry_), gate(hw::kVectorGeneralProtection, 0, unexpected_entry_),
+      gate(hw::kVectorPageFault, 0, page_fault_entry_), gate(kSystemCallVector, kFromUserMode, unexpected_entry_),
+      hv::TrapEntry{}};
+  const u32 address = layout_.arguments() + kArgumentTrapTable;
+  memory_.put(address, table);
+  co_await expect_success("trap table", hv::Hypercall::set_trap_table, address);
+  co_await expect_success("callbacks", hv::Hypercall::set_callbacks, hw::kRing1Cs, upcall_entry_, hw::kRing1Cs,
+                          unexpected_entry_);
+  co_await expect_success("fast trap", hv::Hypercall::set_fast_trap, kSystemCallVector);
+  co_await expect_success("kernel stack", hv::Hypercall::stack_switch, hw::kRing1Ds,
+                          kernel_.idle_process(0).kernel_stack);
+}
+
+model::Task<u32> XenPort::bind_virq(hv::Virq virq) {
+  hv::EventChannelOp op{};
+  op.command = static_cast<u32>(hv::EventChannelCommand::bind_virq);
+  op.number = static_cast<u32>(virq);
+  const u32 address = layout_.arguments() + kArgumentEvents;
+  memory_.put(address, op);
+  co_await expect_success("virtual interrupt", hv::Hypercall::event_channel_op, address);
+  const u32 port = memory_.get<hv::EventChannelOp>(address).port1;
+  events_.unmask_port(port);
+  co_return port;
+}
+
+// --- entries from the hypervisor -------------------------------------------------------------------------------------
+
+model::Task<> XenPort::event_upcall() {
+  const hw::Registers interrupted = machine_.running().registers();
+  kernel_.charge(machine_.file().guest.event_dispatch);
+  co_await dispatch_events();
+  co_await return_from(interrupted);
+}
+
+// The hypervisor has pushed the error code and below it the address.
+model::Task<> XenPort::page_fault() {
+  hw::Registers& registers = machine_.running().registers();
+  const u32 address = memory_.load(registers.esp);
+  u32 error_code = memory_.load(registers.esp + sizeof(u32));
+  registers.esp += 2 * sizeof(u32);
+  const hw::Registers interrupted = registers;
+  // As the port did it: user or kernel by the interrupted CS, not by the MMU's error code.
+  const u32 interrupted_cs = memory_.load(registers.esp + sizeof(u32));
+  error_code = (error_code & ~hw::kFaultUser) | ((interrupted_cs & 3) == 3 ? hw::kFaultUser : 0);
+
+  if (!updates_.empty()) {  // the update that the access needs may be waiting: flush and let it try again
+    const bool disabled = save_and_disable_events();
+    co_await updates_.flush();
+    co_await restore_events(disabled);
+  } else {
+    co_await kernel_.page_fault(address, error_code);
+  }
+  co_await return_from(interrupted);
+}
+
+// To what an upcall or an exception has interrupted; its frame is on the stack, its other registers in `interrupted`.
+model::Task<> XenPort::return_from(hw::Registers interrupted) {
+  const bool to_user = (memory_.load(interrupted.esp + sizeof(u32)) & 3) == 3;
+  co_await enable_events();
+  if (to_user) co_await kernel_.reschedule_if_needed();
+  hw::Registers& registers = machine_.running().registers();
+  registers = interrupted;
+  if (!machine_.running().interrupt_return()) kernel_.panic("the kernel stack is not there");
+}
+
+model::Task<> XenPort::dispatch_events() {
+  do {
+    for (u32 words = events_.take_selector(); words != 0; words &= words - 1) {
+      const u32 word = static_cast<u32>(std::countr_zero(words));
+      for (u32 ports = events_.take_ports(word); ports != 0; ports &= ports - 1) {
+        const u32 port = word * 32 + static_cast<u32>(std::countr_zero(ports));
+        if (port == timer_port_) timer_event();
+        if (port == network_port_) co_await vif_.interrupt();
+      }
+    }
+  } while (events_.upcall_pending());
+}
+
+void XenPort::timer_event() {
+  const s64 ticks = (events_.system_time() - accounted_time_) / kTickNanoseconds;
+  if (ticks <= 0) return;
+  accounted_time_ += ticks * kTickNanoseconds;
+  kernel_.timer_interrupt(static_cast<u32>(ticks));
+}
+
+// --- deferring events ------------------------------------------------------------------------------------------------
+
+void XenPort::disable_events() { events_.mask_upcalls(true); }
+
+model::Task<> XenPort::enable_events() {
+  events_.mask_upcalls(false);
+  while (events_.upcall_pending()) {
+    events_.mask_upcalls(true);
+    co_await dispatch_events();
+    events_.mask_upcalls(false);
+  }
+}
+
+bool XenPort::save_and_disable_events() {
+  const bool were_disabled = events_.upcalls_masked();
+  events_.mask_upcalls(true);
+  return were_disabled;
+}
+
+model::Task<> XenPort::restore_events(bool were_disabled) {
+  if (!were_disabled) co_await enable_events();
+}
+
+// --- page tables -----------------------------------------------------------------------------------------------------
+
+u32 XenPort::entry_virtual_address(u32 address) const {
+  const u32 page = GuestFrame::of_kernel_address(address).number();
+  return GuestFrame{start_.table_first + page / hv::kEntriesPerTable}.kernel_address() +
+         page % hv::kEntriesPerTable * static_cast<u32>(sizeof(u32));
+}
+
+u32 XenPort::entry_machine_address(u32 address) const {
+  const u32 entry = entry_virtual_address(address);
+  return machine_frame(GuestFrame::of_kernel_address(entry)).address() | entry % hv::kPageSize;
+}
+
+GuestFrame XenPort::take_table() {
+  static constexpr std::array<u8, hv::kPageSize> kZeros{};
+  const GuestFrame frame = kernel_.take_page();
+  memory_.write(frame.kernel_address(), kZeros.data(), hv::kPageSize);
+  machine_.running().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached));
+  return frame;
+}
+
+// Two requests: the kernel gives up its right to write the page, and asks for it to be checked and kept as a table.
+model::Task<> XenPort::protect_table(GuestFrame table, hv::MmuCommand pin) {
+  const hv::MachineFrame frame = machine_frame(table);
+  co_await updates_.update_entry(entry_machine_address(table.kernel_address()), frame.address() | kReadOnlyKernelPage);
+  co_await updates_.command(pin, frame.address());
+}
+
+model::Task<> XenPort::create_address_space(AddressSpace& space) {
+  space.directory = take_table();
+  // The kernel's part is the same in all of them.
+  std::array<u32, hv::kGuestDirectorySlots - kFirstKernelSlot> kernel_slots;
+  constexpr u32 kOffset = kFirstKernelSlot * sizeof(u32);
+  memory_.read(loaded_directory_.kernel_address() + kOffset, kernel_slots.data(), sizeof kernel_slots);
+  memory_.write(space.directory.kernel_address() + kOffset, kernel_slots.data(), sizeof kernel_slots);
+  const bool disabled = save_and_disable_events();
+  co_await protect_table(space.directory, hv::MmuCommand::pin_l2);
+  co_await restore_events(disabled);
+}
+
+model::Task<> XenPort::map_page(AddressSpace& space, u32 address, GuestFrame frame) {
+  const bool disabled = save_and_disable_events();
+  const u32 slot = address / kDirectorySlotBytes;
+  auto table = space.tables.find(slot);
+  if (table == space.tables.end()) {
+    co_await updates_.flush();
+    table = space.tables.emplace(slot, take_table()).first;
+    co_await protect_table(table->second, hv::MmuCommand::pin_l1);
+    co_await updates_.update_entry(machine_frame(space.directory).address() | slot * static_cast<u32>(sizeof(u32)),
+                                   machine_frame(table->second).address() | kTableEntry);
+    co_await updates_.flush();
+  }
+  const u32 index = address / hv::kPageSize % hv::kEntriesPerTable;
+  co_await updates_.update_entry(machine_frame(table->second).address() | index * static_cast<u32>(sizeof(u32)),
+                                 machine_frame(frame).address() | kUserPage);
+  co_await updates_.flush();
+  co_await restore_events(disabled);
+}
+
+// --- processes and idleness ------------------------------------------------------------------------------------------
+
+// One hypercall, whatever is queued: the updates with the new base pointer, then the new kernel stack.
+model::Task<> XenPort::switch_process(const Process& next) {
+  if (next.space && next.space->directory != loaded_directory_) {
+    loaded_directory_ = next.space->directory;
+    co_await updates_.command(hv::MmuCommand::new_base_pointer, machine_frame(loaded_directory_).address());
+  }
+  const u32 list = layout_.arguments() + kArgumentMulticall;
+  u32 entries = 0;
+  const auto append = [&](hv::Hypercall number, u32 a, u32 b, u32 c) {
+    hv::MulticallEntry entry{};
+    entry.op = static_cast<u32>(number);
+    entry.arguments[0] = a;
+    entry.arguments[1] = b;
+    entry.arguments[2] = c;
+    memory_.put(list + entries++ * static_cast<u32>(sizeof entry), entry);
+  };
+  if (!updates_.empty()) {
+    const UpdateQueue::Batch batch = updates_.take_batch();
+    append(hv::Hypercall::mmu_update, batch.list, batch.count, batch.done);
+  }
+  append(hv::Hypercall::stack_switch, hw::kRing1Ds, next.kernel_stack, 0);
+  co_await expect_success("process switch", hv::Hypercall::multicall, list, entries);
+  for (u32 i = 0; i < entries; ++i) {
+    const auto done = memory_.get<hv::MulticallEntry>(list + i * static_cast<u32>(sizeof(hv::MulticallEntry)));
+    if (static_cast<s32>(done.result) < 0) kernel_.panic("the hypervisor refused a process switch");
+  }
+}
+
+model::Task<> XenPort::wait_for_interrupt(std::optional<u64> timer_ticks) {
+  const s64 deadline =
+      timer_ticks ? accounted_time_ + static_cast<s64>(*timer_ticks) * kTickNanoseconds : s64{0};  // 0: none
+  co_await expect_success("timer", hv::Hypercall::set_timer_op, high_word(deadline), low_word(deadline));
+  co_await expect_success("block", hv::Hypercall::sched_op, static_cast<u32>(hv::SchedOp::block));
+}
+
+model::Task<> XenPort::expect_success(const char* what, hv::Hypercall number, u32 a, u32 b, u32 c, u32 d) {
+  const s32 result = co_await model::hypercall(machine_, number, a, b, c, d);
+  if (result < 0) kernel_.panic(fmt::format("the hypervisor refused the {}: error {}", what, -result));
+}
+
+}  // namespace guest

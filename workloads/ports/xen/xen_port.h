@@ -1,0 +1,94 @@
+// The Linux 2.4 port to the hypervisor: ring 1, page tables that only the hypervisor writes, events for interrupts.
+//
+// It follows what the XenLinux of 2003 did, call by call: updates are queued and flushed at stated points, a process
+// switch is one multicall, system calls come straight from ring 3, an idle kernel blocks until its next timer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "interface/events.h"
+#include "interface/hypercalls.h"
+#include "interface/start_info.h"
+#include "workloads/kernel/kernel.h"
+#include "workloads/ports/port.h"
+#include "workloads/ports/xen/event_page.h"
+#include "workloads/ports/xen/guest_layout.h"
+#include "workloads/ports/xen/update_queue.h"
+#include "workloads/ports/xen/vif_driver.h"
+
+namespace guest {
+
+class XenPort final : public Port {
+ public:
+  // Programs become processes when the domain boots. They and the machine outlive the port.
+  struct NamedProgram {
+    std::string name;
+    Program* program;
+  };
+  XenPort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
+
+  u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
+  Kernel& kernel() { return kernel_; }
+  UpdateQueue& updates() { return updates_; }
+  const VifDriver& vif() const { return vif_; }
+
+  const hv::StartInfo& start_info() const { return start_; }
+  const ImageLayout& layout() const { return layout_; }
+  hv::MachineFrame machine_frame(GuestFrame frame) const { return frames_[frame.number()]; }
+  void set_machine_frame(GuestFrame frame, hv::MachineFrame machine) { frames_[frame.number()] = machine; }
+  // Of the entry that maps a page of the kernel's map: where the entry is mapped, and where it is in machine memory.
+  u32 entry_virtual_address(u32 address) const;
+  u32 entry_machine_address(u32 address) const;
+
+  // As local_irq_save and _restore.
+  bool save_and_disable_events();
+  model::Task<> restore_events(bool were_disabled);
+
+  // --- Port --------------------------------------------------------------------------------------------------------
+  Selectors selectors() const override { return {hw::kRing1Cs, hw::kRing1Ds}; }
+  u32 processor() const override { return 0; }  // domains have one virtual CPU
+  void disable_events() override;
+  model::Task<> enable_events() override;
+  model::Task<> create_address_space(AddressSpace& space) override;
+  model::Task<> map_page(AddressSpace& space, u32 address, GuestFrame frame) override;
+  model::Task<> switch_process(const Process& next) override;
+  model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
+  void send_reschedule(u32) override {}  // there is nobody else
+  NetworkInterface* network() override { return vif_.open() ? &vif_ : nullptr; }
+
+ private:
+  model::Task<> boot();
+  void read_start_info(u32 address);
+  model::Task<> install_traps();
+  model::Task<u32> bind_virq(hv::Virq virq);
+
+  model::Task<> event_upcall();
+  model::Task<> page_fault();
+  model::Task<> return_from(hw::Registers interrupted);
+  model::Task<> dispatch_events();
+  void timer_event();
+
+  GuestFrame take_table();  // a page of zeros
+  model::Task<> protect_table(GuestFrame table, hv::MmuCommand pin);
+  model::Task<> expect_success(const char* what, hv::Hypercall number, u32 a = 0, u32 b = 0, u32 c = 0, u32 d = 0);
+
+  model::Machine& machine_;
+  std::vector<NamedProgram> programs_;
+  Kernel kernel_;
+  KernelMemory memory_;
+  UpdateQueue updates_;
+  EventPage events_;
+  VifDriver vif_;
+  u32 boot_entry_, upcall_entry_, page_fault_entry_, unexpected_entry_;
+
+  hv::StartInfo start_{};
+  ImageLayout layout_{0};
+  std::vector<hv::MachineFrame> frames_;  // the physical-to-machine array
+  GuestFrame loaded_directory_{0};
+  u32 timer_port_ = 0, network_port_ = 0;
+  s64 accounted_time_ = 0;  // system time up to which ticks were counted
+};
+
+}  // namespace guest

@@ -1,0 +1,108 @@
+// What an experiment asks for: one modelled host, the guests on it and the clients outside, as plain data.
+//
+// Nothing here is checked until a Host is built from it; whatever cannot be built is a SpecError that names the guest
+// or client and says what was wrong and what would fit.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sim/time.h"
+
+namespace model {
+struct MachineFile;
+}
+
+namespace guest {
+
+class SpecError : public std::runtime_error {
+ public:
+  // `where` names the guest, client or part of the host.
+  SpecError(const std::string& where, const std::string& message)
+      : std::runtime_error{where + ": " + message}, where_{where} {}
+  const std::string& where() const { return where_; }
+
+ private:
+  std::string where_;
+};
+
+// Computes for ever, with the memory behaviour of a profile of workloads/profiles/.
+struct ComputeSettings {
+  std::string profile = "cint2000";
+};
+
+// Answers every UDP datagram that reaches `port` with its own payload.
+struct UdpEchoSettings {
+  std::uint16_t port = 7;
+};
+
+using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings>;
+
+// BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
+// `unwarp`.
+struct WarpSettings {
+  std::uint32_t value = 0;  // virtual-time units: 10 are 100 us of CPU at weight 256
+  sim::Duration limit;      // longest warped run; 0: no limit
+  sim::Duration unwarp;     // shortest time between warps
+};
+
+struct GuestSpec {
+  std::string name;
+  std::uint64_t memory_bytes = 0;
+  std::uint32_t vcpus = 1;
+  std::optional<std::uint32_t> cpu;  // where it is placed; none: round robin
+  std::uint32_t weight = 256;        // 256 is BVT's mcu_advance 10; CPU time in proportion
+  std::optional<WarpSettings> warp;
+  std::vector<ProgramSpec> programs;
+  bool network = false;
+};
+
+// How a client spaces its requests.
+struct IntervalSettings {
+  enum class Kind : std::uint8_t {
+    fixed,
+    uniform,      // between 0 and twice the mean
+    exponential,  // memoryless
+    closed_loop,  // the mean is a think time after each reply (or after giving up on it)
+  };
+  Kind kind = Kind::fixed;
+  sim::Duration mean = sim::Duration::seconds(1);
+};
+
+// Pings a guest's UDP port from outside.
+struct ClientSpec {
+  std::string target;  // name of a guest with network
+  std::uint16_t port = 7;
+  IntervalSettings interval;
+  sim::Duration start;  // after boot, before the first request
+  std::uint32_t payload_bytes = 64;
+  sim::Duration timeout = sim::Duration::seconds(10);  // a reply later than this counts as lost
+};
+
+enum class System : std::uint8_t { native, xen };
+enum class World : std::uint8_t { fifo, simgrid };
+
+struct HostSpec {
+  const model::MachineFile* machine = nullptr;  // outlives the Host
+  std::uint32_t cpus = 1;
+  System system = System::xen;
+
+  // Xen only.
+  std::string scheduler = "bvt";
+  std::string variant = "paper";
+  sim::Duration context_switch_allowance = sim::Duration::milliseconds(5);
+  sim::Duration tick = sim::Duration::milliseconds(10);  // ticker to the running vCPU; 0 turns it off
+  sim::Duration timer_slop;                              // timers within this of now run at once
+  std::uint64_t domain0_memory = 32ull << 20;
+
+  std::vector<GuestSpec> guests;  // native: their programs are processes of one kernel
+  std::vector<ClientSpec> clients;
+  std::uint64_t seed = 1;
+  World world = World::fifo;
+};
+
+}  // namespace guest
