@@ -66,21 +66,24 @@ bool read_key(const PacketHeader& header, PacketKey& key) {
   }
 }
 
+// A word's bytes in memory order: both sides are little-endian x86.
 void load_bytes(hw::Words frame, u32 offset, u8* to, u32 bytes) {
-  for (u32 i = 0; i < bytes;) {
-    const u32 word = frame.load((offset + i) / 4);
-    for (u32 lane = (offset + i) % 4; lane < 4 && i < bytes; ++lane, ++i) to[i] = static_cast<u8>(word >> (8 * lane));
+  for (u32 done = 0; done < bytes;) {
+    const u32 word = frame.load((offset + done) / 4), lane = (offset + done) % 4;
+    const u32 here = 4 - lane < bytes - done ? 4 - lane : bytes - done;
+    __builtin_memcpy(to + done, reinterpret_cast<const u8*>(&word) + lane, here);
+    done += here;
   }
 }
 
 void store_bytes(hw::Words frame, u32 offset, const u8* from, u32 bytes) {
-  for (u32 i = 0; i < bytes;) {
-    const u32 index = (offset + i) / 4;
-    u32 word = frame.load(index);
-    for (u32 lane = (offset + i) % 4; lane < 4 && i < bytes; ++lane, ++i) {
-      word = (word & ~(0xffu << (8 * lane))) | u32{from[i]} << (8 * lane);
-    }
+  for (u32 done = 0; done < bytes;) {
+    const u32 index = (offset + done) / 4, lane = (offset + done) % 4;
+    const u32 here = 4 - lane < bytes - done ? 4 - lane : bytes - done;
+    u32 word = here == 4 ? 0 : frame.load(index);
+    __builtin_memcpy(reinterpret_cast<u8*>(&word) + lane, from + done, here);
     frame.store(index, word);
+    done += here;
   }
 }
 

@@ -438,6 +438,19 @@ TEST_CASE("credit lets so many bytes pass in each period, and the rest waits for
   check_conserved(host);
 }
 
+TEST_CASE("credit that was not used is not kept") {
+  NetworkHost host;
+  Guest& guest = host.guest(1);
+  REQUIRE(host.network.set_credit(guest.domain, 0, 1200, 1000).ok());
+  guest.send(1, from(1));
+  REQUIRE(guest.push().ok());
+  host.machine.advance(5'000'000);  // 700 bytes left, five periods unused
+  for (u32 page = 2; page <= 5; ++page) guest.send(page, from(1, kElsewhere, page == 2 ? 701 : 499));
+  REQUIRE(guest.push().ok());
+  CHECK(host.machine.nic.sent.size() == 1 + 2);  // 701 + 499 = 1200
+  CHECK(host.network.next_timer() == 6'000'000);
+}
+
 TEST_CASE("a packet larger than the whole allowance goes once per period instead of waiting for ever") {
   NetworkHost host;
   Guest& guest = host.guest(1);
