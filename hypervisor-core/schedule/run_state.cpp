@@ -84,14 +84,15 @@ void RunStates::unpause(Vcpu& vcpu, SystemTime now) {
 
 void RunStates::pin(Vcpu& vcpu, CpuId cpu, SystemTime now) {
   vcpu.pinned = true;
-  if (vcpu.cpu == cpu) return;
   Cpu& home = cpus_[vcpu.cpu];
   if (vcpu.state == RunState::running) {
-    // Held until it is off its present CPU: choose() does the rest.
-    if (home.leaving_to == kAnyCpu) pause(vcpu, now);
+    const bool held = home.leaving_to != kAnyCpu;
+    if (!held && vcpu.cpu == cpu) return;
+    if (!held) pause(vcpu, now);  // until it is off its present CPU: choose() does the rest
     home.leaving_to = cpu;
     return;
   }
+  if (vcpu.cpu == cpu) return;
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
   scheduler_.move(vcpu, cpu);
   start_waiting(vcpu, now);
@@ -135,7 +136,7 @@ Vcpu& RunStates::choose(CpuId id, SystemTime now) {
   scheduler_.timers(id).arm(cpu.run_timer, decision.until);
 
   if (cpu.leaving_to != kAnyCpu) {
-    scheduler_.move(previous, cpu.leaving_to);
+    if (cpu.leaving_to != id) scheduler_.move(previous, cpu.leaving_to);
     cpu.leaving_to = kAnyCpu;
     unpause(previous, now);
   }
