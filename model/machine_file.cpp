@@ -171,12 +171,12 @@ class Reader {
     return *node;
   }
 
-  std::string text(const Json& entry, const std::string& key, const char* attribute) const {
+  // `key` is empty for the document itself.
+  std::string text(const Json& entry, const std::string& key, const std::string& attribute) const {
+    const std::string path = key.empty() ? attribute : key + "." + attribute;
     const auto found = entry.find(attribute);
-    if (found == entry.end()) fail(key + "." + attribute, "missing");
-    if (!found->is_string() || found->get_ref<const std::string&>().empty()) {
-      fail(key + "." + attribute, "expected a text");
-    }
+    if (found == entry.end()) fail(path, "missing");
+    if (!found->is_string() || found->get_ref<const std::string&>().empty()) fail(path, "expected a text");
     return found->get<std::string>();
   }
 
