@@ -31,8 +31,16 @@ struct Domain {
   TrapTable traps;
   Vif* vifs[kMaxVifsPerDomain] = {};
 
-  u64 arena_bytes = 0;  // of this slot: it keeps them for the next domain
-  u64 core_bytes = 0;   // all that the core spends on this domain: those, interfaces, shared pages and page tables
+  u64 arena_bytes = 0;  // of this slot, its vCPUs and ports: it keeps them for the next domain
+
+  // All that the core spends on this domain: those, its interfaces, the pages shared with it, and the page table behind
+  // its descriptor tables.
+  u64 core_bytes() const {
+    u64 bytes = arena_bytes + u64{memory.shared.count} * kPageSize;
+    if (memory.descriptor_table != MachineFrame::none()) bytes += kPageSize;
+    for (const Vif* vif : vifs) bytes += vif == nullptr ? 0 : sizeof(Vif);
+    return bytes;
+  }
 };
 
 }  // namespace hv

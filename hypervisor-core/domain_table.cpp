@@ -53,7 +53,6 @@ Domain* DomainTable::create(u32 vcpus) {
       domain->vcpus[i]->id = i;
     }
     domain->arena_bytes += arena_.taken() - taken_before;
-    domain->core_bytes = domain->arena_bytes;
     domain->id = id;
     domain->vcpu_count = vcpus;
     domain->in_use = true;

@@ -122,7 +122,7 @@ HypercallResult Control::get_domain_info(ControlOp& op) {
     info.shared_info_frame = domain->shared_info.number();
     info.cpu_ns_low = static_cast<u32>(cpu_time);
     info.cpu_ns_high = static_cast<u32>(cpu_time >> 32);
-    info.core_bytes = static_cast<u32>(domain->core_bytes);
+    info.core_bytes = static_cast<u32>(domain->core_bytes());
     op.domain = id;
     __builtin_memcpy(op.words, &info, sizeof info);
     return HypercallResult::success();

@@ -122,7 +122,6 @@ HypercallResult EventChannels::free_port(Domain& domain, u32 except, u32& port) 
       block = arena_.make<PortBlock>();
       if (block == nullptr) return Error::no_memory;
       domain.arena_bytes += arena_.taken() - taken_before;
-      domain.core_bytes += arena_.taken() - taken_before;
     }
     if (port != except && domain.events.find(port)->state == PortState::closed) return HypercallResult::success();
   }

@@ -152,7 +152,6 @@ HypercallResult Network::create_vif(Domain& domain, u32& index) {
   vif->transmit_ring.open(transmit_place(domain, index, ring));
   vif->receive_ring.open(receive_place(domain, index, ring));
   domain.vifs[index] = vif;
-  domain.core_bytes += sizeof(Vif);
   return HypercallResult::success();
 }
 
@@ -168,7 +167,6 @@ void Network::destroy_vifs(Domain& domain) {
     past_.from_vifs.add(vif.transmitted);
     past_.to_vifs.add(vif.received);
     entry = nullptr;
-    domain.core_bytes -= sizeof(Vif);
     unused_vifs_.push_back(vif);
   }
 }

@@ -175,6 +175,7 @@ TEST_CASE("a debug exception goes to the guest only if it has breakpoints; DR6 i
   host.at(3);
   host.exception(hw::kVectorDebug, 0, 0xffff0ff1);
   CHECK(host.registers().eip == 0x1000);
+  host.at(1);
   CHECK(host.call(host.guest, Hypercall::get_debugreg, {6}) == static_cast<s32>(0xffff0ff1));
   REQUIRE(host.call(host.guest, Hypercall::set_debugreg, {7, 1}) == 0);
   host.at(3);
