@@ -180,6 +180,9 @@ TEST_CASE("as intended, the warp limit counts run time since the last sleep, and
   host.run_until(10 * kMillisecond);
   CHECK(host.bvt.adjust(warped, with_warp(5'000, 8 * kMillisecond, 30 * kMillisecond), host.now).ok());
   host.wake(warped);  // 5 000 units are 50 ms of CPU: nothing else would take the CPU from it
+  host.run_until(15 * kMillisecond);
+  host.states.request_reschedule(0);  // a decision in between does not renew the limit
+  host.settle();
   host.run_until(18 * kMillisecond - 1);
   CHECK(&host.states.current(0) == &warped);
   CHECK(host.ran(warped) == 8 * kMillisecond - 1);
@@ -290,4 +293,19 @@ TEST_CASE("a vCPU that moves to another CPU starts at that CPU's virtual time") 
   host.states.pin(moved, 1, host.now);
   CHECK(moved.cpu == 1);
   CHECK(host.avt(moved) == host.svt(old));
+}
+
+TEST_CASE("the unwarp time goes on while a vCPU moves to another CPU") {
+  ScheduleHost host{kBvtPaper, 5 * kMillisecond, 2};
+  auto& moved = host.add(10, 0);
+  CHECK(host.bvt.adjust(moved, with_warp(5'000, 2 * kMillisecond, 30 * kMillisecond), host.now).ok());
+  host.wake(moved);
+  host.run_until(2 * kMillisecond);
+  CHECK_FALSE(host.warped(moved));
+  host.block(moved);
+  host.states.pin(moved, 1, host.now);
+  host.run_until(32 * kMillisecond - 1);
+  CHECK_FALSE(host.warped(moved));
+  host.run_until(32 * kMillisecond);
+  CHECK(host.warped(moved));
 }

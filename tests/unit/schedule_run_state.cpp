@@ -34,6 +34,22 @@ TEST_CASE("pauses are counted, and an event that comes meanwhile is not lost") {
   CHECK(vcpu.state == RunState::running);
 }
 
+TEST_CASE("a vCPU paused while it waits for the CPU does not get it, and has its turn again once unpaused") {
+  ScheduleHost host{hv::kBvtPaper};
+  auto& waiting = host.add_hog();
+  auto& other = host.add_hog();
+  host.states.pause(host.states.running(waiting) ? other : waiting, 0);
+  auto& paused = waiting.state == RunState::paused ? waiting : other;
+  auto& running = &paused == &waiting ? other : waiting;
+  host.run_until(100 * kMillisecond);
+  CHECK(host.ran(paused) == 0);
+  CHECK(host.ran(running) == 100 * kMillisecond);
+  host.states.unpause(paused, host.now);
+  host.settle();
+  host.run_until(200 * kMillisecond);
+  CHECK(host.ran(paused) > 40 * kMillisecond);
+}
+
 TEST_CASE("a running vCPU that is paused runs until its CPU, which is kicked, chooses") {
   ScheduleHost host{hv::kBvtPaper, 5 * kMillisecond, 2};
   auto& vcpu = host.add_hog(10, 1);
