@@ -1,0 +1,36 @@
+#!/bin/bash
+# Same inputs and seed, same fingerprints: with gcc and clang, optimised and with sanitizers, one and two at a time.
+# Another seed, other fingerprints. Uses whichever builds exist under build/ (release is needed).
+set -euo pipefail
+
+root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
+cd "$root"
+experiment=experiments/examples/first.json
+
+fingerprints() {  # PRESET ARGUMENTS...
+  local preset=$1
+  shift
+  "build/$preset/experiments/ringzero" run "$experiment" --json "$@" |
+    /usr/bin/python3 -c 'import json, sys
+for run in json.load(sys.stdin)["runs"]: print(run["point"], run["replication"], run["fingerprint"])'
+}
+
+reference=$(fingerprints release --seed 1 -j 1)
+echo "$reference"
+checked=1
+compare() {  # NAME WHAT
+  checked=$((checked + 1))
+  [ "$2" = "$reference" ] && return
+  echo "$1 differs:" >&2
+  diff <(echo "$reference") <(echo "$2") >&2 || true
+  exit 1
+}
+compare "two at a time" "$(fingerprints release --seed 1 -j 2)"
+for preset in clang debug; do
+  [ -x "build/$preset/experiments/ringzero" ] && compare "$preset" "$(fingerprints "$preset" --seed 1 -j 1)"
+done
+if [ "$(fingerprints release --seed 2 -j 1)" = "$reference" ]; then
+  echo "another seed gives the same fingerprints" >&2
+  exit 1
+fi
+echo "$checked runs agree, another seed differs"
