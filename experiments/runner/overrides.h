@@ -12,7 +12,8 @@ namespace runner {
 
 class OverlaidJson {
  public:
-  OverlaidJson(Json document, Place place) : document_{std::move(document)}, place_{std::move(place)} {}
+  // (Braces around a JSON value would make a list of it.)
+  OverlaidJson(Json document, Place place) : document_(std::move(document)), place_{std::move(place)} {}
 
   // Sets the value that the dotted key names, making objects on the way; an element of a list is named by its index or
   // by its "name". Throws InputError at the override's origin when a list has no such element.

@@ -1,0 +1,117 @@
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include "experiments/runner/bench.h"
+#include "experiments/runner/plan.h"
+#include "hypervisor.h"
+#include "interface/layout.h"
+#include "interface/memory.h"
+#include "interface/start_info.h"
+#include "model/machine.h"
+
+namespace runner {
+
+namespace {
+
+constexpr hv::u32 kBatch = 512;  // one page of requests
+constexpr std::uint64_t kUpdates = 20'000'000;
+
+// The core in ring 0 of the modelled CPU.
+class CoreSupervisor final : public model::Supervisor {
+ public:
+  explicit CoreSupervisor(hv::Hypervisor& core) : core_{core} {}
+  void hypercall(model::Cpu& cpu, hw::Registers& registers) override { core_.hypercall(cpu, registers); }
+  void exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) override {
+    core_.exception(cpu, registers, fault_address);
+  }
+  void interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) override {
+    core_.interrupt(cpu, registers, line);
+  }
+  model::Account account() const override { return model::Account::hypervisor; }
+
+ private:
+  hv::Hypervisor& core_;
+};
+
+// The guest: a kernel that does nothing but map one frame after the other into its spare page-table entries.
+class UpdatingKernel {
+ public:
+  double updates_per_second() const { return static_cast<double>(kUpdates) / seconds_; }
+
+  // The entry point, in ring 1.
+  void run(model::Cpu& cpu) {
+    const hv::StartInfo start = get<hv::StartInfo>(cpu, cpu.registers().esi);
+    const hv::u32 list = hv::kGuestKernelStart + start.first_free_page * hv::kPageSize;
+    put_requests(cpu, start, list);
+    const auto begin = std::chrono::steady_clock::now();
+    for (std::uint64_t done = 0; done < kUpdates; done += kBatch) call(cpu, hv::Hypercall::mmu_update, list, kBatch, 0);
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    call(cpu, hv::Hypercall::sched_op, static_cast<hv::u32>(hv::SchedOp::block));
+  }
+
+ private:
+  template <class T>
+  static T get(model::Cpu& cpu, hv::u32 address) {
+    T value;
+    if (!cpu.read(address, &value, sizeof value)) throw model::BrokenInvariant{"the boot map has a hole"};
+    return value;
+  }
+
+  // Two frames in turn, writable, so that every request drops one reference and takes another.
+  static void put_requests(model::Cpu& cpu, const hv::StartInfo& start, hv::u32 list) {
+    const auto machine_address = [&](hv::u32 page) {
+      return get<hv::u32>(cpu, start.frame_list_address + page * 4) * hv::kPageSize;
+    };
+    for (hv::u32 i = 0; i < kBatch; ++i) {
+      const hv::u32 address = start.spare_address + i % hv::kSparePages * hv::kPageSize;
+      const hv::u32 table = start.table_first + ((address - hv::kGuestKernelStart) >> 22);
+      const hv::u32 frame = machine_address(start.first_free_page + 1 + i / hv::kSparePages % 2);
+      const hv::MmuUpdate request{machine_address(table) + (address >> 12) % 1024 * 4,
+                                  frame | hv::kEntryPresent | hv::kEntryWritable};
+      if (!cpu.write(list + i * hv::u32{sizeof request}, &request, sizeof request)) {
+        throw model::BrokenInvariant{"the boot map has a hole"};
+      }
+    }
+  }
+
+  static void call(model::Cpu& cpu, hv::Hypercall number, hv::u32 ebx, hv::u32 ecx = 0, hv::u32 edx = 0) {
+    hw::Registers& registers = cpu.registers();
+    registers.eax = static_cast<hv::u32>(number);
+    registers.ebx = ebx;
+    registers.ecx = ecx;
+    registers.edx = edx;
+    cpu.trap_hypercall();
+    if (number == hv::Hypercall::mmu_update && registers.eax != 0) {
+      throw model::BrokenInvariant{"the core refused a page-table update"};
+    }
+  }
+
+  double seconds_ = 0;
+};
+
+}  // namespace
+
+Benchmark bench_page_table_updates() {
+  const model::MachineFile file = load_machine("dell2650");
+  sim::EventQueue queue;
+  sim::Fingerprint fingerprint;
+  model::Machine machine{file, 1, model::CoalescingProfile::xen, queue, fingerprint};
+  hv::BootParameters parameters;
+  parameters.max_domains = 1;
+  parameters.hypervisor_frames = 4096;  // 16 MiB
+  std::vector<std::byte> memory(hv::Hypervisor::bytes_needed(machine, parameters));
+  hv::Hypervisor core{machine, hv::Arena{memory.data(), memory.size()}, parameters};
+  CoreSupervisor supervisor{core};
+  machine.set_supervisor(supervisor);
+  UpdatingKernel kernel;
+  const hv::u32 entry = machine.code().add_entry([&](model::Cpu& cpu) { kernel.run(cpu); });
+  core.create_domain0(32 << 10, 1, entry);
+  model::Cpu& cpu = machine.physical_cpu(0);
+  core.boot_cpu(cpu, cpu.registers());
+  cpu.start();
+  queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  return {"page-table updates through the core", kernel.updates_per_second() / 1e6, "M/s", 10, true};
+}
+
+}  // namespace runner

@@ -1,0 +1,100 @@
+// The command line as scripts see it: exit status, what is on stdout, what is written.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+
+#include "support/experiment_file.h"
+
+using runner::Json;
+using test::text_of;
+
+namespace {
+
+struct Ended {
+  int status;
+  std::string out, error;
+};
+
+Ended ringzero(const std::string& arguments) {
+  const test::TemporaryFolder folder;
+  const std::string out = (folder.path() / "out").string(), error = (folder.path() / "error").string();
+  const int status = std::system((RINGZERO_BINARY " " + arguments + " >" + out + " 2>" + error).c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(out), text_of(error)};
+}
+
+}  // namespace
+
+TEST_CASE("bad usage ends with 2 and says what is known") {
+  CHECK(ringzero("").status == 2);
+  const Ended typo = ringzero("validat x.json");
+  CHECK(typo.status == 2);
+  CHECK(typo.error.find("(did you mean \"validate\"?)") != std::string::npos);
+  CHECK(ringzero("run").status == 2);
+  CHECK(ringzero("run x.json --no-such-option").status == 2);
+  CHECK(ringzero("run x.json --seed minus-one").status == 2);
+  CHECK(ringzero("--help").status == 0);
+  CHECK(ringzero("run --help").status == 0);
+}
+
+TEST_CASE("verbs that only describe end with 0") {
+  CHECK(ringzero("version").out.starts_with("ringzero 0."));
+  CHECK(Json::parse(ringzero("schema").out)["title"] == "Ringzero experiment");
+  CHECK(ringzero("list").out.find("experiments/paper/fig6.json") != std::string::npos);
+  CHECK(ringzero("explain cpu_weight").out.find("default: 256") != std::string::npos);
+  CHECK(ringzero("explain nonsense").status == 2);
+}
+
+TEST_CASE("bad input ends with 2, one line on stderr, nothing on stdout, nothing written") {
+  const test::TemporaryFolder folder;
+  Json json = test::small_experiment();
+  json["domains"][0]["cpu_weigth"] = 1;
+  const std::string file = folder.write("bad.json", json.dump()).string();
+  const std::string out = (folder.path() / "results").string();
+  for (const std::string verb : {"run " + file + " --out " + out, "validate " + file, "run /nowhere.json --out " + out,
+                                 "schedule /nowhere.json", "paper no-such-id"}) {
+    CAPTURE(verb);
+    const Ended ended = ringzero(verb);
+    CHECK(ended.status == 2);
+    CHECK(ended.out == "");
+    CHECK(std::ranges::count(ended.error, '\n') == 1);
+    CHECK(!std::filesystem::exists(out));
+  }
+}
+
+TEST_CASE("a run leaves a table, the same numbers as CSV and JSON, and what replays it") {
+  const test::TemporaryFolder folder;
+  Json json = test::small_experiment();
+  json["replications"] = 2;
+  const std::string file = folder.write("small.json", json.dump()).string();
+  const std::string out = (folder.path() / "results").string();
+  const Ended first = ringzero("run " + file + " --json --check-every '10 ms' --out " + out);
+  REQUIRE(first.status == 0);
+  const Json document = Json::parse(first.out);
+  const Json& point = document["experiments"][0]["points"][0];
+  CHECK(point["finished"] == true);
+  CHECK(point["replications"].size() == 2);
+  CHECK(point["configuration"]["scheduler"]["name"] == "bvt");
+  CHECK(point["machine_hash"].get<std::string>().size() == 16);
+  CHECK(text_of(out + "/result.json") == first.out);
+  CHECK(text_of(out + "/results.csv")
+            .starts_with("experiment,point,replication,metric,value,unit\nsmall,all,0,throughput,"));
+
+  SUBCASE("again, it is the same to the byte, whatever -j") {
+    CHECK(ringzero("run " + file + " --json -j 1").out == first.out);
+    CHECK(ringzero("run " + file + " --json -j 4").out == first.out);
+  }
+  SUBCASE("another seed is another run") {
+    const Json other = Json::parse(ringzero("run " + file + " --json --seed 77").out);
+    CHECK(other["experiments"][0]["points"][0]["replications"][0]["seed"] == 77);
+  }
+  SUBCASE("the table has a line per point") {
+    CHECK(ringzero("run " + file + " --replications 1").out.find("throughput [CPUs]") != std::string::npos);
+  }
+}
+
+TEST_CASE("a scheduler scenario comes out as rows of its decisions") {
+  const Ended ended = ringzero("schedule " RINGZERO_SOURCE_DIR "/tests/oracle/scheduler-traces/a_single.bvt10.json");
+  CHECK(ended.status == 0);
+  CHECK(ended.out == text_of(RINGZERO_SOURCE_DIR "/tests/oracle/scheduler-traces/a_single.bvt10.csv"));
+}

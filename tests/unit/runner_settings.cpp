@@ -1,0 +1,133 @@
+#include "experiments/runner/settings.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "experiments/runner/known_names.h"
+#include "support/experiment_file.h"
+
+using namespace runner;
+using test::plan_of;
+using test::small_experiment;
+
+TEST_CASE("keys of a file go where they belong, and the others keep their defaults") {
+  Json json = small_experiment();
+  json["scheduler"] = {{"variant", "xen-2.0"}, {"context_switch_allowance", "50 ms"}};
+  json["domains"][1]["cpu_weight"] = 512;
+  json["domains"][1]["warp"] = {{"value", 1000}, {"limit", "2 ms"}};
+  const Plan plan = plan_of(json);
+  REQUIRE(plan.points.size() == 1);
+  const Setup& setup = plan.points[0].setup;
+  CHECK(setup.host.variant == "xen-2.0");
+  CHECK(setup.host.context_switch_allowance == sim::Duration::milliseconds(50));
+  CHECK(setup.host.tick == sim::Duration::milliseconds(10));
+  CHECK(setup.machine == "dell2650");
+  CHECK(setup.domains[1].weight == 512);
+  CHECK(setup.domains[0].weight == 256);
+  REQUIRE(setup.domains[1].warp.has_value());
+  CHECK(setup.domains[1].warp->value == 1000);
+  CHECK(setup.domains[1].warp->limit == sim::Duration::milliseconds(2));
+  CHECK(setup.domains[1].memory_bytes == 32u << 20);
+  REQUIRE(setup.domains[0].programs.size() == 1);
+  CHECK(std::get<guest::ComputeSettings>(setup.domains[0].programs[0]).profile == "cint2000");
+  CHECK(setup.host.clients[0].interval.mean == sim::Duration::milliseconds(10));
+}
+
+TEST_CASE("the command line overrides the file, cases and varied keys included") {
+  Json json = small_experiment();
+  json["cases"] = {{{"name", "slow"}, {"set", {{"scheduler.context_switch_allowance", "50 ms"}}}}};
+  json["vary"] = {{"domains.compute.count", {1, 2, 3}}};
+  const Plan plan = plan_of(json, {.set = {"scheduler.context_switch_allowance=7 ms", "domains.echo.memory=16 MiB"},
+                                   .seed = 42,
+                                   .replications = 5});
+  REQUIRE(plan.points.size() == 3);
+  CHECK(plan.points[0].name == "slow/domains.compute.count=1");
+  CHECK(plan.points[2].setup.domains[0].count == 3);
+  CHECK(plan.points[2].setup.domains[1].memory_bytes == 16u << 20);
+  CHECK(plan.points[2].setup.host.context_switch_allowance == sim::Duration::milliseconds(7));
+  CHECK(plan.experiment.seed == 42);
+  CHECK(plan.experiment.replications == 5);
+}
+
+TEST_CASE("points are all cases with all combinations of the varied values, the last key fastest") {
+  Json json = small_experiment();
+  json["cases"] = {{{"name", "a"}}, {{"name", "b"}}};
+  json["vary"] = {{"domains.0.count", {1, 2}}, {"clients.0.interval", {"1 ms", "2 ms"}}};
+  const Plan plan = plan_of(json);
+  REQUIRE(plan.points.size() == 8);
+  CHECK(plan.points[0].name == "a/domains.0.count=1/clients.0.interval=1 ms");
+  CHECK(plan.points[1].name == "a/domains.0.count=1/clients.0.interval=2 ms");
+  CHECK(plan.points[2].name == "a/domains.0.count=2/clients.0.interval=1 ms");
+  CHECK(plan.points[4].name == "b/domains.0.count=1/clients.0.interval=1 ms");
+}
+
+TEST_CASE("normalising divides by the point of the same case and the same other values") {
+  Json json = small_experiment();
+  json["cases"] = {{{"name", "a"}}, {{"name", "b"}}};
+  json["vary"] = {{"domains.0.count", {1, 2}}, {"clients.0.interval", {"1 ms", "2 ms"}}};
+  json["normalise"] = {{"metric", "throughput"}, {"key", "domains.0.count"}, {"at", 1}};
+  const Plan plan = plan_of(json);
+  CHECK(reference_point(plan, plan.points[7]).name == "b/domains.0.count=1/clients.0.interval=2 ms");
+  CHECK(reference_point(plan, plan.points[0]).name == plan.points[0].name);
+}
+
+TEST_CASE("a count stands for numbered domains, and every domain has its own seed-independent name") {
+  const Plan plan = plan_of(small_experiment());
+  const model::MachineFile machine = load_machine("dell2650");
+  const guest::HostSpec spec = host_spec(plan.points[0].setup, machine, 9);
+  REQUIRE(spec.guests.size() == 3);
+  CHECK(spec.guests[0].name == "compute1");
+  CHECK(spec.guests[1].name == "compute2");
+  CHECK(spec.guests[2].name == "echo");
+  CHECK(spec.seed == 9);
+  CHECK(spec.machine == &machine);
+}
+
+TEST_CASE("the resolved configuration is an experiment's set-up again, and resolves to itself") {
+  Json json = small_experiment();
+  json["domains"][1]["warp"] = {{"value", 1000}, {"limit", "2 ms"}};
+  const Setup setup = plan_of(json).points[0].setup;
+  const Json written = write_settings(setup);
+  Setup again;
+  read_settings(again, written, {"written", ""});
+  CHECK(write_settings(again) == written);
+  CHECK(written["scheduler"]["context_switch_allowance"] == "5 ms");
+  CHECK(written["domains"][0]["memory"] == "32 MiB");
+}
+
+TEST_CASE("every setting is documented: a sentence and a source, and a path of its own") {
+  std::set<std::string> paths;
+  for (const Documentation& setting : documentation()) {
+    CAPTURE(setting.path);
+    CHECK(setting.text.size() > 10);
+    CHECK(setting.text.back() == '.');
+    CHECK(!setting.source.empty());
+    CHECK(paths.insert(setting.path).second);
+  }
+  for (const char* path : {"scheduler.context_switch_allowance", "domains[].cpu_weight", "clients[].interval",
+                           "domains[].programs[].compute.profile", "cases[].set", "ledger[].id"}) {
+    CHECK_MESSAGE(paths.contains(path), path);
+  }
+}
+
+TEST_CASE("explain finds a setting by its path or by the end of it") {
+  CHECK(explain("scheduler.context_switch_allowance").at(0).standard == "5 ms");
+  CHECK(explain("cpu_weight").at(0).path == "domains[].cpu_weight");
+  CHECK(explain("cpu_weight").at(0).range == "from 1 to 65535");
+  CHECK(explain("port").size() == 2);  // of the client and of the program
+  CHECK_THROWS_WITH_AS(explain("cpu_weigth"),
+                       "explain: expected a setting, got \"cpu_weigth\" (did you mean \"cpu_weight\"?)", InputError);
+}
+
+TEST_CASE("the schema forbids unknown keys at every level and names every known one") {
+  const Json all = schema();
+  CHECK(all["additionalProperties"] == false);
+  CHECK(all["properties"]["scheduler"]["additionalProperties"] == false);
+  const Json& domain = all["properties"]["domains"]["items"];
+  CHECK(domain["additionalProperties"] == false);
+  CHECK(domain["properties"]["cpu_weight"]["maximum"] == 65535);
+  CHECK(domain["properties"]["cpu_weight"]["default"] == 256);
+  CHECK(domain["required"] == Json({"name", "memory"}));
+  CHECK(all["properties"]["scheduler"]["properties"]["name"]["enum"] == Json(known_schedulers()));
+}
