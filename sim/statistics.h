@@ -41,7 +41,8 @@ class Histogram {
   double mean() const;  // exact
 
   // The smallest value that at least the share `q` of all recorded ones do not exceed, rounded up to its bucket's last
-  // value: between the exact quantile and 129/128 of it. 0 <= q <= 1; 0 for an empty histogram.
+  // value but not beyond maximum(): between the exact quantile and 129/128 of it. 0 <= q <= 1; 0 for an empty
+  // histogram.
   std::uint64_t quantile(double q) const;
 
  private:

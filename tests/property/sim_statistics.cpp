@@ -49,6 +49,7 @@ TEST_CASE("a histogram's quantiles lie between the exact ones and 129/128 of the
     REQUIRE(histogram.count() == values.size());
     REQUIRE(histogram.minimum() == values.front());
     REQUIRE(histogram.maximum() == values.back());
+    REQUIRE(histogram.quantile(1) == values.back());  // never above the largest value recorded
     for (const double q : kShares) {
       CAPTURE(q);
       const std::uint64_t exact = exact_quantile(values, q), quantile = histogram.quantile(q);

@@ -86,13 +86,13 @@ TEST_CASE("below(n) is uniform: chi-square of a million draws, for n that do not
   }
 }
 
-TEST_CASE("below(n) rejects what would favour small results") {
-  // n = 3 * 2^62: plain scaling would give a third of the results twice the weight.
+TEST_CASE("below(n) rejects what would favour some results") {
+  // n = 3/4 of 2^64: plain scaling sends two of every four words to a multiple of 3, and one to each other number.
   RandomStream stream = Random{1}.stream("large");
   constexpr std::uint64_t kN = 3ull << 62;
-  std::array<int, 3> thirds{};
-  for (int i = 0; i < 300'000; ++i) ++thirds[stream.below(kN) >> 62];
-  for (const int count : thirds) CHECK(std::abs(count - 100'000) < 5 * 258);
+  std::array<int, 3> residues{};
+  for (int i = 0; i < 300'000; ++i) ++residues[stream.below(kN) % 3];
+  for (const int count : residues) CHECK(std::abs(count - 100'000) < 5 * 258);  // 5 standard deviations
 }
 
 TEST_CASE("the limits of uniform() are included, and may be all 64-bit numbers") {
