@@ -41,7 +41,7 @@ HypercallResult MemoryManager::allocate_frames(Domain& domain, u32 count) {
   if (frames_.free_count() < kFreeSlack || frames_.free_count() - kFreeSlack < count) return Error::no_memory;
   if (!open(domain)) return Error::no_memory;
   for (u32 i = 0; i < count; ++i) memory_.zero(frames_.allocate(memory.frames));
-  memory.max_frames = memory.frames.count;
+  memory.max_frames = memory.frames.count + memory.lent;
   return HypercallResult::count(count);
 }
 

@@ -120,9 +120,9 @@ Error MemoryManager::new_base_pointer(Caller& caller, MachineFrame directory) {
   if (!take_directory(caller.domain, directory)) return Error::invalid;
   const MachineFrame old = caller.vcpu.directory;
   caller.vcpu.directory = directory;
+  if (drop_ldt_shadow(caller.vcpu)) ldt_page_due_ = true;  // asks for a flush: the load below is one
   tlb_.load(caller.cpu, directory, static_cast<OwnerId>(caller.domain.id));
   if (old != MachineFrame::none()) drop_directory(old);
-  if (drop_ldt_shadow(caller.vcpu)) ldt_page_due_ = true;
   return Error::none;
 }
 

@@ -22,6 +22,7 @@ bool PageExchange::take_buffer(Domain& domain, u32 entry_address, PostedBuffer& 
   (void)memory_.tables().set_l1_entry(table, index, entry & ~kEntryPresent);
   const u32 stamp = frames.info(frame).flush_stamp;
   frames.move(frame, domain.memory.frames, frames.hypervisor());
+  ++domain.memory.lent;
   posted = PostedBuffer{.table = table, .index = index, .frame = frame, .flush_stamp = stamp};
   return true;
 }
@@ -40,6 +41,7 @@ MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const Poste
   memory_.tlb().settle(cpu);
 
   frames.move(packet, frames.hypervisor(), domain.memory.frames);
+  --domain.memory.lent;
   constexpr u32 kFlags = kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
   // The domain's own fresh frame in its own page table: nothing to refuse.
   (void)memory_.tables().set_l1_entry(posted.table, posted.index, packet.address() | kFlags | (old & kEntryUser));
@@ -51,6 +53,7 @@ MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const Poste
 
 void PageExchange::return_buffer(Domain& domain, const PostedBuffer& posted) {
   memory_.frames().move(posted.frame, memory_.frames().hypervisor(), domain.memory.frames);
+  --domain.memory.lent;
   memory_.tables().drop(posted.table);
 }
 

@@ -23,8 +23,7 @@ HypercallResult MemoryManager::dom_mem_op(Caller& caller, u32 op, u32 list, u32 
 
 HypercallResult MemoryManager::increase_reservation(Caller& caller, u32 list, u32 count) {
   DomainMemory& memory = caller.domain.memory;
-  if (memory.frames.count > memory.max_frames || count > memory.max_frames - memory.frames.count)
-    return Error::no_memory;
+  if (count > memory.may_add()) return Error::no_memory;
   if (frames_.free_count() < kFreeSlack || frames_.free_count() - kFreeSlack < count) return Error::no_memory;
   u32 done = 0;
   while (done < count) {

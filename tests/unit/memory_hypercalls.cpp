@@ -270,6 +270,10 @@ TEST_CASE("the LDT is mapped page by page when it is used, and dropped when the 
   CHECK(w.info(second).type_count == 0);
   CHECK(w.info(first).type_count == 1);
   CHECK_FALSE(w.memory.map_ldt_page(caller, 0xff411000));  // not mapped by the guest
+  w.cpu().base_loads = 0;
+  CHECK(w.command(*w.guest, MmuCommand::new_base_pointer, w.guest->directory()) == 0);
+  CHECK(w.cpu().base_loads == 1);        // the load is also the flush that dropping the shadow needs
+  CHECK(w.info(first).type_count == 1);  // and the first page is mapped again
   CHECK(set_ldt(0, 0) == 0);
   CHECK(w.info(first).type_count == 0);
 }

@@ -45,6 +45,8 @@ TEST_CASE("a lent page leaves the domain and its mapping; the packet's frame tak
   CHECK((w.entry(w.page) & kP) == 0);
   CHECK(w.guest->domain.memory.frame_count() == 63);
   CHECK(w.info(old).owner == kOwnerHypervisor);
+  std::vector<u32> more(1);
+  CHECK(w.balloon(*w.guest, DomMemOp::increase, more) == -12);  // a lent page still counts against the reservation
 
   bool delivered = false;
   CHECK(w.give(posted, packet, delivered) == old);
