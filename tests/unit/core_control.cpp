@@ -100,9 +100,9 @@ TEST_CASE("build_domain: every refusal; then the domain starts as it was told") 
   const auto build = [&](u32 frame, u32 eip, u32 esp) {
     return host.perform(ControlCommand::build_domain, 1, {frame, eip, esp, 0xc0000000});
   };
-  CHECK(build(0xfffff, 0x1000, 0x2000) == kEinval);                                       // no such frame
-  CHECK(build(guest.memory.frames.first, 0x1000, 0x2000) == kEinval);                     // no directory
-  CHECK(build(host.domain0().vcpus[0]->directory.number(), 0x1000, 0x2000) == kEinval);   // another's
+  CHECK(build(0xfffff, 0x1000, 0x2000) == kEinval);                                      // no such frame
+  CHECK(build(guest.memory.frames.first, 0x1000, 0x2000) == kEinval);                    // no directory
+  CHECK(build(host.domain0().vcpus[0]->directory.number(), 0x1000, 0x2000) == kEinval);  // another's
   CHECK(build(directory, kHypervisorStart, 0x2000) == kEinval);
   CHECK(build(directory, 0x1000, kHypervisorStart + 4) == kEinval);
   CHECK(build(directory, 0xc0001000, 0xc0002000) == 0);
@@ -140,11 +140,14 @@ TEST_CASE("destroying a domain gives back every frame and its ports; its id is n
   host.call(guest, Hypercall::set_timer_op, {0, 900'000'000});
   CHECK(host.core->memory().frames().free_count() < free);
   host.give_cpu(host.domain0());
+  const MachineFrame shared_info = guest.shared_info;
   CHECK(host.perform(ControlCommand::destroy_domain, guest.id) == 0);
   CHECK(host.core->memory().frames().free_count() == free);
+  const std::uint64_t contents = host.machine.ram.digest(shared_info);
   CHECK(host.core->domains().find(1) == nullptr);
   CHECK(host.perform(ControlCommand::destroy_domain, 1) == kEsrch);
-  host.pass(1'000'000'000);  // past the alarm that the domain had set
+  host.pass(1'000'000'000);  // past the alarm that the domain had set, which writes to nobody's page now
+  CHECK(host.machine.ram.digest(shared_info) == contents);
   CHECK(host.create_domain(1024, 1, kAnyCpu) == 2);
 }
 

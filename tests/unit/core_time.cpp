@@ -46,7 +46,8 @@ struct TimeHost : CoreHost {
 }  // namespace
 
 TEST_CASE("the clock is floor(cycles * 10^9 / frequency), exactly, for months") {
-  for (const u64 frequency : {u64{2'392'000'000}, u64{2'399'987'411}, u64{1'000'000'000}, u64{999'999'937}, u64{3'800'000'001}}) {
+  for (const u64 frequency :
+       {u64{2'392'000'000}, u64{2'399'987'411}, u64{1'000'000'000}, u64{999'999'937}, u64{3'800'000'001}}) {
     const SystemClock clock{frequency, 5000};
     u64 state = 88172645463325252u;
     for (int i = 0; i < 200'000; ++i) {
@@ -117,6 +118,14 @@ TEST_CASE("the running vCPU gets a timer event each 10 ms on the grid from boot"
   CHECK_FALSE(host.timer_event());
   host.pass(1);
   CHECK(host.timer_event());
+}
+
+TEST_CASE("a tick taken late does not move the grid, and missed ticks are one event") {
+  TimeHost host;
+  host.machine.advance(33 * kMillisecond);
+  host.interrupt(hw::kTimerLine);
+  CHECK(host.timer_event());
+  CHECK(host.machine.cpu(0).timer == 40 * kMillisecond);
 }
 
 TEST_CASE("a tick of 0 turns the ticker off") {
