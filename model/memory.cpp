@@ -7,8 +7,6 @@ namespace model {
 
 namespace {
 
-constexpr hv::u32 kNobodyAnswers = 0xffffffff;
-
 hv::u32 frame_of(hv::u32 address) { return address >> hv::kPageShift; }
 hv::u32 word_of(hv::u32 address) { return address % hv::kPageSize / 4; }
 
@@ -29,13 +27,6 @@ PhysicalMemory::Contents& PhysicalMemory::contents_of(hv::u32 number) {
 
 void PhysicalMemory::zero(hv::MachineFrame frame) {
   if (Contents* contents = frames_.at(frame.number()).get()) contents->fill(0);
-}
-
-hv::u32 PhysicalMemory::load(hv::u32 address) const {
-  const hv::u32 number = frame_of(address);
-  if (number >= frames_.size()) return kNobodyAnswers;
-  const Contents* contents = frames_[number].get();
-  return contents == nullptr ? 0 : (*contents)[word_of(address)];
 }
 
 void PhysicalMemory::store(hv::u32 address, hv::u32 value) {

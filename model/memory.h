@@ -23,7 +23,12 @@ class PhysicalMemory final : public hw::Memory {
 
   // Words by byte address, which is a multiple of 4. Beyond RAM a load gives ones and a store is lost, as on a bus
   // where nobody answers. Loads and stores of zero leave an untouched frame without contents.
-  hv::u32 load(hv::u32 address) const;
+  hv::u32 load(hv::u32 address) const {
+    const hv::u32 number = address >> hv::kPageShift;
+    if (number >= frames_.size()) return kNobodyAnswers;
+    const Contents* contents = frames_[number].get();
+    return contents == nullptr ? 0 : (*contents)[address % hv::kPageSize / 4];
+  }
   void store(hv::u32 address, hv::u32 value);
   // Stores `desired` if the word still is `expected`; else puts what it is into `expected` and returns false.
   bool compare_exchange(hv::u32 address, hv::u32& expected, hv::u32 desired);
@@ -35,6 +40,8 @@ class PhysicalMemory final : public hw::Memory {
   std::uint64_t bytes_resident() const { return resident_frames_ * hv::kPageSize; }
 
  private:
+  static constexpr hv::u32 kNobodyAnswers = 0xffffffff;
+
   using Contents = std::array<hv::u32, hv::kEntriesPerTable>;
 
   Contents& contents_of(hv::u32 number);  // which exist afterwards
