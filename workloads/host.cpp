@@ -64,6 +64,7 @@ struct Host::Parts {
   std::vector<std::unique_ptr<UdpClient>> clients;
   std::optional<sim::Time> booted_at;
   std::vector<Metric> at_boot;
+  std::vector<std::int64_t> useful_at_boot;
 };
 
 Host::Parts::Parts(HostSpec given)
@@ -118,6 +119,9 @@ void Host::boot() {
   }
   parts.booted_at = parts.queue.now();
   parts.at_boot = parts.collect();
+  for (std::size_t i = 0; i < parts.spec.guests.size(); ++i) {
+    parts.useful_at_boot.push_back(parts.platform->useful_cycles(i));
+  }
   for (std::size_t i = 0; i < parts.clients.size(); ++i) {
     parts.clients[i]->start(parts.queue.now() + parts.spec.clients[i].start);
   }
@@ -134,7 +138,10 @@ const UdpClient& Host::client(std::size_t index) const { return *parts_->clients
 std::uint64_t Host::core_bytes(std::size_t guest) const { return parts_->platform->core_bytes(guest); }
 std::uint64_t Host::fingerprint() const { return parts_->fingerprint.value(); }
 std::uint64_t Host::events() const { return parts_->queue.executed(); }
-std::int64_t Host::useful_cycles(std::size_t guest) const { return parts_->platform->useful_cycles(guest); }
+
+std::int64_t Host::useful_cycles(std::size_t guest) const {
+  return parts_->platform->useful_cycles(guest) - (parts_->booted_at ? parts_->useful_at_boot.at(guest) : 0);
+}
 
 std::array<std::int64_t, 4> Host::accounts(std::uint32_t cpu) const {
   const model::Accounts accounts = parts_->machine.physical_cpu(cpu).accounts();

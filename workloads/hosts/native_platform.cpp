@@ -43,6 +43,7 @@ NativePlatform::NativePlatform(const HostSpec& spec, model::Machine& machine) {
   }
   check(spec, programs_, machine.memory().frame_count());
   port_ = std::make_unique<NativePort>("native", machine, guest_address(0), std::move(processes));
+  machine.set_supervisor(*port_);
 }
 
 bool NativePlatform::up() const {

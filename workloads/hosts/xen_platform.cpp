@@ -169,10 +169,12 @@ const hv::Domain* XenPlatform::domain_of(std::size_t guest) const {
 
 std::uint64_t XenPlatform::core_bytes(std::size_t guest) const {
   const hv::Domain* domain = domain_of(guest);
-  return domain == nullptr ? 0 : domain->core_bytes;
+  return domain == nullptr ? 0 : domain->core_bytes();
 }
 
 void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
+  const auto present = static_cast<hv::u64>(machine_.clock().cycles_at(machine_.queue().now()).count());
+  const hv::SystemTime now = core_->clock().at(present);
   for (std::size_t i = 0; i < guests_.size(); ++i) {
     const std::string prefix = "guest." + spec_.guests[i].name;
     const XenPort& port = *guests_[i].port;
@@ -181,7 +183,7 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     const auto add = [&](const char* name, std::uint64_t value, const char* unit) {
       metrics.push_back({prefix + name, static_cast<std::int64_t>(value), unit});
     };
-    add(".cpu_time", vcpu == nullptr ? 0 : static_cast<std::uint64_t>(vcpu->cpu_time), "ns");
+    add(".cpu_time", vcpu == nullptr ? 0 : static_cast<std::uint64_t>(core_->run_states().cpu_time(*vcpu, now)), "ns");
     add(".switches_in", vcpu == nullptr ? 0 : vcpu->times_switched_in, "");
     add(".packets_received", port.vif().received(), "packets");
     add(".packets_transmitted", port.vif().transmitted(), "packets");

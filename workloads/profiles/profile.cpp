@@ -24,7 +24,7 @@ std::filesystem::path file_of(const std::string& name) {
 // The values of one profile file, each taken once; what is left over at the end was not known.
 class Values {
  public:
-  Values(nlohmann::json values, std::string file) : values_{std::move(values)}, file_{std::move(file)} {}
+  Values(nlohmann::json values, std::string file) : values_(std::move(values)), file_{std::move(file)} {}
 
   std::int64_t take(const std::string& key, std::string_view unit, std::int64_t low, std::int64_t high) {
     const auto entry = values_.find(key);

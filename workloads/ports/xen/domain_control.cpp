@@ -19,33 +19,41 @@ model::Task<> DomainControl::leave() {
 
 model::Task<s32> DomainControl::control(hv::ControlOp& op) {
   kernel_.enter_system_call();
+  const s32 result = co_await call_hypervisor(op);
+  co_await leave();
+  co_return result;
+}
+
+model::Task<s32> DomainControl::call_hypervisor(hv::ControlOp& op) {
   op.version = hv::kControlVersion;
   memory_.put(argument(kArgumentControl), op);
   const s32 result = co_await model::hypercall(kernel_.machine(), hv::Hypercall::dom0_op, argument(kArgumentControl));
   op = memory_.get<hv::ControlOp>(argument(kArgumentControl));
-  co_await leave();
   co_return result;
 }
 
 model::Task<s32> DomainControl::memory_list(hv::DomainId domain, u32 frames, std::vector<hv::MachineFrame>& list) {
   const u32 buffer = port_.layout().control_list();
   constexpr u32 kRoom = kUpdateListBytes / sizeof(u32);
-  while (list.size() < frames) {
+  s32 result = 0;
+  while (result >= 0 && list.size() < frames) {
     hv::ControlOp op{};
     op.command = static_cast<u32>(hv::ControlCommand::get_memory_list);
     op.domain = domain;
     op.words[0] = buffer;
     op.words[1] = kRoom;
     op.words[2] = static_cast<u32>(list.size());
-    const s32 result = co_await control(op);
-    if (result < 0) co_return result;
-    const u32 filled = op.words[1];
-    if (filled == 0) break;
-    std::vector<u32> numbers(filled);
-    memory_.read(buffer, numbers.data(), filled * static_cast<u32>(sizeof(u32)));
-    for (const u32 number : numbers) list.emplace_back(number);
+    kernel_.enter_system_call();
+    result = co_await call_hypervisor(op);
+    if (result >= 0) {
+      std::vector<u32> numbers(op.words[1]);
+      memory_.read(buffer, numbers.data(), op.words[1] * static_cast<u32>(sizeof(u32)));
+      for (const u32 number : numbers) list.emplace_back(number);
+      if (numbers.empty()) kernel_.panic("the hypervisor lists fewer frames than it gave");
+    }
+    co_await leave();
   }
-  co_return 0;
+  co_return result;
 }
 
 model::Task<s32> DomainControl::update(std::span<const hv::MmuUpdate> requests, u32& done) {

@@ -29,6 +29,7 @@ class DomainControl {
 
  private:
   u32 argument(u32 offset) const { return port_.layout().arguments() + offset; }
+  model::Task<s32> call_hypervisor(hv::ControlOp& op);  // in the kernel
   model::Task<> leave();
 
   XenPort& port_;
