@@ -23,9 +23,9 @@ void FrameTable::move(MachineFrame frame, FrameList& from, FrameList& to) {
 void FrameTable::append(MachineFrame frame, FrameList& to) {
   FrameInfo& added = info(frame);
   added.owner = to.owner;
-  if (to.owner != kOwnerOrphan) {  // an orphan is still what its holders need; others start without a past
-    added.type = FrameType::none;
-    added.flags = 0;
+  if (to.owner != kOwnerOrphan) {  // an orphan is still what its holders need; others start without a past,
+    added.type = FrameType::none;  // except in TLBs: a page lent and given back may be writable there still
+    added.flags &= FrameInfo::kFlushNeeded;
   }
   added.previous = to.last;
   added.next = kNoFrame;

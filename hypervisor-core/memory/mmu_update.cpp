@@ -153,13 +153,13 @@ void MemoryManager::finish_request(Caller& caller) {
 }
 
 void MemoryManager::finish_call(Caller& caller) {
-  const u32 scanned = tables_.take_scanned();
-  if (scanned != 0) caller.cpu.work(hw::Step::page_table_validate, scanned);
-  tlb_.settle(caller.cpu);
   if (ldt_page_due_) {
     ldt_page_due_ = false;
     (void)map_ldt_shadow(caller.vcpu, 0);  // if it cannot be, the first use of the LDT faults and the guest is told
   }
+  const u32 scanned = tables_.take_scanned();
+  if (scanned != 0) caller.cpu.work(hw::Step::page_table_validate, scanned);
+  tlb_.settle(caller.cpu);  // last: all of the above may have changed a type
 }
 
 }  // namespace hv

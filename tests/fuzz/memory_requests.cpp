@@ -158,7 +158,7 @@ class Fuzzer {
     u32 done = 0;
     const s32 result = world_.update(guest(), requests, &done);
     if (result == 0) CHECK(done == requests.size());
-    if (result < 0 && result != -1000) CHECK(done < requests.size());
+    if (result == -22) CHECK(done < requests.size());
     count(result);
   }
 
@@ -336,7 +336,7 @@ class Fuzzer {
 
 TEST_CASE("no sequence of requests breaks a count, lets a guest write a table, or maps what is not its own") {
   const char* wanted = std::getenv("RINGZERO_FUZZ_SEEDS");
-  const u32 seeds = wanted != nullptr ? static_cast<u32>(std::atoi(wanted)) : 20;
+  const u32 seeds = wanted != nullptr ? static_cast<u32>(std::atoi(wanted)) : 100;
   u32 accepted = 0, refused = 0, flushes = 0;
   for (u32 seed = 1; seed <= seeds; ++seed) {
     Fuzzer fuzzer{seed};

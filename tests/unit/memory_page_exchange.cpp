@@ -168,6 +168,16 @@ TEST_CASE("a lent page goes back unmapped when its interface goes away") {
   CHECK(w.remap(*w.guest, w.page, kP | kW) == 0);
 }
 
+TEST_CASE("a page that was lent, came back and becomes a table is flushed: the TLB may still hold it writable") {
+  World w;
+  const PostedBuffer posted = w.lend(w.page);
+  w.checker.posted.clear();
+  w.exchange.return_buffer(w.guest->domain, posted);
+  CHECK(w.cpu().base_loads == 0);
+  CHECK(w.command(*w.guest, MmuCommand::pin_l1, posted.frame) == 0);
+  CHECK(w.cpu().base_loads == 1);
+}
+
 TEST_CASE("a held payload does not leave the domain, and its type may still change") {
   World w;
   const MachineFrame frame = w.guest->page(w.page);
