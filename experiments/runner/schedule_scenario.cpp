@@ -42,6 +42,10 @@ const Engine& engine_of(const ScheduleScenario& scenario) {
 // A blocked domain that the 1.x timer tick wakes handles it for this long.
 constexpr std::int64_t kTickWork = 10'000;
 
+// The largest number that a scenario may hold unless less is said: 3 years in ns, so that sums of times do not
+// overflow.
+constexpr std::int64_t kMost = 100'000'000'000'000'000;
+
 // --- loading ---------------------------------------------------------------------------------------------------------
 
 void expect_known_keys(const Json& json, const Place& place, const std::vector<std::string>& known) {
@@ -54,12 +58,11 @@ void expect_known_keys(const Json& json, const Place& place, const std::vector<s
 }
 
 std::optional<std::int64_t> read_integer(const Json& object, const Place& place, const char* key, std::int64_t least,
-                                         std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
+                                         std::int64_t most = kMost) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return {};
-  const bool representable = found->is_number_unsigned() ? found->get<std::uint64_t>() <= INT64_MAX : true;
-  if (found->is_number_integer() && representable) {
-    const auto n = found->get<std::int64_t>();
+  if (found->is_number_integer()) {
+    const auto n = found->get<std::int64_t>();  // negative for what does not fit
     if (n >= least && n <= most) return n;
   }
   throw InputError{place.below(key),

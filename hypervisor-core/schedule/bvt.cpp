@@ -16,6 +16,8 @@ constexpr VirtualTime kRebaseAt = 0xf0000000;
 constexpr VirtualTime kRebaseStep = 0xe0000000;
 // A bound on a slice, so that a lead of any size converts to nanoseconds: 11 days.
 constexpr VirtualTime kLongestLeadInMcus = 10'000'000'000;
+// A bound on the warp's times, so that adding them to the present does not overflow: 146 years.
+constexpr SystemTime kLongestTime = kNever / 2;
 
 constexpr SystemTime join(u32 low, u32 high) { return static_cast<SystemTime>(u64{high} << 32 | low); }
 
@@ -75,7 +77,7 @@ VirtualTime Bvt::avt_after_run(const Vcpu& vcpu, SystemTime now) const {
   const SystemTime ran = now - vcpu.run_since;
   const SystemTime mcus = (ran + kBvtMcu - 1) / kBvtMcu;  // a charging unit begun is charged
   const State& of = state(vcpu);
-  return clip(of.avt + mcus * of.mcu_advance);
+  return clip(static_cast<VirtualTime>(static_cast<u64>(of.avt) + static_cast<u64>(mcus) * of.mcu_advance));
 }
 
 // Real time that `of`, at `evt`, may run until it is the allowance ahead of `rival`, which is no lower.
@@ -196,26 +198,20 @@ void Bvt::yield(Vcpu& vcpu, SystemTime) {
 // The one timer of a vCPU: while it is warped the end of its warp, else the end of its unwarp time.
 Reaction Bvt::timer_expired(CpuId id, Timer& timer, SystemTime now) {
   State& of = static_cast<State&>(timer);
-  const bool as_intended = rules_.warp == BvtWarp::by_time_run;
   const bool ends_warp = of.warped;
-  Reaction reaction{.reschedule = as_intended ? of.vcpu->wants_cpu() : true, .cpu = id};
   of.warped = !ends_warp && of.warp_enabled;
-  if (ends_warp) {
-    of.name = "unwarp_end";
-    if (as_intended) {
-      if (of.unwarp_time > 0) timers(id).arm(of, now + of.unwarp_time);
-    } else {
-      if (of.unwarp_time == 0) of.warp_enabled = false;
-      reaction.reschedule = of.unwarp_time == 0;
-      timers(id).arm(of, now + of.unwarp_time);
-    }
-  } else if (as_intended) {
-    start_warped_run(of, now);
-  } else {
-    reaction.reschedule = of.warp_enabled;
+  if (ends_warp) of.name = "unwarp_end";
+  if (rules_.warp == BvtWarp::by_timer_since_dispatch) {
+    if (!ends_warp) return {.reschedule = of.warped, .cpu = id};
+    timers(id).arm(of, now + of.unwarp_time);
+    if (of.unwarp_time > 0) return {};
+    of.warp_enabled = false;
+    return {.reschedule = true, .cpu = id};
   }
-  if (as_intended) of.evt = effective(of, of.avt);
-  return reaction;
+  if (!ends_warp) start_warped_run(of, now);
+  if (ends_warp && of.unwarp_time > 0) timers(id).arm(of, now + of.unwarp_time);
+  of.evt = effective(of, of.avt);
+  return {.reschedule = of.vcpu->wants_cpu(), .cpu = id};
 }
 
 // From now on the run counts; account() will count it from its start.
@@ -227,8 +223,8 @@ void Bvt::set_warp(Vcpu& vcpu, u32 value, SystemTime limit, SystemTime unwarp_ti
   State& of = state(vcpu);
   const bool on = value != 0;
   of.warp_value = value;
-  of.warp_limit = limit;
-  of.unwarp_time = unwarp_time;
+  of.warp_limit = limit < kLongestTime ? limit : kLongestTime;
+  of.unwarp_time = unwarp_time < kLongestTime ? unwarp_time : kLongestTime;
   if (rules_.warp == BvtWarp::by_clock_since_wake) return;
   if (!of.warped || !on) timers(vcpu.cpu).disarm(of);
   of.warped = of.warp_enabled = on;
