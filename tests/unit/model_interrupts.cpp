@@ -1,9 +1,9 @@
 #include "model/interrupts.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
-#include <vector>
 
 namespace {
 
@@ -11,7 +11,7 @@ namespace {
 struct Fixture {
   std::string told;
   model::InterruptRouter router{[this](hv::CpuId cpu, hv::u32 line, bool pending) {
-    told += (pending ? "+" : "-") + std::to_string(cpu) + ":" + std::to_string(line) + " ";
+    told += fmt::format("{}{}:{} ", pending ? '+' : '-', cpu, line);
   }};
 };
 
