@@ -30,7 +30,8 @@ sim::Time Cpu::now() const { return std::max(machine_.clock().time_of(local_), m
 // --- the run loop ----------------------------------------------------------------------------------------------------
 
 void Cpu::start() {
-  local_ = first_cycle_at(machine_.queue().now());
+  const sim::Cycles present = first_cycle_at(machine_.queue().now());
+  if (present > local_) advance(present - local_, Account::idle);  // it was off
   go_on_at(local_);
 }
 
@@ -145,7 +146,7 @@ void Cpu::end_burst(sim::Cycles at) {
   if (burst.footprint != nullptr) cache_.ran(directory_.number(), *burst.footprint, burst_plan_, elapsed);
   burst.left -= progress_after(burst_plan_, elapsed);
   burst_place_ = nullptr;
-  advance(elapsed, guest_account());
+  advance(elapsed, account_here());
 }
 
 // --- interrupts ------------------------------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ bool Cpu::interrupt_return() {
   if (!read(registers_.esp, frame.data(), kSameRing)) return false;
   const bool outer = (frame[1] & 3) > registers_.ring();
   if (outer && !read(registers_.esp, frame.data(), kOuterRing)) return false;
-  advance(machine_.file().cpu.interrupt_return, guest_account());
+  advance(machine_.file().cpu.interrupt_return, account_here());
   if ((frame[1] & 3) < registers_.ring()) {  // only ring 0 may go inwards
     trap_exception(hw::kVectorGeneralProtection, frame[1] & ~3u, 0);
     return true;
@@ -263,7 +264,16 @@ std::uint32_t Cpu::suspend_here(std::coroutine_handle<> coroutine, const Burst& 
 
 // --- time and its accounts -------------------------------------------------------------------------------------------
 
-Account Cpu::guest_account() const { return registers_.ring() == 3 ? Account::guest_user : Account::guest_kernel; }
+Account Cpu::account_here() const {
+  switch (registers_.ring()) {
+    case 0:
+      return machine_.supervisor().account();
+    case 3:
+      return Account::guest_user;
+    default:
+      return Account::guest_kernel;
+  }
+}
 
 void Cpu::advance(sim::Cycles cycles, Account account) {
   local_ += cycles;
@@ -271,7 +281,7 @@ void Cpu::advance(sim::Cycles cycles, Account account) {
 }
 
 void Cpu::charge(sim::Cycles cycles) {
-  advance(cycles, in_supervisor_ ? machine_.supervisor().account() : guest_account());
+  advance(cycles, in_supervisor_ ? machine_.supervisor().account() : account_here());
 }
 
 sim::Cycles Cpu::accounted_until() const {
@@ -283,7 +293,7 @@ sim::Cycles Cpu::accounted_until() const {
 Accounts Cpu::accounts() const {
   Accounts accounts = accounts_;
   const sim::Cycles running = accounted_until() - local_;
-  const Account account = state_ == State::idle ? Account::idle : guest_account();
+  const Account account = state_ == State::idle ? Account::idle : account_here();
   accounts[static_cast<std::size_t>(account)] += running;
   return accounts;
 }

@@ -118,7 +118,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   void go_on_at(sim::Cycles at);
 
   void advance(sim::Cycles cycles, Account account);
-  Account guest_account() const;
+  Account account_here() const;  // of the present ring
   // Through the TLB or the page tables, charged.
   TlbResult reach(hv::u32 address, bool write, bool user);
   bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);

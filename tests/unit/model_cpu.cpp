@@ -1,0 +1,286 @@
+// One CPU under a supervisor that only writes down what it was entered for.
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "interface/layout.h"
+#include "model/execution.h"
+#include "model/machine.h"
+#include "model/task.h"
+
+namespace {
+
+constexpr hv::u32 kKernelStack = 0x00800000, kUserStack = 0x00700000;
+constexpr hv::MachineFrame kDirectory{16};
+const std::string kMachine = std::string{RINGZERO_SOURCE_DIR} + "/model/machines/dell2650.json";
+
+struct Entry {
+  char kind;  // 'h'ypercall, 'e'xception, 'i'nterrupt
+  hv::u32 number;
+  hv::u32 address;
+  std::int64_t cycle;
+};
+
+// Remembers entries. An exception repairs a missing page by mapping it; everything else just returns.
+class Recorder final : public model::Supervisor {
+ public:
+  explicit Recorder(model::Machine& machine) : machine_{machine} {}
+  void hypercall(model::Cpu& cpu, hw::Registers& registers) override {
+    entries.push_back({'h', registers.eax, registers.ebx, cpu.cycles().count()});
+    registers.eax = 77;
+  }
+  void exception(model::Cpu& cpu, hw::Registers& registers, hv::u32 address) override {
+    entries.push_back({'e', registers.vector, address, cpu.cycles().count()});
+    if (registers.vector == hw::kVectorPageFault) {
+      const hv::u32 entry =
+          (address & 0xffc00000) | hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser | hv::kEntryLarge;
+      machine_.physical_memory().frame(kDirectory).store(address >> 22, entry);
+      if (registers.eip == address)
+        registers.eip = hw::kIdleLoop, registers.cs = hw::kHypervisorCs;  // nothing to run there
+    }
+  }
+  void interrupt(model::Cpu& cpu, hw::Registers&, hv::u32 line) override {
+    entries.push_back({'i', line, 0, cpu.cycles().count()});
+  }
+  model::Account account() const override { return model::Account::hypervisor; }
+  std::vector<Entry> entries;
+
+ private:
+  model::Machine& machine_;
+};
+
+// A machine of one or two CPUs whose low 16 MB are mapped to themselves with 4 MB pages.
+struct Bench {
+  explicit Bench(hv::u32 cpus = 1) : machine{file, cpus, model::CoalescingProfile::xen, queue, fingerprint} {
+    machine.set_supervisor(supervisor);
+    for (hv::u32 slot = 0; slot < 4; ++slot) {
+      machine.physical_memory()
+          .frame(kDirectory)
+          .store(slot, slot << 22 | hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser | hv::kEntryLarge);
+    }
+    for (hv::u32 id = 0; id < cpus; ++id) {
+      model::Cpu& cpu = machine.physical_cpu(id);
+      cpu.load_page_table_base(kDirectory);
+      cpu.set_ring1_stack(hw::kRing1Ds, kKernelStack);
+      cpu.registers().cs = hw::kHypervisorCs;
+      cpu.registers().eip = hw::kIdleLoop;
+    }
+  }
+
+  // Starts CPU `id` with `software` in ring `cs & 3`.
+  void run(model::Task<>& software, hv::u32 cs = hw::kRing3Cs, hv::CpuId id = 0) {
+    model::Cpu& cpu = machine.physical_cpu(id);
+    cpu.registers().cs = cs;
+    cpu.registers().ss = (cs & 3) == 3 ? hw::kRing3Ds : hw::kRing1Ds;
+    cpu.registers().esp = (cs & 3) == 3 ? kUserStack : kKernelStack;
+    cpu.registers().eflags = hw::kInterruptFlag;
+    cpu.suspend_here(software.handle(), model::Burst{});
+    cpu.start();
+  }
+  void stop_here() {  // what software does last: nothing is left to run
+    machine.running().registers().cs = hw::kHypervisorCs;
+    machine.running().registers().eip = hw::kIdleLoop;
+  }
+  std::int64_t total(hv::CpuId id, model::Account account) const {
+    return const_cast<model::Machine&>(machine).physical_cpu(id).accounts()[static_cast<std::size_t>(account)].count();
+  }
+
+  model::MachineFile file = model::MachineFile::load(kMachine);
+  sim::EventQueue queue;
+  sim::Fingerprint fingerprint;
+  model::Machine machine;
+  Recorder supervisor{machine};
+};
+
+using sim::Cycles;
+
+TEST_CASE("a burst takes its cycles, to the cycle") {
+  Bench bench;
+  std::int64_t begin = 0, end = 0;
+  auto program = [](Bench& b, std::int64_t& from, std::int64_t& to) -> model::Task<> {
+    from = b.machine.running().cycles().count();
+    co_await model::compute(b.machine, Cycles{2'400'000});
+    to = b.machine.running().cycles().count();
+    b.stop_here();
+  };
+  model::Task<> task = program(bench, begin, end);
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(2)));
+  CHECK(end - begin == 2'400'000);
+  CHECK(bench.total(0, model::Account::guest_user) == 2'400'000);
+}
+
+TEST_CASE("an interrupt cuts a burst at its instant, and the rest runs after it") {
+  Bench bench;
+  std::int64_t begin = 0, end = 0;
+  auto program = [](Bench& b, std::int64_t& from, std::int64_t& to) -> model::Task<> {
+    model::Cpu& cpu = b.machine.running();
+    cpu.arm_timer(static_cast<hv::u64>(cpu.cycles().count()) + 1'000'000);
+    from = cpu.cycles().count();
+    co_await model::compute(b.machine, Cycles{2'400'000});
+    to = b.machine.running().cycles().count();
+    b.stop_here();
+  };
+  model::Task<> task = program(bench, begin, end);
+  const std::int64_t armed_at = bench.machine.physical_cpu(0).cycles().count();
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(2)));
+  REQUIRE(bench.supervisor.entries.size() == 1);
+  const Entry& timer = bench.supervisor.entries[0];
+  CHECK(timer.kind == 'i');
+  CHECK(timer.number == hw::kTimerLine);
+  const std::int64_t entry = bench.file.cpu.interrupt_entry.count(), back = bench.file.cpu.interrupt_return.count();
+  CHECK(timer.cycle == armed_at + 1'000'000 + entry);
+  CHECK(end - begin == 2'400'000 + entry + back);
+  CHECK(bench.total(0, model::Account::guest_user) == 2'400'000 + bench.file.cpu.apic_write.count());
+}
+
+TEST_CASE("every cycle of a CPU is in exactly one account, at any instant") {
+  Bench bench;
+  auto program = [](Bench& b) -> model::Task<> {
+    for (int i = 0; i < 20; ++i) {
+      model::Cpu& cpu = b.machine.running();
+      cpu.arm_timer(static_cast<hv::u64>(cpu.cycles().count()) + 70'000);
+      co_await model::compute(b.machine, Cycles{100'000});
+      co_await model::hypercall(b.machine, hv::Hypercall::xen_version);
+    }
+    b.stop_here();
+  };
+  model::Task<> task = program(bench);
+  bench.run(task, hw::kRing1Cs);
+  for (int step = 1; step <= 100; ++step) {
+    bench.queue.run_until(sim::Time::at(sim::Duration::microseconds(13) * step));
+    Cycles sum;
+    for (const Cycles& part : bench.machine.physical_cpu(0).accounts()) sum += part;
+    CHECK(sum.count() == bench.machine.physical_cpu(0).accounted_until().count());
+  }
+  CHECK(bench.total(0, model::Account::idle) > 0);
+  CHECK(bench.total(0, model::Account::hypervisor) > 0);
+}
+
+TEST_CASE("a hypercall returns its result to the coroutine that made it") {
+  Bench bench;
+  hv::s32 result = 0;
+  auto program = [](Bench& b, hv::s32& eax) -> model::Task<> {
+    eax = co_await model::hypercall(b.machine, hv::Hypercall::sched_op, 5u);
+    b.stop_here();
+  };
+  model::Task<> task = program(bench, result);
+  bench.run(task, hw::kRing1Cs);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  CHECK(result == 77);
+  REQUIRE(bench.supervisor.entries.size() == 1);
+  CHECK(bench.supervisor.entries[0].number == static_cast<hv::u32>(hv::Hypercall::sched_op));
+  CHECK(bench.supervisor.entries[0].address == 5);
+}
+
+TEST_CASE("a burst whose page is missing faults with that address and goes on once the page is there") {
+  Bench bench;
+  const model::Footprint footprint{
+      .first_page = 0x02000000, .pages = 2, .writable_pages = 1, .cache_lines = 0, .insertions_per_mcycle = 0};
+  bool finished = false;
+  auto program = [](Bench& b, const model::Footprint& f, bool& done) -> model::Task<> {
+    co_await model::compute(b.machine, Cycles{1'000}, &f);
+    done = true;
+    b.stop_here();
+  };
+  model::Task<> task = program(bench, footprint, finished);
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  CHECK(finished);
+  REQUIRE(bench.supervisor.entries.size() == 1);
+  CHECK(bench.supervisor.entries[0].kind == 'e');
+  CHECK(bench.supervisor.entries[0].number == hw::kVectorPageFault);
+  CHECK(bench.supervisor.entries[0].address == 0x02000000);
+}
+
+TEST_CASE("an EIP that names nothing is a fetch fault at that address") {
+  Bench bench;
+  model::Cpu& cpu = bench.machine.physical_cpu(0);
+  cpu.registers().cs = hw::kRing3Cs;
+  cpu.registers().eip = 0x12345678;
+  cpu.start();
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  REQUIRE(bench.supervisor.entries.size() == 1);
+  CHECK(bench.supervisor.entries[0].number == hw::kVectorPageFault);
+  CHECK(bench.supervisor.entries[0].address == 0x12345678);
+}
+
+TEST_CASE("a system call through the direct gate pushes five words and IRET takes them back") {
+  Bench bench;
+  std::vector<hv::u32> stack(5);
+  hw::Registers inside, after;
+  auto program = [](Bench& b, std::vector<hv::u32>& words, hw::Registers& in, hw::Registers& out) -> model::Task<> {
+    co_await model::compute(b.machine, Cycles{10});
+    model::Cpu& cpu = b.machine.running();
+    cpu.system_call_entry();
+    in = cpu.registers();
+    cpu.read(in.esp, words.data(), 20);
+    CHECK(cpu.interrupt_return());
+    out = cpu.registers();
+    b.stop_here();
+  };
+  model::Task<> task = program(bench, stack, inside, after);
+  bench.machine.physical_cpu(0).set_direct_gate({0x80, hw::kRing1Cs, 0});
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  CHECK(inside.cs == hw::kRing1Cs);
+  CHECK(inside.esp == kKernelStack - 20);
+  CHECK(stack[1] == hw::kRing3Cs);
+  CHECK(stack[3] == kUserStack);
+  CHECK(stack[4] == hw::kRing3Ds);
+  CHECK(after.cs == hw::kRing3Cs);
+  CHECK(after.esp == kUserStack);
+  CHECK(bench.total(0, model::Account::hypervisor) == bench.file.cpu.load_cr3.count());  // only the set-up
+}
+
+TEST_CASE("IRET from ring 1 to ring 0 is a general protection fault") {
+  Bench bench;
+  auto program = [](Bench& b) -> model::Task<> {
+    model::Cpu& cpu = b.machine.running();
+    const hv::u32 frame[3] = {0x1000, hw::kHypervisorCs, 0};
+    cpu.registers().esp -= 12;
+    cpu.write(cpu.registers().esp, frame, 12);
+    cpu.interrupt_return();
+    b.stop_here();
+    co_return;
+  };
+  model::Task<> task = program(bench);
+  bench.run(task, hw::kRing1Cs);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  REQUIRE(bench.supervisor.entries.size() == 1);
+  CHECK(bench.supervisor.entries[0].number == hw::kVectorGeneralProtection);
+}
+
+TEST_CASE("an IPI interrupts the other CPU after the machine's IPI latency") {
+  Bench bench{2};
+  auto sender = [](Bench& b, sim::Time& at) -> model::Task<> {
+    co_await model::compute(b.machine, Cycles{5'000});
+    b.machine.running().send_ipi(1);
+    at = b.machine.running().now();
+    b.stop_here();
+  };
+  sim::Time sent;
+  model::Task<> task = sender(bench, sent);
+  bench.machine.physical_cpu(1).start();
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  REQUIRE(bench.supervisor.entries.size() == 1);
+  CHECK(bench.supervisor.entries[0].number == hw::kIpiLine);
+  const sim::Clock& clock = bench.machine.clock();
+  const Cycles due = clock.cycles_at(sent + bench.file.cpu.ipi_latency) + bench.file.cpu.interrupt_entry;
+  CHECK(bench.supervisor.entries[0].cycle - due.count() <= 1);
+  CHECK(bench.supervisor.entries[0].cycle - due.count() >= 0);
+}
+
+TEST_CASE("a CPU in a loop that takes no time is stopped instead of hanging") {
+  Bench bench;
+  auto program = [](Bench& b) -> model::Task<> {
+    while (true) co_await model::interruptible(b.machine);
+  };
+  model::Task<> task = program(bench);
+  bench.run(task);
+  CHECK_THROWS_AS(bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1))), model::BrokenInvariant);
+}
+
+}  // namespace
