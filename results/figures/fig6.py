@@ -3,7 +3,7 @@
 
 Drawn like the paper's: one line per system over the number of domains, the published points overlaid.
 """
-import style
+import _style as style
 
 SERIES = [  # id prefix, label, colour, marker
     ("fig6.L", "Linux", "#333333", "o"),
