@@ -1,9 +1,10 @@
-#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "experiments/runner/bench.h"
 #include "experiments/runner/plan.h"
+#include "experiments/runner/stopwatch.h"
 #include "hypervisor.h"
 #include "interface/layout.h"
 #include "interface/memory.h"
@@ -17,23 +18,6 @@ namespace {
 constexpr hv::u32 kBatch = 512;  // one page of requests
 constexpr std::uint64_t kUpdates = 20'000'000;
 
-// The core in ring 0 of the modelled CPU.
-class CoreSupervisor final : public model::Supervisor {
- public:
-  explicit CoreSupervisor(hv::Hypervisor& core) : core_{core} {}
-  void hypercall(model::Cpu& cpu, hw::Registers& registers) override { core_.hypercall(cpu, registers); }
-  void exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) override {
-    core_.exception(cpu, registers, fault_address);
-  }
-  void interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) override {
-    core_.interrupt(cpu, registers, line);
-  }
-  model::Account account() const override { return model::Account::hypervisor; }
-
- private:
-  hv::Hypervisor& core_;
-};
-
 // The guest: a kernel that does nothing but map one frame after the other into its spare page-table entries.
 class UpdatingKernel {
  public:
@@ -44,9 +28,9 @@ class UpdatingKernel {
     const hv::StartInfo start = get<hv::StartInfo>(cpu, cpu.registers().esi);
     const hv::u32 list = hv::kGuestKernelStart + start.first_free_page * hv::kPageSize;
     put_requests(cpu, start, list);
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     for (std::uint64_t done = 0; done < kUpdates; done += kBatch) call(cpu, hv::Hypercall::mmu_update, list, kBatch, 0);
-    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    seconds_ = stopwatch.seconds();
     call(cpu, hv::Hypercall::sched_op, static_cast<hv::u32>(hv::SchedOp::block));
   }
 
@@ -90,6 +74,50 @@ class UpdatingKernel {
   double seconds_ = 0;
 };
 
+// The core in ring 0 of one modelled CPU, booted at power-on as the first thing that CPU does, with the kernel as
+// domain 0.
+class CoreOnOneCpu final : public model::Supervisor {
+ public:
+  CoreOnOneCpu(model::Machine& machine, UpdatingKernel& kernel) : machine_{machine} {
+    kernel_entry_ = machine.code().add_entry([&kernel](model::Cpu& cpu) { kernel.run(cpu); });
+    machine.set_supervisor(*this);
+  }
+
+  void power_on() {
+    model::Cpu& cpu = machine_.physical_cpu(0);
+    cpu.registers() = {};
+    cpu.registers().eip = machine_.code().add_entry([this](model::Cpu& first) { boot(first); });
+    cpu.registers().cs = hw::kHypervisorCs;
+    cpu.registers().ss = hw::kHypervisorDs;
+    cpu.start();
+  }
+
+  void hypercall(model::Cpu& cpu, hw::Registers& registers) override { core_->hypercall(cpu, registers); }
+  void exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) override {
+    core_->exception(cpu, registers, fault_address);
+  }
+  void interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) override {
+    core_->interrupt(cpu, registers, line);
+  }
+  model::Account account() const override { return model::Account::hypervisor; }
+
+ private:
+  void boot(model::Cpu& cpu) {
+    hv::BootParameters parameters;
+    parameters.max_domains = 1;
+    parameters.hypervisor_frames = 4096;  // 16 MiB
+    memory_.resize(hv::Hypervisor::bytes_needed(machine_, parameters));
+    core_ = std::make_unique<hv::Hypervisor>(machine_, hv::Arena{memory_.data(), memory_.size()}, parameters);
+    core_->create_domain0(32 << 10, 1, kernel_entry_);
+    core_->boot_cpu(cpu, cpu.registers());
+  }
+
+  model::Machine& machine_;
+  hv::u32 kernel_entry_;
+  std::vector<std::byte> memory_;
+  std::unique_ptr<hv::Hypervisor> core_;
+};
+
 }  // namespace
 
 Benchmark bench_page_table_updates() {
@@ -97,20 +125,10 @@ Benchmark bench_page_table_updates() {
   sim::EventQueue queue;
   sim::Fingerprint fingerprint;
   model::Machine machine{file, 1, model::CoalescingProfile::xen, queue, fingerprint};
-  hv::BootParameters parameters;
-  parameters.max_domains = 1;
-  parameters.hypervisor_frames = 4096;  // 16 MiB
-  std::vector<std::byte> memory(hv::Hypervisor::bytes_needed(machine, parameters));
-  hv::Hypervisor core{machine, hv::Arena{memory.data(), memory.size()}, parameters};
-  CoreSupervisor supervisor{core};
-  machine.set_supervisor(supervisor);
   UpdatingKernel kernel;
-  const hv::u32 entry = machine.code().add_entry([&](model::Cpu& cpu) { kernel.run(cpu); });
-  core.create_domain0(32 << 10, 1, entry);
-  model::Cpu& cpu = machine.physical_cpu(0);
-  core.boot_cpu(cpu, cpu.registers());
-  cpu.start();
-  queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  CoreOnOneCpu host{machine, kernel};
+  host.power_on();
+  queue.run_until(sim::Time::at(sim::Duration::seconds(1)));
   return {"page-table updates through the core", kernel.updates_per_second() / 1e6, "M/s", 10, true};
 }
 

@@ -57,8 +57,9 @@ Json point_document(const Point& point, const PointResult& result) {
   if (result.failure) document["failure"] = result.failure->message;
   document["replications"] = Json::array();
   for (const Replication& replication : result.replications) {
-    document["replications"].push_back(
-        {{"seed", replication.seed}, {"fingerprint", fmt::format("{:016x}", replication.fingerprint)}});
+    document["replications"].push_back({{"seed", replication.seed},
+                                        {"fingerprint", fmt::format("{:016x}", replication.fingerprint)},
+                                        {"events", replication.events}});
   }
   document["metrics"] = Json::array();
   for (const MetricResult& metric : result.metrics) {

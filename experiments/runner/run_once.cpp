@@ -126,7 +126,7 @@ Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& o
   run_for(host, setup.duration, options.check_every);
   const Reading end = read(host, spec);
   window.close(host);
-  Replication result{seed, host.fingerprint(), {}};
+  Replication result{seed, host.fingerprint(), host.events(), {}};
 
   Measurements measurements;
   add_work(measurements, spec, begin, end);

@@ -25,7 +25,10 @@ struct Job {
 std::string to_message(const Replication& replication) {
   Json measurements = Json::array();
   for (const Measurement& m : replication.measurements) measurements.push_back({m.metric, m.value, m.unit});
-  return Json{{"seed", replication.seed}, {"fingerprint", replication.fingerprint}, {"measurements", measurements}}
+  return Json{{"seed", replication.seed},
+              {"fingerprint", replication.fingerprint},
+              {"events", replication.events},
+              {"measurements", measurements}}
       .dump();
 }
 
@@ -66,6 +69,7 @@ void take_result(PointResult& point, const JobResult& job, std::uint64_t seed) {
   Replication& replication = point.replications.emplace_back();
   replication.seed = message["seed"].get<std::uint64_t>();
   replication.fingerprint = message["fingerprint"].get<std::uint64_t>();
+  replication.events = message["events"].get<std::uint64_t>();
   for (const Json& m : message["measurements"]) {
     replication.measurements.push_back({m[0].get<std::string>(), m[1].get<double>(), m[2].get<std::string>()});
   }

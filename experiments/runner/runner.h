@@ -15,7 +15,8 @@ namespace runner {
 // One run of one point.
 struct Replication {
   std::uint64_t seed = 0;
-  std::uint64_t fingerprint = 0;
+  std::uint64_t fingerprint = 0;  // of the run up to the end of the measured time
+  std::uint64_t events = 0;       // so far
   std::vector<Measurement> measurements;
 };
 

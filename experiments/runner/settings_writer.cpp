@@ -251,6 +251,12 @@ struct Documenter {
   }
 };
 
+// "domains[].memory" is also asked for as "domains.memory".
+std::string without_brackets(std::string path) {
+  for (auto at = path.find("[]"); at != std::string::npos; at = path.find("[]")) path.erase(at, 2);
+  return path;
+}
+
 }  // namespace
 
 Json write_settings(const Setup& setup) { return write_object(setup); }
@@ -273,10 +279,11 @@ std::vector<Documentation> explain(const std::string& key) {
   std::vector<Documentation> found;
   std::vector<std::string> names;
   for (const Documentation& entry : all) {
-    if (entry.path == key) return {entry};
-    if (entry.path.ends_with('.' + key)) found.push_back(entry);
-    names.push_back(entry.path);
-    names.push_back(entry.path.substr(entry.path.rfind('.') + 1));
+    const std::string path = without_brackets(entry.path);
+    if (path == without_brackets(key)) return {entry};
+    if (path.ends_with('.' + key)) found.push_back(entry);
+    names.push_back(path);
+    names.push_back(path.substr(path.rfind('.') + 1));
   }
   if (found.empty()) throw InputError{{"explain", ""}, Mismatch{"a setting", in_quotes(key), nearest_name(key, names)}};
   return found;

@@ -51,8 +51,9 @@ TEST_CASE("bad input ends with 2, one line on stderr, nothing on stdout, nothing
   json["domains"][0]["cpu_weigth"] = 1;
   const std::string file = folder.write("bad.json", json.dump()).string();
   const std::string out = (folder.path() / "results").string();
-  for (const std::string verb : {"run " + file + " --out " + out, "validate " + file, "run /nowhere.json --out " + out,
-                                 "schedule /nowhere.json", "paper no-such-id"}) {
+  for (const std::string& verb :
+       std::vector<std::string>{"run " + file + " --out " + out, "validate " + file, "run /nowhere.json --out " + out,
+                                "schedule /nowhere.json", "paper no-such-id"}) {
     CAPTURE(verb);
     const Ended ended = ringzero(verb);
     CHECK(ended.status == 2);

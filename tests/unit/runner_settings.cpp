@@ -114,6 +114,7 @@ TEST_CASE("every setting is documented: a sentence and a source, and a path of i
 TEST_CASE("explain finds a setting by its path or by the end of it") {
   CHECK(explain("scheduler.context_switch_allowance").at(0).standard == "5 ms");
   CHECK(explain("cpu_weight").at(0).path == "domains[].cpu_weight");
+  CHECK(explain("domains.cpu_weight").at(0).path == "domains[].cpu_weight");
   CHECK(explain("cpu_weight").at(0).range == "from 1 to 65535");
   CHECK(explain("port").size() == 2);  // of the client and of the program
   CHECK_THROWS_WITH_AS(explain("cpu_weigth"),
