@@ -6,6 +6,7 @@
 #include <set>
 
 #include "audit.h"
+#include "interface/layout.h"
 #include "schedule/registry.h"
 
 namespace guest {
@@ -190,10 +191,31 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
   }
 }
 
+bool XenPlatform::translations_agree(const XenPort& port) const {
+  if (!port.kernel().up()) return true;
+  const std::vector<GuestFrame> lent = port.vif().lent_pages();
+  std::vector<bool> checked(port.start_info().pages, true);
+  for (const GuestFrame page : lent) checked[page.number()] = false;
+  for (u32 number = 0; number < checked.size(); ++number) {
+    if (!checked[number]) continue;
+    const GuestFrame page{number};
+    const hv::MachineFrame frame = port.machine_frame(page);
+    const u32 entry = machine_.physical_memory().load(port.entry_machine_address(page.kernel_address()));
+    const bool mapped = (entry & hv::kEntryPresent) != 0 && hv::MachineFrame::of_address(entry) == frame;
+    if (!mapped || core_->memory().machine_to_phys(frame) != number) return false;
+  }
+  return true;
+}
+
 std::optional<std::string> XenPlatform::audit() {
   if (core_ == nullptr) return std::nullopt;
   if (const char* broken = hv::audit(*core_)) return broken;
   if (!core_->network().audit().conserved()) return "packets in the hypervisor are not conserved";
+  for (std::size_t i = 0; i < guests_.size(); ++i) {
+    if (!translations_agree(*guests_[i].port)) {
+      return fmt::format("{}: its frames are not those its page tables map", spec_.guests[i].name);
+    }
+  }
   return std::nullopt;
 }
 

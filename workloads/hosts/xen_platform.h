@@ -36,6 +36,8 @@ class XenPlatform final : public Platform, private model::Supervisor, private si
   };
 
   void boot_core();
+  // Whether a kernel's idea of which frame is behind each of its pages is what its page tables say, and the hypervisor.
+  bool translations_agree(const XenPort& port) const;
   const hv::Domain* domain_of(std::size_t guest) const;  // null: not built yet
 
   // model::Supervisor

@@ -51,6 +51,7 @@ model::Task<> VifDriver::start() {
     transmit_pages_.push_back(kernel_.take_page());
     free_transmits_.push_back(id);
   }
+  lent_.resize(hv::kNetRingSize);
   std::reverse(free_transmits_.begin(), free_transmits_.end());  // id 0 first
   open_ = true;
   co_await interrupt();
@@ -120,7 +121,17 @@ model::Task<> VifDriver::interrupt() {
   }
 }
 
+std::vector<GuestFrame> VifDriver::lent_pages() const {
+  std::vector<GuestFrame> pages;
+  for (std::size_t id = 0; id < lent_.size(); ++id) {
+    if (lent_[id]) pages.push_back(receive_pages_[id]);
+  }
+  return pages;
+}
+
 void VifDriver::take_packet(const hv::NetReceiveResponse& response) {
+  if (response.id >= lent_.size() || !lent_[response.id]) kernel_.panic("a packet in a buffer that was never posted");
+  lent_[response.id] = false;
   free_receives_.push_back(response.id);
   const GuestFrame page = receive_pages_[response.id];
   if (response.status != static_cast<u8>(hv::NetStatus::ok)) {
@@ -144,6 +155,7 @@ void VifDriver::post_buffer(u32 slot) {
   kernel_.charge(kernel_.machine().file().guest.driver_refill);
   const u16 id = free_receives_.back();
   free_receives_.pop_back();
+  lent_[id] = true;
   memory_.put(slot_address(hv::kNetReceiveWord, slot),
               hv::NetReceiveRequest{id, 0, port_.entry_machine_address(receive_pages_[id].kernel_address())});
 }

@@ -22,6 +22,8 @@ class VifDriver final : public NetworkInterface {
   model::Task<> start();      // maps the rings and posts all receive buffers
   model::Task<> interrupt();  // the network event
   bool open() const { return open_; }
+  // Pages given away for packets whose arrival this driver has not seen yet: what is behind them may change any time.
+  std::vector<GuestFrame> lent_pages() const;
 
   MacAddress mac_address() const override { return mac_; }
   bool computes_checksums() const override { return false; }  // XenLinux of 2003 offered no offload
@@ -54,6 +56,7 @@ class VifDriver final : public NetworkInterface {
   std::vector<GuestFrame> transmit_pages_, receive_pages_;  // by id
   std::vector<u16> free_transmits_;
   std::vector<u16> free_receives_;  // ids of taken buffers, to be posted again
+  std::vector<bool> lent_;          // by id
   u64 received_ = 0, transmitted_ = 0, bad_responses_ = 0, transmit_dropped_ = 0;
 };
 

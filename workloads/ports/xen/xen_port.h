@@ -31,6 +31,7 @@ class XenPort final : public Port {
 
   u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
   Kernel& kernel() { return kernel_; }
+  const Kernel& kernel() const { return kernel_; }
   UpdateQueue& updates() { return updates_; }
   const VifDriver& vif() const { return vif_; }
 
