@@ -30,8 +30,10 @@ TEST_CASE("cint2000 fills the L2 cache, fits a 15 MB domain and is inside its ow
   CHECK(profile.resident_pages * 4096 < 8u << 20);
   CHECK(profile.hot_pages >= 64);
   CHECK(profile.steady_insertions == 1'000'000);
-  for (const auto& [key, entry] : cint2000()["values"].items()) {
-    CAPTURE(key);
+  const nlohmann::json values = cint2000()["values"];
+  for (auto value = values.begin(); value != values.end(); ++value) {
+    const nlohmann::json& entry = *value;
+    CAPTURE(value.key());
     REQUIRE(entry["range"].size() == 2);
     CHECK(entry["value"] >= entry["range"][0]);
     CHECK(entry["value"] <= entry["range"][1]);

@@ -111,6 +111,10 @@ TEST_CASE("a datagram goes to the socket of its port and wakes one reader") {
   elsewhere.destination.port = 9;
   udp.deliver(guest::build_packet(elsewhere));
   CHECK(udp.no_socket() == 1);
+  sim::Packet damaged = guest::build_packet(request());
+  damaged.header[30] ^= 1;
+  udp.deliver(damaged);
+  CHECK(udp.rejected(PacketError::bad_checksum) == 1);
   elsewhere = request();
   elsewhere.destination.address = 0x0a000002;
   udp.deliver(guest::build_packet(elsewhere));
@@ -123,7 +127,7 @@ TEST_CASE("a socket holds what its receive buffer holds and drops the rest") {
   const std::uint64_t fit = 65'535 / (14 + 20 + 8 + 64 + 160);  // bytes and overhead of one
   for (std::uint64_t i = 0; i < fit + 10; ++i) udp.deliver(guest::build_packet(request()));
   CHECK(socket.received.size() == fit);
-  CHECK(socket.dropped == 10);
+  CHECK(udp.buffer_full() == 10);
   while (!socket.received.empty()) udp.take(socket);
   CHECK(socket.buffered_bytes == 0);
 }

@@ -52,8 +52,15 @@ bool NativePlatform::up() const {
 }
 
 void NativePlatform::add_metrics(std::vector<Metric>& metrics) const {
-  metrics.push_back({"kernel.ticks", static_cast<std::int64_t>(port_->kernel().ticks()), ""});
-  metrics.push_back({"kernel.packets_received", static_cast<std::int64_t>(port_->driver().received()), "packets"});
+  const NicDriver& driver = port_->driver();
+  const auto add = [&](const char* name, std::uint64_t value, const char* unit) {
+    metrics.push_back({name, static_cast<std::int64_t>(value), unit});
+  };
+  add("kernel.ticks", port_->kernel().ticks(), "");
+  add("kernel.packets_received", driver.received(), "packets");
+  add("kernel.packets_transmitted", driver.transmitted(), "packets");
+  add("kernel.transmit_dropped", driver.transmit_dropped(), "packets");
+  add("kernel.socket_dropped", port_->kernel().udp().buffer_full(), "packets");
 }
 
 // Every page is free, or somebody's.

@@ -188,6 +188,11 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".switches_in", vcpu == nullptr ? 0 : vcpu->times_switched_in, "");
     add(".packets_received", port.vif().received(), "packets");
     add(".packets_transmitted", port.vif().transmitted(), "packets");
+    add(".transmit_dropped", port.vif().transmit_dropped(), "packets");
+    add(".bad_responses", port.vif().bad_responses(), "packets");
+    add(".socket_dropped", port.kernel().udp().buffer_full(), "packets");
+    add(".page_table_requests", port.updates().requests(), "");
+    add(".page_table_batches", port.updates().flushes(), "");
   }
 }
 

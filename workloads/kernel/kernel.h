@@ -51,7 +51,6 @@ class Kernel {
   bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
   // Before any return to user mode.
   model::Task<> reschedule_if_needed();
-  void request_reschedule() { scheduler_.request_reschedule(port_.processor()); }
 
   // --- services, called in a process --------------------------------------------------------------------------------
   Process& current() { return scheduler_.current(port_.processor()); }
@@ -75,7 +74,7 @@ class Kernel {
   model::Cpu& cpu() { return machine_.running(); }
   void charge(model::Instructions path, u64 times = 1) { cpu().charge(machine_.file().cycles(path, times)); }
   u64 ticks() const { return ticks_; }
-  UdpLayer& udp() { return udp_; }
+  const UdpLayer& udp() const { return udp_; }
   const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
   [[noreturn]] void panic(const std::string& reason) const { throw KernelPanic{name_, reason}; }
 

@@ -14,13 +14,6 @@ void Scheduler::set_idle(u32 processor, Process& idle) {
   processors_[processor].current = &idle;
 }
 
-void Scheduler::remove_process(Process& process) {
-  std::erase(processes_, &process);
-  for (Processor& processor : processors_) {
-    if (process.space && processor.active == &*process.space) processor.active = nullptr;
-  }
-}
-
 s32 Scheduler::goodness(const Process& process, u32 processor, const AddressSpace* active) const {
   if (process.counter == 0) return 0;
   s32 weight = process.counter + 20 - process.nice;

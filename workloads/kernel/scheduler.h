@@ -25,11 +25,9 @@ class Scheduler {
   // Idle process of each processor: runs when nothing else can, never in the queue.
   void set_idle(u32 processor, Process& idle);
   void add_process(Process& process) { processes_.push_back(&process); }  // for recalculation; not yet runnable
-  void remove_process(Process& process);
 
   Process& current(u32 processor) const { return *processors_[processor].current; }
   bool need_reschedule(u32 processor) const { return processors_[processor].need_reschedule; }
-  void request_reschedule(u32 processor) { processors_[processor].need_reschedule = true; }
 
   // Makes a sleeping process runnable. Answers the processor that should reschedule because of it, if any, and has set
   // its flag.

@@ -45,6 +45,12 @@ Process* UdpLayer::deliver(const sim::Packet& packet) {
   return socket.readers.take_first();
 }
 
+u64 UdpLayer::buffer_full() const {
+  u64 sum = 0;
+  for (const auto& [port, socket] : sockets_) sum += socket.dropped;
+  return sum;
+}
+
 Datagram UdpLayer::take(UdpSocket& socket) {
   const Datagram datagram = socket.received.front();
   socket.received.pop_front();

@@ -39,9 +39,11 @@ class UdpLayer {
   // A reply's frame: from our address to `to`. Nothing when the neighbour was never heard of.
   std::optional<sim::Packet> build(const UdpSocket& from, UdpEndpoint to, const Datagram& contents, MacAddress own_mac);
 
+  // What did not get to a socket, by reason.
   u64 rejected(PacketError error) const { return rejected_[static_cast<std::size_t>(error)]; }
   u64 not_ours() const { return not_ours_; }
   u64 no_socket() const { return no_socket_; }
+  u64 buffer_full() const;
 
  private:
   IpAddress address_;

@@ -26,6 +26,7 @@ class NativePort final : public Port, public model::Supervisor {
 
   void power_on();  // every CPU starts
   Kernel& kernel() { return kernel_; }
+  const Kernel& kernel() const { return kernel_; }
   const NicDriver& driver() const { return driver_; }
 
   // --- Port --------------------------------------------------------------------------------------------------------

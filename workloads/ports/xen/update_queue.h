@@ -34,7 +34,7 @@ class UpdateQueue {
   Batch take_batch() { return {list_, std::exchange(count_, 0), done_}; }
 
   u64 requests() const { return requests_; }
-  u64 flushes() const { return flushes_; }
+  u64 flushes() const { return flushes_; }  // hypercalls of its own; a multicall may carry the queue too
 
  private:
   Kernel& kernel_;

@@ -33,6 +33,7 @@ class XenPort final : public Port {
   Kernel& kernel() { return kernel_; }
   const Kernel& kernel() const { return kernel_; }
   UpdateQueue& updates() { return updates_; }
+  const UpdateQueue& updates() const { return updates_; }
   const VifDriver& vif() const { return vif_; }
 
   const hv::StartInfo& start_info() const { return start_; }
