@@ -52,7 +52,7 @@ std::vector<std::string> known_scheduler_variants(const std::string& scheduler) 
     }
   }
   std::ranges::sort(names);
-  const auto repeated = std::ranges::unique(names);
+  const auto repeated = std::unique(names.begin(), names.end());
   names.erase(repeated.begin(), repeated.end());
   return names;
 }
