@@ -52,8 +52,7 @@ std::vector<std::string> known_scheduler_variants(const std::string& scheduler) 
     }
   }
   std::ranges::sort(names);
-  const auto repeated = std::unique(names.begin(), names.end());
-  names.erase(repeated.begin(), repeated.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
