@@ -8,19 +8,15 @@ namespace {
 
 constexpr u32 kPendingWord = HV_SHARED_WORD(ports_pending);
 constexpr u32 kMaskWord = HV_SHARED_WORD(ports_mask);
-constexpr u32 kSelectorWord = HV_SHARED_WORD(pending_selector);
 constexpr u32 kPhysicalIrqs = 64;
 
-constexpr u32 upcall_pending_word(const Vcpu& vcpu) {
-  return static_cast<u32>(offsetof(SharedInfo, vcpu) + vcpu.id * sizeof(SharedVcpu) +
-                          offsetof(SharedVcpu, upcall_pending)) /
-         4;
+// Word of a field of the vCPU's SharedVcpu.
+constexpr u32 vcpu_word(const Vcpu& vcpu, std::size_t field) {
+  return HV_SHARED_WORD(vcpu) + static_cast<u32>((vcpu.id * sizeof(SharedVcpu) + field) / 4);
 }
-constexpr u32 upcall_mask_word(const Vcpu& vcpu) {
-  return static_cast<u32>(offsetof(SharedInfo, vcpu) + vcpu.id * sizeof(SharedVcpu) +
-                          offsetof(SharedVcpu, upcall_mask)) /
-         4;
-}
+constexpr u32 upcall_pending_word(const Vcpu& vcpu) { return vcpu_word(vcpu, offsetof(SharedVcpu, upcall_pending)); }
+constexpr u32 upcall_mask_word(const Vcpu& vcpu) { return vcpu_word(vcpu, offsetof(SharedVcpu, upcall_mask)); }
+constexpr u32 selector_word(const Vcpu& vcpu) { return vcpu_word(vcpu, offsetof(SharedVcpu, pending_selector)); }
 constexpr u32 word_of(u32 port) { return port / 32; }
 constexpr u32 bit_of(u32 port) { return 1u << port % 32; }
 
@@ -43,8 +39,8 @@ void EventChannels::set_pending(Domain& domain, u32 port) {
   target.outstanding = true;
 
   if ((page.load(kMaskWord + word_of(port)) & bit_of(port)) != 0) return;
-  if ((page.fetch_or(kSelectorWord, 1u << word_of(port)) & 1u << word_of(port)) != 0) return;
   Vcpu& vcpu = *domain.vcpus[target.vcpu];
+  if ((page.fetch_or(selector_word(vcpu), 1u << word_of(port)) & 1u << word_of(port)) != 0) return;
   page.store(upcall_pending_word(vcpu), 1);
   if (vcpu.state == RunState::running && vcpu.cpu != clock_.cpu().id())
     kicks_ |= 1u << vcpu.cpu;

@@ -29,8 +29,8 @@ class EventChannels {
   // Sends a virtual interrupt. Nothing happens while the vCPU has not bound it.
   void send_virq(Vcpu& vcpu, Virq virq);
 
-  // Makes `port` of `domain` pending, in the order that the guest's side relies on: pending bit, mask, selector bit,
-  // upcall_pending, unblock. The port must not be closed.
+  // Makes `port` of `domain` pending, in the order that the guest's side relies on: pending bit, mask, then of the vCPU
+  // it is bound to the selector bit, upcall_pending, unblock. The port must not be closed.
   void set_pending(Domain& domain, u32 port);
 
   // An unmasked event waits, and the guest has not deferred upcalls.

@@ -9,9 +9,12 @@
 
 namespace hv {
 
+// Each vCPU has its own selector, or an event for one would be lost to another that has yet to look at the same word.
+// The ports of a word may be bound to different vCPUs; a handler takes those of its own.
 struct SharedVcpu {
-  u32 upcall_pending;  // 1: some unmasked port became pending since the guest last cleared it
-  u32 upcall_mask;     // 1: no upcall. Set by the hypervisor when it delivers one
+  u32 upcall_pending;    // 1: an unmasked port bound to this vCPU became pending since the guest last cleared it
+  u32 upcall_mask;       // 1: no upcall. Set by the hypervisor when it delivers one
+  u32 pending_selector;  // bit w: some port of word w bound to this vCPU may be pending
 };
 
 // Time as of the last refresh. Version protocol: the hypervisor increments version1, writes, increments version2. A
@@ -39,7 +42,6 @@ struct SharedInfo {
   SharedVcpu vcpu[kMaxVcpusPerDomain];
   u32 ports_pending[kMaxPorts / 32];
   u32 ports_mask[kMaxPorts / 32];
-  u32 pending_selector;  // bit w: some port of word w may be pending
   SharedTime time[kMaxVcpusPerDomain];
   SharedNetworkIndexes vif[kMaxVifsPerDomain];
 };

@@ -149,7 +149,7 @@ u32 CoreHost::machine_address(const Domain& domain, u32 address) {
 
 void CoreHost::take_events(const Domain& domain) {
   set_shared(domain, kUpcallPending, 0);
-  set_shared(domain, offsetof(SharedInfo, pending_selector), 0);
+  set_shared(domain, kSelector, 0);
   for (u32 word = 0; word < kMaxPorts / 32; ++word)
     set_shared(domain, static_cast<u32>(offsetof(SharedInfo, ports_pending)) + word * 4, 0);
   set_shared(domain, kUpcallMask, 0);

@@ -30,6 +30,7 @@ struct HostOptions {
 
 // Offsets in the shared-info page of vCPU 0, in bytes.
 inline constexpr u32 kUpcallPending = offsetof(SharedInfo, vcpu) + offsetof(SharedVcpu, upcall_pending);
+inline constexpr u32 kSelector = offsetof(SharedInfo, vcpu) + offsetof(SharedVcpu, pending_selector);
 inline constexpr u32 kUpcallMask = offsetof(SharedInfo, vcpu) + offsetof(SharedVcpu, upcall_mask);
 
 class CoreHost {

@@ -111,7 +111,7 @@ void Guest::bind_network_virq() {
 bool Guest::event() {
   const u32 port = domain.events.virq_port[0][static_cast<u32>(Virq::network)];
   const u32 at = domain.shared_info.address() + static_cast<u32>(offsetof(SharedInfo, ports_pending)) + port / 32 * 4;
-  const u32 selector = domain.shared_info.address() + static_cast<u32>(offsetof(SharedInfo, pending_selector));
+  const u32 selector = domain.shared_info.address() + static_cast<u32>(offsetof(SharedInfo, vcpu[0].pending_selector));
   const u32 word = host.machine.ram.word(at);
   host.machine.ram.set_word(at, word & ~(1u << port % 32));
   host.machine.ram.set_word(selector, 0);

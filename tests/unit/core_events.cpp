@@ -10,7 +10,6 @@ namespace {
 constexpr s32 kEperm = -1, kEsrch = -3, kEfault = -14, kEbusy = -16, kEinval = -22, kEnospc = -28, kEnosys = -38;
 constexpr u32 kMask = offsetof(SharedInfo, ports_mask);
 constexpr u32 kPending = offsetof(SharedInfo, ports_pending);
-constexpr u32 kSelector = offsetof(SharedInfo, pending_selector);
 
 EventChannelOp operation(EventChannelCommand command, u32 dom1 = 0, u32 port1 = 0, u32 dom2 = 0, u32 port2 = 0) {
   EventChannelOp op{};
@@ -121,6 +120,50 @@ TEST_CASE("an event for a vCPU that runs on another CPU interrupts that CPU") {
   CHECK(host.machine.cpu(0).ipis == std::vector<CpuId>{1});
   host.deliver_ipis();
   CHECK(host.registers(1).eip == CoreHost::kEventEntry);
+}
+
+TEST_CASE("two vCPUs whose ports share a word of pending bits both get their upcall") {
+  CoreHost host{{.cpus = 2, .domain0_vcpus = 2}};
+  Domain& domain = host.domain0();
+  Vcpu& first = *domain.vcpus[0];
+  Vcpu& second = *domain.vcpus[1];
+  host.set_up_guest(domain);
+  // No hypercall starts a second vCPU: it begins as a copy of the first.
+  second.registers = host.registers_of(first);
+  second.event_cs = first.event_cs;
+  second.event_eip = first.event_eip;
+  second.directory = first.directory;
+  REQUIRE(host.core->memory().take_directory(domain, second.directory));
+  host.core->run_states().unpause(second, host.core->clock().now());
+  host.interrupt(hw::kIpiLine, second.cpu);
+  REQUIRE(host.core->run_states().running(second));
+  REQUIRE(first.cpu != second.cpu);
+
+  const u32 port_first = host.bind_virq(domain, Virq::debug);
+  EventChannelOp bind = operation(EventChannelCommand::bind_virq);
+  bind.number = static_cast<u32>(Virq::debug);
+  host.put(domain, host.scratch(domain), bind);
+  hw::Registers& frame = host.registers(second.cpu);
+  frame.eax = static_cast<u32>(Hypercall::event_channel_op);
+  frame.ebx = host.scratch(domain);
+  host.core->hypercall(host.machine.cpu(second.cpu), frame);
+  REQUIRE(frame.eax == 0);
+  const u32 port_second = host.get<EventChannelOp>(domain, host.scratch(domain)).port1;
+  REQUIRE(port_first != port_second);
+  REQUIRE(port_first / 32 == port_second / 32);
+
+  host.take_events(domain);
+  for (Vcpu* vcpu : {&first, &second}) {
+    host.registers(vcpu->cpu).eip = 0x1234;
+    host.core->events().send_virq(*vcpu, Virq::debug);
+  }
+  for (Vcpu* vcpu : {&first, &second}) {
+    host.interrupt(hw::kIpiLine, vcpu->cpu);
+    CHECK(host.registers(vcpu->cpu).eip == CoreHost::kEventEntry);
+    const u32 at = static_cast<u32>(offsetof(SharedInfo, vcpu) + vcpu->id * sizeof(SharedVcpu));
+    CHECK(host.shared(domain, at + offsetof(SharedVcpu, pending_selector)) == 1u << port_first / 32);
+  }
+  CHECK(audit(*host.core) == nullptr);
 }
 
 TEST_CASE("an upcall masks further ones, and the next return without the mask delivers what waits") {

@@ -17,8 +17,8 @@ void EventPage::unmask_port(u32 port) {
 u32 EventPage::take_selector() {
   store(offsetof(hv::SharedInfo, vcpu[0].upcall_pending), 0);  // before the look, so that nothing is missed
   charge_locked();
-  const u32 selector = load(offsetof(hv::SharedInfo, pending_selector));
-  store(offsetof(hv::SharedInfo, pending_selector), 0);
+  const u32 selector = load(offsetof(hv::SharedInfo, vcpu[0].pending_selector));
+  store(offsetof(hv::SharedInfo, vcpu[0].pending_selector), 0);
   return selector;
 }
 
