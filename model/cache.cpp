@@ -58,10 +58,6 @@ void CacheFootprints::ran(Owner owner, const Footprint& footprint, const BurstPl
   *place_of(owner) = Share{owner, in_use + idle, inserted_};
 }
 
-void CacheFootprints::insert(std::uint32_t lines) { inserted_ += lines * kPerLine; }
-
-void CacheFootprints::forget(Owner owner) { shares_.erase(place_of(owner)); }
-
 std::uint32_t CacheFootprints::resident(Owner owner) const {
   return static_cast<std::uint32_t>((resident_now(owner) + kFraction / 2) / kFraction);
 }

@@ -6,8 +6,10 @@
 // and Stone (Footprints in the Cache, ACM TOCS 5(4), 1987) in its continuous form, also Agarwal, Horowitz and
 // Hennessy (An Analytical Cache Model, ACM TOCS 7(2), 1989). The reload comes before the work, at a cost per line;
 // its lines are insertions themselves, and so is the steady stream of a footprint. Evaluated lazily: one count of
-// insertions, and per owner the count when it last ran. Integers only, so that every
-// compiler gives the same.
+// insertions, and per owner the count when it last ran. Integers only, so that every compiler gives the same.
+//
+// Not modelled: what kernels and the hypervisor bring in displaces nobody, and what they lose costs them nothing; an
+// address space that ends leaves its share to whoever gets its directory frame.
 #pragma once
 
 #include <cstdint>
@@ -45,11 +47,6 @@ class CacheFootprints {
   BurstPlan plan(Owner owner, const Footprint& footprint, sim::Cycles work) const;
   // That planned burst ran for `elapsed` cycles. Nothing else was inserted since its plan().
   void ran(Owner owner, const Footprint& footprint, const BurstPlan& plan, sim::Cycles elapsed);
-
-  // Lines brought in by work that has no footprint of its own: the kernels'.
-  void insert(std::uint32_t lines);
-  // The address space is gone.
-  void forget(Owner owner);
 
   std::uint32_t resident(Owner owner) const;  // whole lines, at present
   std::uint32_t capacity() const { return capacity_; }
