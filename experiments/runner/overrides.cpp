@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <ranges>
 
 #include "experiments/runner/names.h"
 
@@ -16,6 +15,18 @@ std::optional<std::size_t> as_index(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return index;
+}
+
+std::vector<std::string> parts_of(const std::string& key) {
+  std::vector<std::string> parts{""};
+  for (const char c : key) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
 }
 
 std::size_t element_of(const Json& list, const std::string& name, const std::string& list_key, const Place& origin) {
@@ -39,8 +50,7 @@ void OverlaidJson::set(const Override& override) {
   Json* at = &document_;
   Place pointer{"", ""};
   std::string parent = "";
-  for (const auto part : std::views::split(override.key, '.')) {
-    const std::string name{part.begin(), part.end()};
+  for (const std::string& name : parts_of(override.key)) {
     if (name.empty()) throw InputError{override.origin, Mismatch{"a dotted key", in_quotes(override.key), ""}};
     if (at->is_array()) {
       const std::size_t index = element_of(*at, name, parent, override.origin);
@@ -62,7 +72,8 @@ void OverlaidJson::set(const Override& override) {
 
 InputError OverlaidJson::relocated(const InputError& error) const {
   if (error.file() != place_.file) return error;
-  for (const auto& [pointer, origin] : origins_ | std::views::reverse) {
+  for (auto last = origins_.rbegin(); last != origins_.rend(); ++last) {
+    const auto& [pointer, origin] = *last;
     const std::string& path = error.json_path();
     if (!path.starts_with(pointer) || (path.size() > pointer.size() && path[pointer.size()] != '/')) continue;
     return InputError{{origin.file, origin.path + path.substr(pointer.size())}, error.message(), error.nearest()};

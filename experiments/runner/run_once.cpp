@@ -99,11 +99,12 @@ void add_domain_state(Measurements& out, const guest::Host& host, const guest::H
 
 void add_latencies(Measurements& out, const RequestWindow& window, const guest::Host& host) {
   if (window.requests() == 0) return;
-  const auto [milliseconds, nanoseconds] = window.replies(host);
+  const RequestWindow::Replies replies = window.replies(host);
+  const sim::RunningStatistics& milliseconds = replies.milliseconds;
   if (milliseconds.count() > 0) {
     out.add("rtt_mean", milliseconds.mean());
     out.add("rtt_sd", milliseconds.standard_deviation());
-    const auto quantile = [&](double q) { return static_cast<double>(nanoseconds.quantile(q)) * 1e-6; };
+    const auto quantile = [&](double q) { return static_cast<double>(replies.nanoseconds.quantile(q)) * 1e-6; };
     out.add("rtt_median", quantile(0.5));
     out.add("rtt_p90", quantile(0.9));
     out.add("rtt_p99", quantile(0.99));

@@ -55,7 +55,9 @@ std::vector<std::string> alternative_names() {
 template <class T>
 std::int64_t greatest(const About& about) {
   if constexpr (std::is_integral_v<T>) {
-    if (std::cmp_less(std::numeric_limits<T>::max(), about.max)) return std::numeric_limits<T>::max();
+    if (std::cmp_less(std::numeric_limits<T>::max(), about.max)) {
+      return static_cast<std::int64_t>(std::numeric_limits<T>::max());
+    }
   }
   return about.max;
 }
