@@ -33,6 +33,7 @@ RequestWindow::Replies RequestWindow::replies(const guest::Host& host) const {
       if (sample.sequence < sequences_[i].first || sample.sequence >= sequences_[i].end) continue;
       replies.milliseconds.add(sample.latency.to_seconds() * 1e3);
       replies.nanoseconds.record(static_cast<std::uint64_t>(sample.latency.nanoseconds()));
+      replies.each_ns.push_back(sample.latency.nanoseconds());
     }
   }
   return replies;

@@ -25,6 +25,7 @@ class RequestWindow {
   struct Replies {
     sim::RunningStatistics milliseconds;
     sim::Histogram nanoseconds;
+    std::vector<std::int64_t> each_ns;  // in the order of replies
   };
   Replies replies(const guest::Host& host) const;
 

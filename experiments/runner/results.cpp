@@ -112,20 +112,42 @@ void summarise_metrics(ExperimentResult& result) {
   }
 }
 
-std::string results_csv(const std::vector<ExperimentResult>& results) {
-  std::string csv = "experiment,point,replication,metric,value,unit\n";
+namespace {
+
+// Calls visit("experiment,point,replication,", replication) for each that belongs to a finished point.
+template <class Visit>
+void for_each_replication(const std::vector<ExperimentResult>& results, Visit visit) {
   for (const ExperimentResult& result : results) {
     for (std::size_t i = 0; i < result.points.size(); ++i) {
       const PointResult& point = result.points[i];
       if (!point.finished) continue;
-      const std::string head = csv_field(result.plan.experiment.id) + ',' + csv_field(result.plan.points[i].name) + ',';
+      const std::string head = csv_field(result.plan.experiment.id) + ',' + csv_field(result.plan.points[i].name);
       for (std::size_t r = 0; r < point.replications.size(); ++r) {
-        for (const Measurement& m : point.replications[r].measurements) {
-          csv += fmt::format("{}{},{},{},{}\n", head, r, csv_field(m.metric), m.value, csv_field(m.unit));
-        }
+        visit(fmt::format("{},{},", head, r), point.replications[r]);
       }
     }
   }
+}
+
+constexpr std::string_view kLatenciesHead = "experiment,point,replication,latency_ns\n";
+
+}  // namespace
+
+std::string results_csv(const std::vector<ExperimentResult>& results) {
+  std::string csv = "experiment,point,replication,metric,value,unit\n";
+  for_each_replication(results, [&](const std::string& head, const Replication& replication) {
+    for (const Measurement& m : replication.measurements) {
+      csv += fmt::format("{}{},{},{}\n", head, csv_field(m.metric), m.value, csv_field(m.unit));
+    }
+  });
+  return csv;
+}
+
+std::string latencies_csv(const std::vector<ExperimentResult>& results) {
+  std::string csv{kLatenciesHead};
+  for_each_replication(results, [&](const std::string& head, const Replication& replication) {
+    for (const std::int64_t latency : replication.latencies_ns) csv += fmt::format("{}{}\n", head, latency);
+  });
   return csv;
 }
 
@@ -197,6 +219,9 @@ void write_file(const std::filesystem::path& file, const std::string& text) {
 
 void write_results(const std::filesystem::path& folder, const std::vector<ExperimentResult>& results) {
   write_file(folder / "results.csv", results_csv(results));
+  if (const std::string latencies = latencies_csv(results); latencies.size() > kLatenciesHead.size()) {
+    write_file(folder / "latencies.csv", latencies);
+  }
   write_file(folder / "result.json", result_document(results).dump(1) + '\n');
 }
 

@@ -15,13 +15,17 @@ void summarise_metrics(ExperimentResult& result);
 // experiment,point,replication,metric,value,unit
 std::string results_csv(const std::vector<ExperimentResult>& results);
 
+// experiment,point,replication,latency_ns: every reply that clients waited for. Only the head if there was none.
+std::string latencies_csv(const std::vector<ExperimentResult>& results);
+
 // Resolved configuration, seeds, version, machine file hash, fingerprints, values.
 Json result_document(const std::vector<ExperimentResult>& results);
 
 // The metrics that the experiment shows, one line per point.
 std::string result_table(const ExperimentResult& result);
 
-// Both files (results.csv, result.json) into `folder`, which is made. Each appears whole or not at all.
+// results.csv, result.json and, if clients had replies, latencies.csv into `folder`, which is made. Each file appears
+// whole or not at all.
 void write_results(const std::filesystem::path& folder, const std::vector<ExperimentResult>& results);
 void write_file(const std::filesystem::path& file, const std::string& text);
 

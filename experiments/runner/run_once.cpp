@@ -97,9 +97,8 @@ void add_domain_state(Measurements& out, const guest::Host& host, const guest::H
   out.add("domain_state", bytes / static_cast<double>(spec.guests.size()));
 }
 
-void add_latencies(Measurements& out, const RequestWindow& window, const guest::Host& host) {
+void add_latencies(Measurements& out, const RequestWindow& window, const RequestWindow::Replies& replies) {
   if (window.requests() == 0) return;
-  const RequestWindow::Replies replies = window.replies(host);
   const sim::RunningStatistics& milliseconds = replies.milliseconds;
   if (milliseconds.count() > 0) {
     out.add("rtt_mean", milliseconds.mean());
@@ -127,15 +126,17 @@ Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& o
   run_for(host, setup.duration, options.check_every);
   const Reading end = read(host, spec);
   window.close(host);
-  Replication result{seed, host.fingerprint(), host.events(), {}};
+  Replication result{seed, host.fingerprint(), host.events(), {}, {}};
 
   Measurements measurements;
   add_work(measurements, spec, begin, end);
   add_domain_state(measurements, host, spec);
   window.await_replies(host, spec);
-  add_latencies(measurements, window, host);
+  RequestWindow::Replies replies = window.replies(host);
+  add_latencies(measurements, window, replies);
   expect_sound(host);
   result.measurements = measurements.take();
+  result.latencies_ns = std::move(replies.each_ns);
   return result;
 }
 

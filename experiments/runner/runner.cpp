@@ -28,7 +28,8 @@ std::string to_message(const Replication& replication) {
   return Json{{"seed", replication.seed},
               {"fingerprint", replication.fingerprint},
               {"events", replication.events},
-              {"measurements", measurements}}
+              {"measurements", measurements},
+              {"latencies_ns", replication.latencies_ns}}
       .dump();
 }
 
@@ -73,6 +74,7 @@ void take_result(PointResult& point, const JobResult& job, std::uint64_t seed) {
   for (const Json& m : message["measurements"]) {
     replication.measurements.push_back({m[0].get<std::string>(), m[1].get<double>(), m[2].get<std::string>()});
   }
+  replication.latencies_ns = message["latencies_ns"].get<std::vector<std::int64_t>>();
 }
 
 // "12 of 81 runs, 3.4 runs/s, 20 s left", in one line that is written over.

@@ -18,6 +18,7 @@ struct Replication {
   std::uint64_t fingerprint = 0;  // of the run up to the end of the measured time
   std::uint64_t events = 0;       // so far
   std::vector<Measurement> measurements;
+  std::vector<std::int64_t> latencies_ns;  // each reply's, in the order of replies
 };
 
 struct Failure {
