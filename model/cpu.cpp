@@ -119,6 +119,10 @@ bool Cpu::begin_burst(CodePlace& place) {
   if (burst.footprint != nullptr) {
     const Footprint& footprint = *burst.footprint;
     const bool user = registers_.ring() == 3;
+    if (!within_segment(footprint.first_page, footprint.pages * hv::kPageSize)) {
+      trap_exception(hw::kVectorGeneralProtection, 0, 0);
+      return false;
+    }
     for (; burst.pages_touched < footprint.pages; ++burst.pages_touched) {
       const std::uint32_t address = (footprint.first_page & hv::kEntryFrameMask) + burst.pages_touched * hv::kPageSize;
       const TlbResult page = reach(address, burst.pages_touched < footprint.writable_pages, user);
@@ -225,14 +229,16 @@ void Cpu::trap_exception(std::uint32_t vector, std::uint32_t error_code, std::ui
   });
 }
 
-void Cpu::system_call_entry() {
+bool Cpu::system_call_entry() {
   advance(machine_.file().cpu.system_call_entry, Account::guest_kernel);
   const hw::Registers user = registers_;
   registers_.cs = direct_gate_.cs;
   registers_.ss = ring1_ss_;
   const std::array<hv::u32, 5> frame = {user.eip, user.cs, user.eflags, user.esp, user.ss};  // lowest address first
   registers_.esp = ring1_esp_ - static_cast<hv::u32>(sizeof frame);
-  if (!write(registers_.esp, frame.data(), sizeof frame)) machine_.stop("a system call found no kernel stack");
+  if (write(registers_.esp, frame.data(), sizeof frame)) return true;
+  registers_ = user;
+  return false;
 }
 
 bool Cpu::interrupt_return() {
@@ -300,6 +306,11 @@ Accounts Cpu::accounts() const {
 
 // --- memory ----------------------------------------------------------------------------------------------------------
 
+// Every segment that the hypervisor lets a guest have ends below its private part.
+bool Cpu::within_segment(hv::u32 address, hv::u32 bytes) const {
+  return registers_.ring() == 0 || std::uint64_t{address} + bytes <= hv::kHypervisorPrivate;
+}
+
 TlbResult Cpu::reach(hv::u32 address, bool write, bool user) {
   const TlbResult result = tlb_.translate(machine_.physical_memory(), directory_, address, Access{write, user});
   charge(result.cost);
@@ -324,12 +335,14 @@ bool Cpu::transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsign
 }
 
 bool Cpu::read(std::uint32_t address, void* to, std::uint32_t bytes) {
-  return transfer(address, bytes, false, registers_.ring() == 3, static_cast<unsigned char*>(to));
+  return within_segment(address, bytes) &&
+         transfer(address, bytes, false, registers_.ring() == 3, static_cast<unsigned char*>(to));
 }
 
 bool Cpu::write(std::uint32_t address, const void* from, std::uint32_t bytes) {
   // transfer() only reads through the pointer when it writes to the guest
-  return transfer(address, bytes, true, registers_.ring() == 3, static_cast<unsigned char*>(const_cast<void*>(from)));
+  return within_segment(address, bytes) &&
+         transfer(address, bytes, true, registers_.ring() == 3, static_cast<unsigned char*>(const_cast<void*>(from)));
 }
 
 bool Cpu::copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) {

@@ -47,12 +47,13 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   sim::Cycles cycles() const { return local_; }
   // Kernel work at the present place, to the account of the present ring.
   void charge(sim::Cycles cycles);
-  // Memory through the MMU with the rights of the present ring; false on a fault (nothing raised). Charged.
+  // Memory through the segments and the MMU with the rights of the present ring; false on a fault (nothing raised).
+  // Charged. The MMU takes ring 1 for a supervisor: it is the limit of its segments that keeps the hypervisor from it.
   bool read(std::uint32_t address, void* to, std::uint32_t bytes);
   bool write(std::uint32_t address, const void* from, std::uint32_t bytes);
   // INT n through the direct gate: pushes the user's frame on the kernel stack and goes to the gate's ring. The code
-  // that called goes on as the kernel. Back with interrupt_return().
-  void system_call_entry();
+  // that called goes on as the kernel. Back with interrupt_return(). False, and nothing changed, if that stack faults.
+  bool system_call_entry();
   // IRET: pops EIP, CS, EFLAGS and, to an outer ring, ESP and SS from the stack. False if the stack faults.
   bool interrupt_return();
   // Enters the supervisor as INT 0x82 would. On return the registers may be another context's.
@@ -119,6 +120,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
 
   void advance(sim::Cycles cycles, Account account);
   Account account_here() const;  // of the present ring
+  bool within_segment(hv::u32 address, hv::u32 bytes) const;  // of the present ring
   // Through the TLB or the page tables, charged.
   TlbResult reach(hv::u32 address, bool write, bool user);
   bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -14,8 +15,9 @@
 #include "sim/time.h"
 
 namespace model {
+class Machine;
 struct MachineFile;
-}
+}  // namespace model
 
 namespace guest {
 
@@ -50,6 +52,10 @@ struct WarpSettings {
   sim::Duration unwarp;     // shortest time between warps
 };
 
+// A kernel that is not ours: puts its code into the machine and returns the EIP where a domain with it begins, in the
+// state that interface/start_info.h describes. What the code captures outlives the Host.
+using ForeignKernel = std::function<std::uint32_t(model::Machine&)>;
+
 struct GuestSpec {
   std::string name;
   std::uint64_t memory_bytes = 0;
@@ -58,6 +64,7 @@ struct GuestSpec {
   std::uint32_t weight = 256;        // 256 is BVT's mcu_advance 10; CPU time in proportion
   std::optional<WarpSettings> warp;
   std::vector<ProgramSpec> programs;
+  ForeignKernel kernel;  // none: ours, which runs the programs. Xen only; up as soon as it is built
   bool network = false;
 };
 

@@ -123,6 +123,14 @@ TEST_CASE("what cannot be built is refused with the guest's name and the reason"
   CHECK(with([](auto& s) { s.guests[0].programs = {guest::ComputeSettings{"nothing"}}; }) ==
         "web: no profile \"nothing\"; there is: cint2000");
   CHECK(with([](auto& s) { s.guests.push_back(s.guests[0]); }) == "web: two guests have this name");
+  const auto foreign = [](auto&) { return 0u; };
+  CHECK(with([&](auto& s) { s.guests[0].kernel = foreign; }) ==
+        "web: a kernel that is not ours does not run our programs");
+  CHECK(with([&](auto& s) {
+          s.guests[0].kernel = foreign;
+          s.guests[0].programs.clear();
+          s.system = System::native;
+        }) == "web: a kernel that is not ours needs a domain: system xen");
   CHECK(with([](auto& s) { s.cpus = 3; }).find("host: 3 CPUs") == 0);
   CHECK(with([](auto& s) { s.scheduler = "cfs"; }).find("host: no scheduler \"cfs\"; there is: ") == 0);
   CHECK(with([](auto& s) { s.variant = "mine"; }).find("host: scheduler \"bvt\" has no variant \"mine\"") == 0);

@@ -21,7 +21,8 @@ struct Entry {
   std::int64_t cycle;
 };
 
-// Remembers entries. An exception repairs a missing page by mapping it; everything else just returns.
+// Remembers entries. A page fault is repaired by mapping the page, a general protection fault ends what ran; everything
+// else just returns.
 class Recorder final : public model::Supervisor {
  public:
   explicit Recorder(model::Machine& machine) : machine_{machine} {}
@@ -35,9 +36,9 @@ class Recorder final : public model::Supervisor {
       const hv::u32 entry =
           (address & 0xffc00000) | hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser | hv::kEntryLarge;
       machine_.physical_memory().frame(kDirectory).store(address >> 22, entry);
-      if (registers.eip == address)
-        registers.eip = hw::kIdleLoop, registers.cs = hw::kHypervisorCs;  // nothing to run there
+      if (registers.eip == address) go_idle(registers);  // nothing to run there
     }
+    if (registers.vector == hw::kVectorGeneralProtection) go_idle(registers);
   }
   void interrupt(model::Cpu& cpu, hw::Registers&, hv::u32 line) override {
     entries.push_back({'i', line, 0, cpu.cycles().count()});
@@ -46,6 +47,10 @@ class Recorder final : public model::Supervisor {
   std::vector<Entry> entries;
 
  private:
+  static void go_idle(hw::Registers& registers) {
+    registers.eip = hw::kIdleLoop;
+    registers.cs = hw::kHypervisorCs;
+  }
   model::Machine& machine_;
 };
 
@@ -213,7 +218,7 @@ TEST_CASE("a system call through the direct gate pushes five words and IRET take
   auto program = [](Bench& b, std::vector<hv::u32>& words, hw::Registers& in, hw::Registers& out) -> model::Task<> {
     co_await model::compute(b.machine, Cycles{10});
     model::Cpu& cpu = b.machine.running();
-    cpu.system_call_entry();
+    REQUIRE(cpu.system_call_entry());
     in = cpu.registers();
     cpu.read(in.esp, words.data(), 20);
     CHECK(cpu.interrupt_return());
@@ -250,6 +255,50 @@ TEST_CASE("IRET from ring 1 to ring 0 is a general protection fault") {
   bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
   REQUIRE(bench.supervisor.entries.size() == 1);
   CHECK(bench.supervisor.entries[0].number == hw::kVectorGeneralProtection);
+}
+
+TEST_CASE("a system call whose kernel stack is not there changes nothing") {
+  Bench bench;
+  auto program = [](Bench& b) -> model::Task<> {
+    model::Cpu& cpu = b.machine.running();
+    cpu.set_ring1_stack(hw::kRing1Ds, 0x40000000);
+    CHECK_FALSE(cpu.system_call_entry());
+    CHECK(cpu.registers().cs == hw::kRing3Cs);
+    CHECK(cpu.registers().ss == hw::kRing3Ds);
+    CHECK(cpu.registers().esp == kUserStack);
+    b.stop_here();
+    co_return;
+  };
+  model::Task<> task = program(bench);
+  bench.machine.physical_cpu(0).set_direct_gate({0x80, hw::kRing1Cs, 0});
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+  CHECK(bench.supervisor.entries.empty());
+}
+
+TEST_CASE("the segments of rings 1 and 3 end where the hypervisor begins, whatever is mapped there") {
+  static constexpr model::Footprint kFootprint{.first_page = hv::kHypervisorPrivate - hv::kPageSize, .pages = 2};
+  for (const hv::u32 cs : {hw::kRing1Cs, hw::kRing3Cs}) {
+    Bench bench;
+    constexpr hv::u32 kAll = hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser | hv::kEntryLarge;
+    for (hv::u32 slot = hv::kGuestDirectorySlots; slot < hv::kEntriesPerTable; ++slot) {
+      bench.machine.physical_memory().frame(kDirectory).store(slot, kAll);
+    }
+    auto program = [](Bench& b) -> model::Task<> {
+      model::Cpu& cpu = b.machine.running();
+      hv::u32 word = 0;
+      CHECK(cpu.write(hv::kHypervisorPrivate - 4, &word, 4));
+      CHECK_FALSE(cpu.write(hv::kHypervisorPrivate - 3, &word, 4));
+      CHECK_FALSE(cpu.read(hv::kHypervisorPrivate, &word, 4));
+      CHECK_FALSE(cpu.write(0xfffffffc, &word, 4));
+      co_await model::compute(b.machine, Cycles{10'000}, &kFootprint);
+    };
+    model::Task<> task = program(bench);
+    bench.run(task, cs);
+    bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(1)));
+    REQUIRE(bench.supervisor.entries.size() == 1);
+    CHECK(bench.supervisor.entries[0].number == hw::kVectorGeneralProtection);
+  }
 }
 
 TEST_CASE("an IPI interrupts the other CPU after the machine's IPI latency") {

@@ -36,6 +36,7 @@ void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std
 NativePlatform::NativePlatform(const HostSpec& spec, model::Machine& machine) {
   std::vector<NativePort::NamedProgram> processes;
   for (const GuestSpec& guest : spec.guests) {
+    if (guest.kernel) throw SpecError{guest.name, "a kernel that is not ours needs a domain: system xen"};
     programs_.emplace_back(guest, machine.clock());
     for (const GuestPrograms::Entry& entry : programs_.back().entries()) {
       processes.push_back({guest.name + "/" + entry.name, entry.program.get()});

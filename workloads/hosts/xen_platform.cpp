@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint64_t kCoreBytes = 16ull << 20;
 constexpr std::uint64_t kNetworkPages = 2 * hv::kNetRingSize;  // buffers of a VIF's driver
 constexpr std::uint64_t kProcessPages = 16;                    // stack, directory and page tables of one
+constexpr std::uint64_t kLeastForeignPages = 16;               // what the builder fills, and a few to run in
 
 std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
@@ -49,9 +50,13 @@ void check_guest(const HostSpec& spec, const GuestSpec& guest, const GuestProgra
   if (guest.memory_bytes > (1ull << 30) - (128ull << 20)) {
     throw SpecError{guest.name, megabytes(guest.memory_bytes) + ": the kernel maps at most 896 MiB"};
   }
-  const std::uint64_t needed = (kLeastPages + (guest.network ? kNetworkPages : 0) + programs.resident_pages() +
-                                kProcessPages * (programs.entries().size() + 1)) *
-                               hv::kPageSize;
+  if (guest.kernel && !guest.programs.empty()) {
+    throw SpecError{guest.name, "a kernel that is not ours does not run our programs"};
+  }
+  const std::uint64_t needed =
+      hv::kPageSize * (guest.kernel ? kLeastForeignPages
+                                    : kLeastPages + (guest.network ? kNetworkPages : 0) + programs.resident_pages() +
+                                          kProcessPages * (programs.entries().size() + 1));
   if (guest.memory_bytes < needed) {
     throw SpecError{guest.name, fmt::format("{} of memory is too small: its kernel and programs need {}",
                                             megabytes(guest.memory_bytes), megabytes(needed))};
@@ -85,6 +90,11 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
     const GuestSpec& guest = spec.guests[i];
     GuestPrograms programs{guest, machine.clock()};
     check_guest(spec, guest, programs);
+    if (guest.kernel) {
+      orders.push_back({&guest, guest.kernel(machine), guest_address(i)});
+      guests_.push_back({std::move(programs), nullptr});
+      continue;
+    }
     std::vector<XenPort::NamedProgram> processes;
     for (const GuestPrograms::Entry& entry : programs.entries()) {
       processes.push_back({entry.name, entry.program.get()});
@@ -139,8 +149,9 @@ void XenPlatform::on_event(std::uint64_t word) { machine_.physical_cpu(static_ca
 
 bool XenPlatform::up() const {
   return builder_->built().size() == guests_.size() &&
-         std::all_of(guests_.begin(), guests_.end(),
-                     [](const Guest& guest) { return guest.port->kernel().up() && guest.programs.running(); });
+         std::all_of(guests_.begin(), guests_.end(), [](const Guest& guest) {
+           return guest.port == nullptr || (guest.port->kernel().up() && guest.programs.running());
+         });
 }
 
 void XenPlatform::check_boot() const {
@@ -178,7 +189,6 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
   const hv::SystemTime now = core_->clock().at(present);
   for (std::size_t i = 0; i < guests_.size(); ++i) {
     const std::string prefix = "guest." + spec_.guests[i].name;
-    const XenPort& port = *guests_[i].port;
     const hv::Domain* domain = domain_of(i);
     const hv::Vcpu* vcpu = domain == nullptr ? nullptr : domain->vcpus[0];
     const auto add = [&](const char* name, std::uint64_t value, const char* unit) {
@@ -186,6 +196,8 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     };
     add(".cpu_time", vcpu == nullptr ? 0 : static_cast<std::uint64_t>(core_->run_states().cpu_time(*vcpu, now)), "ns");
     add(".switches_in", vcpu == nullptr ? 0 : vcpu->times_switched_in, "");
+    if (guests_[i].port == nullptr) continue;
+    const XenPort& port = *guests_[i].port;
     add(".packets_received", port.vif().received(), "packets");
     add(".packets_transmitted", port.vif().transmitted(), "packets");
     add(".transmit_dropped", port.vif().transmit_dropped(), "packets");
@@ -217,7 +229,7 @@ std::optional<std::string> XenPlatform::audit() {
   if (const char* broken = hv::audit(*core_)) return broken;
   if (!core_->network().audit().conserved()) return "packets in the hypervisor are not conserved";
   for (std::size_t i = 0; i < guests_.size(); ++i) {
-    if (!translations_agree(*guests_[i].port)) {
+    if (guests_[i].port != nullptr && !translations_agree(*guests_[i].port)) {
       return fmt::format("{}: its frames are not those its page tables map", spec_.guests[i].name);
     }
   }

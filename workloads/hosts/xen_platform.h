@@ -32,7 +32,7 @@ class XenPlatform final : public Platform, private model::Supervisor, private si
  private:
   struct Guest {
     GuestPrograms programs;
-    std::unique_ptr<XenPort> port;
+    std::unique_ptr<XenPort> port;  // null: a kernel that is not ours
   };
 
   void boot_core();

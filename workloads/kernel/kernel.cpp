@@ -152,7 +152,7 @@ void Kernel::wake(Process& process) {
 // --- entries ---------------------------------------------------------------------------------------------------------
 
 void Kernel::enter_system_call() {
-  cpu().system_call_entry();
+  if (!cpu().system_call_entry()) panic("the kernel stack is not there");
   if (cpu().registers().cs != port_.selectors().kernel_cs) panic("a system call did not reach the kernel");
   charge(machine_.file().guest.system_call);
 }
