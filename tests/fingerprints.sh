@@ -12,7 +12,9 @@ fingerprints() {  # PRESET ARGUMENTS...
   shift
   "build/$preset/experiments/ringzero" run "$experiment" --json "$@" |
     /usr/bin/python3 -c 'import json, sys
-for run in json.load(sys.stdin)["runs"]: print(run["point"], run["replication"], run["fingerprint"])'
+for experiment in json.load(sys.stdin)["experiments"]:
+    for point in experiment["points"]:
+        for run in point["replications"]: print(point["point"], run["seed"], run["fingerprint"])'
 }
 
 reference=$(fingerprints release --seed 1 -j 1)

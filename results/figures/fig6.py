@@ -27,8 +27,9 @@ def main():
         rows = points(ledger, prefix)
         if rows.empty:
             continue
+        low, high = rows.ci_low.fillna(rows.simulated), rows.ci_high.fillna(rows.simulated)  # one replication: none
         axes.errorbar(rows.domains, rows.simulated,
-                      yerr=[rows.simulated - rows.ci_low, rows.ci_high - rows.simulated],
+                      yerr=[rows.simulated - low, high - rows.simulated],
                       color=colour, marker=marker, markersize=4, linewidth=1.2, capsize=2, label=label)
         axes.plot(rows.domains, rows.published, linestyle="none", marker=marker, markersize=8, fillstyle="none",
                   color=style.PUBLISHED)

@@ -27,12 +27,16 @@ def draw_distribution(axes, latencies, published, title):
     axes.plot(milliseconds, numpy.arange(1, len(milliseconds) + 1) / len(milliseconds), color=style.SIMULATED,
               drawstyle="steps-post", label=f"simulated: {milliseconds.mean():.3g} ms, sd {milliseconds.std(ddof=1):.3g}")
     mean, deviation = published
-    axes.axvspan(max(0, mean - deviation), mean + deviation, color=style.PUBLISHED, alpha=0.08)
+    axes.axvspan(max(0.01, mean - deviation), mean + deviation, color=style.PUBLISHED, alpha=0.08)
     axes.axvline(mean, color=style.PUBLISHED, label=f"published: {mean:g} ms, sd {deviation:g}")
     axes.axvline(milliseconds.mean(), color=style.SIMULATED, linestyle=":")
     axes.set_title(title, loc="left")
     axes.set_xlabel("response time, ms")
-    axes.set_xlim(left=0)
+    if milliseconds.mean() < 10:  # most replies at once, a few much later
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    else:
+        axes.set_xlim(left=0)
     axes.set_ylim(0, 1.02)
     axes.legend(loc="lower right", frameon=False, fontsize=8)
 
