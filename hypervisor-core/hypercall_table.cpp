@@ -15,7 +15,7 @@ constexpr u32 kConsoleBytes = 256;  // of one console_io; the rest is the guest'
 using Arguments = const u32 (&)[kHypercallArguments];
 using Handler = HypercallResult (*)(Hypervisor& core, Caller& caller, Arguments a);
 
-constexpr SystemTime time_of(u32 high, u32 low) { return static_cast<SystemTime>(u64{high} << 32 | low); }
+constexpr SystemTime time_of(u32 high, u32 low) { return static_cast<SystemTime>(join_words(low, high)); }
 
 HypercallResult sched_op(Hypervisor& core, Caller& caller, Arguments a) {
   switch (static_cast<SchedOp>(a[0] & 0xff)) {

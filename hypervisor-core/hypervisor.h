@@ -45,8 +45,8 @@ class Hypervisor {
   Domain& create_domain0(u32 kilobytes, u32 vcpus, u32 entry_eip);
 
   // The entries. On the CPU `cpu`, with what it was doing in `registers`.
-  void boot_cpu(hw::Cpu& cpu,
-                hw::Registers& registers);  // once per CPU, before anything else; leaves it idle or in domain 0
+  // boot_cpu: once per CPU, before anything else; leaves it idle or in domain 0.
+  void boot_cpu(hw::Cpu& cpu, hw::Registers& registers);
   void hypercall(hw::Cpu& cpu, hw::Registers& registers);
   // `fault_address`: CR2 of a page fault, DR6 of a debug exception, else ignored.
   void exception(hw::Cpu& cpu, hw::Registers& registers, u32 fault_address);

@@ -119,7 +119,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   void go_on_at(sim::Cycles at);
 
   void advance(sim::Cycles cycles, Account account);
-  Account account_here() const;  // of the present ring
+  Account account_here() const;                               // of the present ring
   bool within_segment(hv::u32 address, hv::u32 bytes) const;  // of the present ring
   // Through the TLB or the page tables, charged.
   TlbResult reach(hv::u32 address, bool write, bool user);
@@ -140,8 +140,6 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   CacheFootprints cache_;
   hv::u32 ring1_ss_ = 0, ring1_esp_ = 0;
   hw::DirectGate direct_gate_;
-  bool task_switched_ = false;
-  std::array<hv::u32, 8> debug_registers_{};
 
   hv::u64 pending_lines_ = 0;  // bit per interrupt line
   sim::EventHandle timer_event_, run_event_, burst_event_;

@@ -63,7 +63,6 @@ class Nic final : public hw::NetworkDevice, private sim::EventHandler, private s
   const NicCounts& counts() const { return counts_; }
   // Every frame and buffer that went in came out or is still here.
   bool conserved() const;
-  hv::u32 buffers_waiting() const { return static_cast<hv::u32>(buffers_.size()); }
 
  private:
   enum class Event : std::uint64_t { transmitted, publish };

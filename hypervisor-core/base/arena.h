@@ -33,7 +33,6 @@ class Arena {
   }
 
   u64 taken() const { return taken_; }
-  u64 left() const { return left_; }
 
  private:
   void* take(u64 bytes, u64 alignment) {

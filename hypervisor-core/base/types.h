@@ -20,6 +20,11 @@ inline constexpr u32 kPageShift = 12;
 inline constexpr u32 kPageSize = 1u << kPageShift;
 inline constexpr u32 kEntriesPerTable = 1024;
 
+// Numbers of 64 bits cross the interface as two words.
+constexpr u64 join_words(u32 low, u32 high) { return u64{high} << 32 | low; }
+constexpr u32 low_word(u64 value) { return static_cast<u32>(value); }
+constexpr u32 high_word(u64 value) { return static_cast<u32>(value >> 32); }
+
 // Number of a 4 kB frame of machine memory. Not a guest's pseudo-physical frame, not a byte address.
 class MachineFrame {
  public:
@@ -41,7 +46,6 @@ using VcpuId = u32;
 
 inline constexpr DomainId kDomain0 = 0;
 inline constexpr DomainId kDomainSelf = 0x7ff0;
-inline constexpr DomainId kDomainIdle = 0x7fff;
 inline constexpr DomainId kNoDomain = 0xffffffffu;
 
 // System time: nanoseconds since the hypervisor booted. Signed, so that differences are safe.

@@ -15,8 +15,6 @@ T read_words(const ControlOp& op) {
   return structure;
 }
 
-constexpr u64 joined(u32 low, u32 high) { return u64{high} << 32 | low; }
-
 }  // namespace
 
 HypercallResult Control::operate(Caller& caller, u32 address) {
@@ -49,7 +47,7 @@ HypercallResult Control::perform(Caller& caller, ControlOp& op) {
     case ControlCommand::delete_rule:
       return network_.delete_rule(read_words<NetworkRule>(op));
     case ControlCommand::settime:
-      return time_.set_wall_clock(words[0], words[1], static_cast<SystemTime>(joined(words[2], words[3])));
+      return time_.set_wall_clock(words[0], words[1], static_cast<SystemTime>(join_words(words[2], words[3])));
     case ControlCommand::destroy_domain:
     case ControlCommand::unpause_domain:
     case ControlCommand::pause_domain:
@@ -120,8 +118,8 @@ HypercallResult Control::get_domain_info(ControlOp& op) {
     info.frames = domain->memory.frame_count();
     info.max_frames = domain->memory.max_frames;
     info.shared_info_frame = domain->shared_info.number();
-    info.cpu_ns_low = static_cast<u32>(cpu_time);
-    info.cpu_ns_high = static_cast<u32>(cpu_time >> 32);
+    info.cpu_ns_low = low_word(cpu_time);
+    info.cpu_ns_high = high_word(cpu_time);
     info.core_bytes = static_cast<u32>(domain->core_bytes());
     op.domain = id;
     __builtin_memcpy(op.words, &info, sizeof info);
@@ -165,8 +163,8 @@ HypercallResult Control::create_vif(Domain& domain, ControlOp& op) {
   if (!result.ok()) return result;
   op.words[0] = index;
   op.words[1] = domain.vifs[index]->ring_frame.number();
-  op.words[2] = static_cast<u32>(domain.vifs[index]->mac >> 32);
-  op.words[3] = static_cast<u32>(domain.vifs[index]->mac);
+  op.words[2] = high_word(domain.vifs[index]->mac);
+  op.words[3] = low_word(domain.vifs[index]->mac);
   return HypercallResult::success();
 }
 

@@ -33,8 +33,8 @@ inline constexpr u32 kRing3Cs = 0x082b, kRing3Ds = 0x0833;
 inline constexpr u32 kIdleLoop = 0xfc500000;
 
 // Exception vectors the core treats by name.
-inline constexpr u32 kVectorDebug = 1, kVectorInvalidOpcode = 6, kVectorNoFpu = 7, kVectorDoubleFault = 8,
-                     kVectorGeneralProtection = 13, kVectorPageFault = 14;
+inline constexpr u32 kVectorDebug = 1, kVectorInvalidOpcode = 6, kVectorNoFpu = 7, kVectorGeneralProtection = 13,
+                     kVectorPageFault = 14;
 inline constexpr u32 kVectorHypercall = 0x82;
 
 // Page-fault error code.

@@ -94,7 +94,7 @@ HypercallResult Network::net_io(Caller& caller, u32 op, u32 index, u32 address) 
       send_queued(caller.cpu);
       return HypercallResult::success();
     case NetIoOp::get_ring: {
-      const u32 answer[3] = {vif.ring_frame.number(), static_cast<u32>(vif.mac >> 32), static_cast<u32>(vif.mac)};
+      const u32 answer[3] = {vif.ring_frame.number(), high_word(vif.mac), low_word(vif.mac)};
       if (!caller.cpu.copy_to_guest(address, answer, sizeof answer)) return Error::bad_address;
       return HypercallResult::success();
     }

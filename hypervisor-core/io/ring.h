@@ -74,7 +74,6 @@ class Ring {
 
   u32 outstanding() const { return request_consumer_ - response_producer_; }  // taken and not yet answered
   u32 taken() const { return request_consumer_; }
-  u32 answered() const { return response_producer_; }
 
  private:
   static constexpr u32 kWords = sizeof(Request) / 4;

@@ -8,8 +8,6 @@
 namespace hv {
 namespace {
 
-constexpr u32 kMappingFlags = kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;  // CPUs set accessed bits
-
 constexpr u32 pages_of(u32 entries) { return (entries + kDescriptorsPerPage - 1) / kDescriptorsPerPage; }
 
 }  // namespace
@@ -33,7 +31,7 @@ HypercallResult MemoryManager::set_gdt(Caller& caller, u32 list, u32 entries) {
     const hw::Words window = memory_.frame(caller.domain.memory.descriptor_table);
     for (u32 i = 0; i < pages; ++i) {
       caller.vcpu.gdt_frames[i] = MachineFrame{numbers[i]};
-      window.store(gdt_first_page(caller.vcpu.id) + i, MachineFrame{numbers[i]}.address() | kMappingFlags);
+      window.store(gdt_first_page(caller.vcpu.id) + i, MachineFrame{numbers[i]}.address() | kWritableEntry);
     }
     caller.vcpu.gdt_entries = entries;
     install_reserved_descriptors(caller.vcpu.gdt_frames[0]);
@@ -102,7 +100,7 @@ bool MemoryManager::map_ldt_shadow(Vcpu& vcpu, u32 page) {
   // Only the domain's own pages: domain 0 may map others' pages, but not make them its descriptor table.
   if ((entry & kEntryPresent) == 0 || frames_.info(frame).owner != vcpu.domain->id) return false;
   if (!tables_.take(frame, FrameType::ldt)) return false;
-  memory_.frame(window).store(slot, frame.address() | kMappingFlags);
+  memory_.frame(window).store(slot, frame.address() | kWritableEntry);
   return true;
 }
 

@@ -9,8 +9,6 @@
 namespace hv {
 namespace {
 
-constexpr u32 kTableFlags = kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
-
 constexpr u32 tables_for(u32 pages) { return (pages + kEntriesPerTable - 1) / kEntriesPerTable; }
 
 // An array of words that goes on over consecutive pseudo-physical pages, filled from its start.
@@ -69,14 +67,14 @@ HypercallResult MemoryManager::build_domain0(hw::Cpu& cpu, Domain& domain, Initi
   for (u32 page = 0; page < pages; ++page, frame = frames_.next(frame)) {
     const bool is_table = page >= info.table_first && page < info.first_free_page;
     list.append(frame.number());
-    tables.append(frame.address() | (is_table ? kTableFlags & ~kEntryWritable : kTableFlags));
+    tables.append(frame.address() | (is_table ? kWritableEntry & ~kEntryWritable : kWritableEntry));
     set_machine_to_phys(frame, page);
   }
-  tables.append(info.shared_info | kTableFlags);
+  tables.append(info.shared_info | kWritableEntry);
 
   MachineFrame table = first_table;
   for (u32 slot = kGuestKernelStart >> 22; table != built.directory; ++slot, table = frames_.next(table)) {
-    memory_.frame(built.directory).store(slot, table.address() | kTableFlags);
+    memory_.frame(built.directory).store(slot, table.address() | kWritableEntry);
   }
 
   WordStream start_info{memory_, frames_, first};

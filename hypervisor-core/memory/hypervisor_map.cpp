@@ -7,7 +7,6 @@ constexpr u32 kWordsPerPage = kEntriesPerTable;
 constexpr u32 kMachineToPhysSlot = kMachineToPhysStart >> 22;
 constexpr u32 kDirectMapSlot = kHypervisorPrivate >> 22;  // machine memory from 0, up to the linear table
 constexpr u32 kDirectMapSlots = kLinearTableSlot - kDirectMapSlot;
-constexpr u32 kTableFlags = kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
 
 }  // namespace
 
@@ -32,19 +31,19 @@ bool HypervisorMap::build(hw::Memory& memory, FrameTable& frames) {
   master_ = frames.allocate(frames.hypervisor());
   memory.zero(master_);
   const hw::Words master = memory.frame(master_);
-  master.store(kMachineToPhysSlot, window.address() | kTableFlags);
+  master.store(kMachineToPhysSlot, window.address() | kWritableEntry);
   const u64 ram_bytes = u64{frames.frame_count()} << kPageShift;
   for (u32 i = 0; i < kDirectMapSlots && u64{i} << 22 < ram_bytes; ++i) {
-    master.store(kDirectMapSlot + i, i << 22 | kTableFlags | kEntryLarge | kEntryGlobal);
+    master.store(kDirectMapSlot + i, i << 22 | kWritableEntry | kEntryLarge | kEntryGlobal);
   }
-  master.store(kLinearTableSlot, master_.address() | kTableFlags);
+  master.store(kLinearTableSlot, master_.address() | kWritableEntry);
   return true;
 }
 
 void HypervisorMap::install(hw::Memory& memory, MachineFrame directory) const {
   for (u32 slot = kGuestDirectorySlots; slot < kEntriesPerTable; ++slot) {
     const u32 entry = memory.frame(master_).load(slot);
-    memory.frame(directory).store(slot, slot == kLinearTableSlot ? directory.address() | kTableFlags : entry);
+    memory.frame(directory).store(slot, slot == kLinearTableSlot ? directory.address() | kWritableEntry : entry);
   }
 }
 

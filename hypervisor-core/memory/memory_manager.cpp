@@ -96,8 +96,7 @@ void MemoryManager::release_all(hw::Cpu& cpu, Domain& domain) {
 bool MemoryManager::take_directory(Domain& domain, MachineFrame directory) {
   if (!frames_.contains(directory) || frames_.info(directory).owner != domain.id) return false;
   if (!tables_.take(directory, FrameType::l2)) return false;
-  constexpr u32 kFlags = kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
-  memory_.frame(directory).store(kPerDomainSlot, domain.memory.descriptor_table.address() | kFlags);
+  memory_.frame(directory).store(kPerDomainSlot, domain.memory.descriptor_table.address() | kWritableEntry);
   return true;
 }
 

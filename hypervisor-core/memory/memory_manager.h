@@ -61,8 +61,6 @@ class MemoryManager {
   // Switch-in: loads base (a flush, always), GDT and LDT of the vCPU. An idle vCPU runs on the master directory.
   void load_address_space(hw::Cpu& cpu, const Vcpu& vcpu);
   MachineFrame master_directory() const { return map_.master(); }
-  // Of the last flush on this CPU; grows with each.
-  u32 flush_clock(CpuId cpu) const { return tlb_.last_flush(cpu); }
   // Before `cpu` returns to a guest: CPUs to interrupt because their flush is due. They call settle_flush().
   u32 flushes_due_elsewhere(CpuId cpu) const { return tlb_.due_elsewhere(cpu); }
   void settle_flush(hw::Cpu& cpu) { tlb_.settle(cpu); }

@@ -42,9 +42,9 @@ MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const Poste
 
   frames.move(packet, frames.hypervisor(), domain.memory.frames);
   --domain.memory.lent;
-  constexpr u32 kFlags = kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
   // The domain's own fresh frame in its own page table: nothing to refuse.
-  (void)memory_.tables().set_l1_entry(posted.table, posted.index, packet.address() | kFlags | (old & kEntryUser));
+  (void)memory_.tables().set_l1_entry(posted.table, posted.index,
+                                      packet.address() | kWritableEntry | (old & kEntryUser));
   memory_.set_machine_to_phys(packet, memory_.machine_to_phys(posted.frame));
   memory_.set_machine_to_phys(posted.frame, kNoPage);
   memory_.tables().drop(posted.table);

@@ -108,15 +108,14 @@ bool PageTables::validate_l2(MachineFrame directory) {
 }
 
 bool PageTables::validate_descriptors(MachineFrame frame) {
-  constexpr u32 kDescriptors = kPageSize / 8;
   const hw::Words words = memory_.frame(frame);
-  for (u32 index = 0; index < kDescriptors; ++index) {
+  for (u32 index = 0; index < kDescriptorsPerPage; ++index) {
     if (!descriptor_is_safe(words.load(2 * index), words.load(2 * index + 1))) {
       scanned_ += index + 1;
       return false;
     }
   }
-  scanned_ += kDescriptors;
+  scanned_ += kDescriptorsPerPage;
   return true;
 }
 

@@ -35,6 +35,9 @@ class HypervisorMap {
 };
 inline constexpr u32 kNoPage = 0xffffffffu;  // machine-to-physical entry of a frame that has no page
 
+// Of the entries that the core writes itself: the MMU finds no bit left to set.
+inline constexpr u32 kWritableEntry = kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
+
 class PageTables {
  public:
   PageTables(hw::Memory& memory, FrameTable& frames, TlbClock& tlb, const HypervisorMap& map)

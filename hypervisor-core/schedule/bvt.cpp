@@ -19,8 +19,6 @@ constexpr VirtualTime kLongestLeadInMcus = 10'000'000'000;
 // A bound on the warp's times, so that adding them to the present does not overflow: 146 years.
 constexpr SystemTime kLongestTime = kNever / 2;
 
-constexpr SystemTime join(u32 low, u32 high) { return static_cast<SystemTime>(u64{high} << 32 | low); }
-
 }  // namespace
 
 Bvt::Bvt(const BvtRules& rules, SystemTime context_switch_allowance)
@@ -235,8 +233,8 @@ void Bvt::set_warp(Vcpu& vcpu, u32 value, SystemTime limit, SystemTime unwarp_ti
 
 HypercallResult Bvt::adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) {
   if (vcpu.is_idle) return Error::not_permitted;
-  const SystemTime limit = join(parameters.warp_limit_low, parameters.warp_limit_high);
-  const SystemTime unwarp_time = join(parameters.unwarp_low, parameters.unwarp_high);
+  const auto limit = static_cast<SystemTime>(join_words(parameters.warp_limit_low, parameters.warp_limit_high));
+  const auto unwarp_time = static_cast<SystemTime>(join_words(parameters.unwarp_low, parameters.unwarp_high));
   const bool warp_valid = !rules_.adjust_takes_warp || (limit >= 0 && unwarp_time >= 0);
   if (parameters.mcu_advance == 0 || !warp_valid) {
     return rules_.adjust_hides_errors ? HypercallResult::success() : HypercallResult{Error::invalid};

@@ -69,7 +69,6 @@ class Bvt final : public Scheduler {
  public:
   Bvt(const BvtRules& rules, SystemTime context_switch_allowance);
 
-  const char* name() const override { return "bvt"; }
   void add(Vcpu& vcpu) override;
   void remove(Vcpu& vcpu) override;
   void move(Vcpu& vcpu, CpuId to) override;

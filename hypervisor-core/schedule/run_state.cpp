@@ -125,14 +125,12 @@ Vcpu& RunStates::choose(CpuId id, SystemTime now) {
     previous.state = waiting_state(previous);
     previous.runnable_since = now;
     ++next.times_switched_in;
-    ++cpu.switches;
   }
   next.state = RunState::running;
   next.run_since = now;
   cpu.current = &next;
   cpu.reschedule = false;
   cpu.scanned = decision.scanned;
-  ++cpu.decisions;
   scheduler_.timers(id).arm(cpu.run_timer, decision.until);
 
   if (cpu.leaving_to != kAnyCpu) {

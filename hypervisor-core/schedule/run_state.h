@@ -74,9 +74,7 @@ class RunStates {
   SystemTime cpu_time(const Vcpu& vcpu, SystemTime now) const;
 
   u32 cpu_count() const { return cpu_count_; }
-  u64 decisions(CpuId cpu) const { return cpus_[cpu].decisions; }  // calls of choose()
-  u64 switches(CpuId cpu) const { return cpus_[cpu].switches; }    // of those, the ones that changed the vCPU
-  u32 scanned(CpuId cpu) const { return cpus_[cpu].scanned; }      // queue elements looked at by the last choose()
+  u32 scanned(CpuId cpu) const { return cpus_[cpu].scanned; }  // queue elements looked at by the last choose()
 
   Scheduler& scheduler() { return scheduler_; }
 
@@ -87,8 +85,6 @@ class RunStates {
     Timer run_timer;
     bool reschedule = false;
     CpuId leaving_to = kAnyCpu;  // not kAnyCpu: the running vCPU moves there once it is off this CPU
-    u64 decisions = 0;
-    u64 switches = 0;
     u32 scanned = 0;
   };
 

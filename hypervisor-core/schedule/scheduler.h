@@ -37,8 +37,6 @@ struct Inspection {
 
 class Scheduler {
  public:
-  virtual const char* name() const = 0;
-
   // A vCPU exists from add() to remove(). It is not runnable at add() and at remove(). vcpu.cpu says where it is
   // placed. The idle vCPU of each CPU is added first; it is always runnable and never woken, moved or removed.
   virtual void add(Vcpu& vcpu) = 0;

@@ -7,10 +7,7 @@ namespace hv {
 
 namespace {
 
-constexpr SystemTime kNanoseconds = 1'000'000'000;
-
-constexpr u32 low(SystemTime time) { return static_cast<u32>(static_cast<u64>(time)); }
-constexpr u32 high(SystemTime time) { return static_cast<u32>(static_cast<u64>(time) >> 32); }
+constexpr auto kNanoseconds = static_cast<SystemTime>(SystemClock::kNanosecondsPerSecond);
 
 // The time a guest asked for: 0 is none, one before boot (negative) is past like any other.
 constexpr SystemTime requested(SystemTime time) {
@@ -69,19 +66,19 @@ void TimeKeeper::refresh(Vcpu& vcpu) {
   const hw::Words page = memory_.frame(vcpu.domain->shared_info);
   const u32 record = HV_SHARED_WORD(time) + vcpu.id * static_cast<u32>(sizeof(SharedTime) / 4);
   const auto word = [&](std::size_t offset) { return record + static_cast<u32>(offset / 4); };
-  const auto put = [&](std::size_t offset, SystemTime value) {
-    page.store(word(offset), low(value));
-    page.store(word(offset) + 1, high(value));
+  const auto put = [&](std::size_t offset, u64 value) {
+    page.store(word(offset), low_word(value));
+    page.store(word(offset) + 1, high_word(value));
   };
   const u32 version = page.load(word(offsetof(SharedTime, version1))) + 1;
   page.store(word(offsetof(SharedTime, version1)), version);
   std::atomic_thread_fence(std::memory_order_release);
-  put(offsetof(SharedTime, tsc_low), static_cast<SystemTime>(stamp));
-  put(offsetof(SharedTime, system_time_low), now);
+  put(offsetof(SharedTime, tsc_low), stamp);
+  put(offsetof(SharedTime, system_time_low), static_cast<u64>(now));
   page.store(word(offsetof(SharedTime, wall_seconds)), static_cast<u32>(wall_seconds));
   page.store(word(offsetof(SharedTime, wall_microseconds)), static_cast<u32>(wall_rest / 1000));
-  put(offsetof(SharedTime, virtual_time_low), virtual_time);
-  put(offsetof(SharedTime, cycles_per_second_low), static_cast<SystemTime>(clock_.cycles_per_second()));
+  put(offsetof(SharedTime, virtual_time_low), static_cast<u64>(virtual_time));
+  put(offsetof(SharedTime, cycles_per_second_low), clock_.cycles_per_second());
   std::atomic_thread_fence(std::memory_order_release);
   page.store(word(offsetof(SharedTime, version2)), version);
 }

@@ -52,10 +52,10 @@ TEST_CASE("changes of entries do not flush; the guest asks, once per batch howev
 
 TEST_CASE("a page that was mapped writable and becomes a table is flushed once, at the end of the batch") {
   World w;
-  const u32 clock = w.memory.flush_clock(0);
+  const u32 clock = w.memory.tlb().last_flush(0);
   CHECK(w.make_table(*w.guest, w.free) == 0);
   CHECK(w.cpu().base_loads == 1);
-  CHECK(w.memory.flush_clock(0) > clock);
+  CHECK(w.memory.tlb().last_flush(0) > clock);
 }
 
 TEST_CASE("retyping does not flush again if the CPU has flushed since the last writable mapping went") {

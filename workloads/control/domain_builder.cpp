@@ -28,9 +28,6 @@ void put_words(hv::ControlOp& op, const T& value) {
   __builtin_memcpy(op.words, &value, sizeof value);
 }
 
-u32 high_word(sim::Duration d) { return static_cast<u32>(static_cast<u64>(d.nanoseconds()) >> 32); }
-u32 low_word(sim::Duration d) { return static_cast<u32>(d.nanoseconds()); }
-
 }  // namespace
 
 struct DomainBuilder::Layout {
@@ -169,10 +166,12 @@ model::Task<bool> DomainBuilder::set_scheduling(std::size_t index, hv::DomainId 
   if (spec.warp) {
     parameters.warp = 1;
     parameters.warp_value = spec.warp->value;
-    parameters.warp_limit_low = low_word(spec.warp->limit);
-    parameters.warp_limit_high = high_word(spec.warp->limit);
-    parameters.unwarp_low = low_word(spec.warp->unwarp);
-    parameters.unwarp_high = high_word(spec.warp->unwarp);
+    const auto limit = static_cast<u64>(spec.warp->limit.nanoseconds());
+    const auto unwarp = static_cast<u64>(spec.warp->unwarp.nanoseconds());
+    parameters.warp_limit_low = hv::low_word(limit);
+    parameters.warp_limit_high = hv::high_word(limit);
+    parameters.unwarp_low = hv::low_word(unwarp);
+    parameters.unwarp_high = hv::high_word(unwarp);
   }
   hv::ControlOp adjust = operation(hv::ControlCommand::scheduler_adjust, id);
   put_words(adjust, parameters);

@@ -2,12 +2,6 @@
 
 namespace guest {
 
-namespace {
-
-constexpr u64 join(u32 low, u32 high) { return u64{high} << 32 | low; }
-
-}  // namespace
-
 void EventPage::unmask_port(u32 port) {
   const std::size_t word = offsetof(hv::SharedInfo, ports_mask) + port / 32 * sizeof(u32);
   charge_locked();
@@ -39,11 +33,11 @@ s64 EventPage::system_time() {
     memory_.read(address_ + static_cast<u32>(at), &time, sizeof time);
   } while (load(at + offsetof(hv::SharedTime, version1)) != time.version2);
 
-  const u64 stamp = join(time.tsc_low, time.tsc_high);
-  const u64 per_second = join(time.cycles_per_second_low, time.cycles_per_second_high);
+  const u64 stamp = hv::join_words(time.tsc_low, time.tsc_high);
+  const u64 per_second = hv::join_words(time.cycles_per_second_low, time.cycles_per_second_high);
   const u64 elapsed = kernel_.cpu().cycle_counter() - stamp;
   constexpr u64 kNanosecondsPerSecond = 1'000'000'000;
-  return static_cast<s64>(join(time.system_time_low, time.system_time_high) +
+  return static_cast<s64>(hv::join_words(time.system_time_low, time.system_time_high) +
                           elapsed / per_second * kNanosecondsPerSecond +
                           elapsed % per_second * kNanosecondsPerSecond / per_second);
 }

@@ -15,9 +15,6 @@ namespace {
 constexpr u32 kFirstKernelSlot = kKernelStart / kDirectorySlotBytes;
 constexpr u32 kSystemCallVector = 0x80;
 
-constexpr u32 high_word(s64 value) { return static_cast<u32>(static_cast<u64>(value) >> 32); }
-constexpr u32 low_word(s64 value) { return static_cast<u32>(value); }
-
 }  // namespace
 
 XenPort::XenPort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs)
@@ -275,9 +272,9 @@ model::Task<> XenPort::switch_process(const Process& next) {
 }
 
 model::Task<> XenPort::wait_for_interrupt(std::optional<u64> timer_ticks) {
-  const s64 deadline =
-      timer_ticks ? accounted_time_ + static_cast<s64>(*timer_ticks) * kTickNanoseconds : s64{0};  // 0: none
-  co_await expect_success("timer", hv::Hypercall::set_timer_op, high_word(deadline), low_word(deadline));
+  const u64 deadline =  // 0: none
+      timer_ticks ? static_cast<u64>(accounted_time_ + static_cast<s64>(*timer_ticks) * kTickNanoseconds) : 0;
+  co_await expect_success("timer", hv::Hypercall::set_timer_op, hv::high_word(deadline), hv::low_word(deadline));
   co_await expect_success("block", hv::Hypercall::sched_op, static_cast<u32>(hv::SchedOp::block));
 }
 
