@@ -137,6 +137,7 @@ std::size_t Host::client_count() const { return parts_->clients.size(); }
 const UdpClient& Host::client(std::size_t index) const { return *parts_->clients.at(index); }
 std::uint64_t Host::core_bytes(std::size_t guest) const { return parts_->platform->core_bytes(guest); }
 std::uint64_t Host::fingerprint() const { return parts_->fingerprint.value(); }
+std::vector<sim::Fingerprint::Event> Host::recent_events() const { return parts_->fingerprint.recent(); }
 std::uint64_t Host::events() const { return parts_->queue.executed(); }
 
 std::int64_t Host::useful_cycles(std::size_t guest) const {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/fingerprint.h"
 #include "sim/time.h"
 #include "workloads/clients/udp_client.h"
 #include "workloads/hosts/platform.h"
@@ -53,7 +54,8 @@ class Host {
   // The first conservation law that does not hold (frames, CPU time, packets), or nothing.
   std::optional<std::string> audit() const;
   std::uint64_t fingerprint() const;
-  std::uint64_t events() const;  // run so far
+  std::vector<sim::Fingerprint::Event> recent_events() const;  // the last that went into the fingerprint, newest last
+  std::uint64_t events() const;                                // run so far
 
  private:
   struct Parts;

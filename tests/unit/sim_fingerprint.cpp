@@ -63,3 +63,15 @@ TEST_CASE("no two of 200,000 neighbouring histories share a fingerprint") {
   }
   CHECK(seen.size() == 200 * 100 * 10);
 }
+
+TEST_CASE("it remembers the last 16 events, the newest last") {
+  Fingerprint fingerprint;
+  CHECK(fingerprint.recent().empty());
+  for (std::uint64_t i = 0; i < 3; ++i) fingerprint.mix(at_ns(10), 1, i);
+  CHECK(fingerprint.recent() ==
+        std::vector<Fingerprint::Event>{{at_ns(10), 1, 0}, {at_ns(10), 1, 1}, {at_ns(10), 1, 2}});
+  for (std::uint64_t i = 3; i < 100; ++i) fingerprint.mix(at_ns(static_cast<std::int64_t>(i)), 2, i);
+  const auto recent = fingerprint.recent();
+  REQUIRE(recent.size() == 16);
+  for (std::uint64_t i = 0; i < 16; ++i) CHECK(recent[i].word == 84 + i);
+}
