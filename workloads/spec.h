@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -32,9 +33,13 @@ class SpecError : public std::runtime_error {
   std::string where_;
 };
 
+// Values of a profile, by name, that differ from those of its file.
+using ProfileValues = std::map<std::string, std::int64_t>;
+
 // Computes for ever, with the memory behaviour of a profile of workloads/profiles/.
 struct ComputeSettings {
   std::string profile = "cint2000";
+  ProfileValues values = {};
 };
 
 // Answers every UDP datagram that reaches `port` with its own payload.

@@ -1,5 +1,5 @@
-// The benchmarks of the engine, each beside its budget. Times are CPU times of the host it runs on: never results,
-// never tests.
+// The benchmarks of the engine, each beside its budget. Times are those of the host it runs on, of one CPU unless the
+// name says wall time: never results, never tests.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@ struct Benchmark {
   std::string unit;
   std::optional<double> budget = std::nullopt;
   bool at_least = false;  // the budget is a lower limit
+  std::string note = "";  // what exactly was measured, where the name does not say
 
   bool within_budget() const { return !budget || (at_least ? measured >= *budget : measured <= *budget); }
 };
@@ -27,7 +28,8 @@ Benchmark bench_event_queue();
 // guest's mmu_update, the entry into the hypervisor included.
 Benchmark bench_page_table_updates();
 
-// The experiments of the paper in this process: time and events per second; and the most memory it ever had.
+// Points of the experiments of the paper in this process, time, events per second and the most memory it ever had; what
+// eight times the domains cost; and whole experiments in two processes.
 std::vector<Benchmark> bench_experiments();
 
 }  // namespace runner

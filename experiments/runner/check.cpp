@@ -9,6 +9,7 @@
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/ledger.h"
 #include "experiments/runner/names.h"
+#include "experiments/runner/parameters.h"
 #include "experiments/runner/quantity.h"
 
 namespace runner {
@@ -145,7 +146,8 @@ std::string domain_name(const DomainSettings& domain, std::uint32_t i) {
 }
 
 void check_setup(const Setup& setup, const Place& place) {
-  const model::MachineFile machine = load_machine(setup.machine);
+  check_parameters(setup, place);
+  const model::MachineFile machine = machine_of(setup, place);
   check_cpus(setup, machine, place);
   check_memory(setup, machine, place);
   check_scheduler(setup, place);

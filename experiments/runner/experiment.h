@@ -23,9 +23,16 @@ struct DomainSettings : guest::GuestSpec {
   std::optional<std::uint32_t> count;
 };
 
+// A number of the model, given instead of the one in the machine's or the profile's file.
+struct Parameter {
+  std::string key;  // "memory.line_refill", "cint2000.steady_insertions"
+  Json value;       // in the entry's unit, or a quantity
+};
+
 // What one point builds and measures.
 struct Setup {
   std::string machine = "dell2650";
+  std::vector<Parameter> parameters;
   guest::HostSpec host;  // its guests come from `domains`, its machine from `machine`
   std::vector<DomainSettings> domains;
   sim::Duration warmup = sim::Duration::seconds(1);

@@ -1,5 +1,6 @@
 #include "experiments/runner/check.h"
 #include "experiments/runner/known_names.h"
+#include "experiments/runner/parameters.h"
 #include "experiments/runner/plan.h"
 
 namespace runner {
@@ -21,6 +22,10 @@ guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine,
     for (std::uint32_t i = 0; i < domain.count.value_or(1); ++i) {
       guest::GuestSpec& guest = spec.guests.emplace_back(domain);
       guest.name = domain_name(domain, i);
+      for (guest::ProgramSpec& program : guest.programs) {
+        auto* compute = std::get_if<guest::ComputeSettings>(&program);
+        if (compute != nullptr) compute->values = profile_values(setup, compute->profile);
+      }
     }
   }
   return spec;

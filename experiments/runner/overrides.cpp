@@ -17,7 +17,13 @@ std::optional<std::size_t> as_index(const std::string& text) {
   return index;
 }
 
+// The names of parameters have dots themselves: what comes after "parameters." is one name.
+constexpr std::string_view kParameters = "parameters";
+
 std::vector<std::string> parts_of(const std::string& key) {
+  if (key.starts_with(kParameters) && key[kParameters.size()] == '.') {
+    return {std::string{kParameters}, key.substr(kParameters.size() + 1)};
+  }
   std::vector<std::string> parts{""};
   for (const char c : key) {
     if (c == '.') {

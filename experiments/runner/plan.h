@@ -48,7 +48,7 @@ const Point& reference_point(const Plan& plan, const Point& point);
 // The published id for a ledger line at a point: "fig6.L.{domains.compute.count}" -> "fig6.L.8".
 std::string published_id(const LedgerLine& line, const Point& point);
 
-model::MachineFile load_machine(const std::string& name);  // throws InputError
+model::MachineFile load_machine(const std::string& name);  // as its file has it; throws InputError
 
 // What the host is built from; the machine file outlives it.
 guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, std::uint64_t seed);

@@ -100,11 +100,16 @@ std::span<const Unit> units_of(Dimension dimension) {
   return {};
 }
 
-Dimension dimension_of(std::string_view unit) {
+std::optional<Dimension> find_dimension(std::string_view unit) {
   for (const auto dimension : {Dimension::time, Dimension::size, Dimension::rate, Dimension::frequency}) {
     const auto units = units_of(dimension);
     if (std::ranges::find(units, unit, &Unit::name) != units.end()) return dimension;
   }
+  return std::nullopt;
+}
+
+Dimension dimension_of(std::string_view unit) {
+  if (const auto dimension = find_dimension(unit)) return *dimension;
   throw std::logic_error{"no dimension has the unit " + std::string{unit}};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,7 +27,8 @@ std::int64_t parse_quantity(std::string_view text, Dimension dimension, std::str
 // The shortest way to write a whole number of base units, such that parsing it gives the same number.
 std::string format_quantity(std::int64_t base_units, Dimension dimension);
 
-// The dimension that has this unit.
+// The dimension that has this unit; the second takes for granted that there is one.
+std::optional<Dimension> find_dimension(std::string_view unit);
 Dimension dimension_of(std::string_view unit);
 
 }  // namespace runner

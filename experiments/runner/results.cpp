@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "experiments/runner/cli.h"
 #include "experiments/runner/csv.h"
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/names.h"
@@ -237,10 +238,9 @@ void report_failures(const std::vector<ExperimentResult>& results) {
 }
 
 int exit_status(const std::vector<ExperimentResult>& results) {
-  std::size_t finished = 0, inputs = 0, invariants = 0, errors = 0;
+  std::size_t inputs = 0, invariants = 0, errors = 0;
   for (const ExperimentResult& result : results) {
     for (const PointResult& point : result.points) {
-      if (point.finished) ++finished;
       if (!point.failure) continue;
       switch (point.failure->kind) {
         case Failure::Kind::input:
@@ -255,10 +255,10 @@ int exit_status(const std::vector<ExperimentResult>& results) {
       }
     }
   }
-  if (interrupted()) return 130;
-  if (inputs > 0) return 2;
-  if (finished == 0 && invariants > 0) return 3;
-  return invariants + errors > 0 ? 4 : 0;
+  if (invariants > 0) return kBrokenInvariant;
+  if (interrupted()) return kInterrupted;
+  if (inputs > 0) return kBadInput;
+  return errors > 0 ? kSomeFailed : kDone;
 }
 
 }  // namespace runner

@@ -32,8 +32,8 @@ void write_file(const std::filesystem::path& file, const std::string& text);
 // The points that failed, each with its reason, on stderr.
 void report_failures(const std::vector<ExperimentResult>& results);
 
-// 130 interrupted; 2 a host that cannot be built; 3 nothing finished, because of a broken invariant; 4 some points
-// failed.
+// In order of weight: 3 a broken invariant, whatever else finished; 130 interrupted; 2 a host that cannot be built; 4
+// some points failed.
 int exit_status(const std::vector<ExperimentResult>& results);
 
 }  // namespace runner

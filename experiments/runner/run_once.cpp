@@ -4,6 +4,7 @@
 #include <array>
 
 #include "experiments/runner/latencies.h"
+#include "experiments/runner/parameters.h"
 #include "experiments/runner/runner.h"
 #include "model/machine.h"
 #include "workloads/host.h"
@@ -113,12 +114,7 @@ void add_latencies(Measurements& out, const RequestWindow& window, const Request
   out.add("lost", static_cast<double>(window.requests() - milliseconds.count()));
 }
 
-}  // namespace
-
-Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
-  const model::MachineFile machine = load_machine(setup.machine);
-  const guest::HostSpec spec = host_spec(setup, machine, seed);
-  guest::Host host{spec};
+Replication measure(guest::Host& host, const guest::HostSpec& spec, const Setup& setup, const RunOptions& options) {
   host.boot();
   run_for(host, setup.warmup, options.check_every);
   const Reading begin = read(host, spec);
@@ -126,7 +122,7 @@ Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& o
   run_for(host, setup.duration, options.check_every);
   const Reading end = read(host, spec);
   window.close(host);
-  Replication result{seed, host.fingerprint(), host.events(), {}, {}};
+  Replication result{spec.seed, host.fingerprint(), host.events(), {}, {}};
 
   Measurements measurements;
   add_work(measurements, spec, begin, end);
@@ -138,6 +134,29 @@ Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& o
   result.measurements = measurements.take();
   result.latencies_ns = std::move(replies.each_ns);
   return result;
+}
+
+}  // namespace
+
+std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
+                                     const std::vector<sim::Fingerprint::Event>& last_events) {
+  std::string message = fmt::format("{} (seed {})\n  last events, the newest last:", law, seed);
+  for (const sim::Fingerprint::Event& event : last_events) {
+    message +=
+        fmt::format("\n  {} ps, component {}, event {:#x}", event.time.picoseconds(), event.component, event.word);
+  }
+  return message;
+}
+
+Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
+  const model::MachineFile machine = machine_of(setup);
+  const guest::HostSpec spec = host_spec(setup, machine, seed);
+  guest::Host host{spec};
+  try {
+    return measure(host, spec, setup, options);
+  } catch (const model::BrokenInvariant& error) {
+    throw model::BrokenInvariant{broken_invariant_message(error.what(), seed, host.recent_events())};
+  }
 }
 
 }  // namespace runner

@@ -38,17 +38,14 @@ std::string to_message(const Failure& failure) {
 }
 
 std::string run_job(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
-  const auto failure = [seed](Failure::Kind kind, const std::string& what) {
-    return to_message(Failure{kind, fmt::format("{} (seed {})", what, seed)});
-  };
   try {
     return to_message(run_once(setup, seed, options));
   } catch (const guest::SpecError& error) {
     return to_message(Failure{Failure::Kind::input, error.what()});
   } catch (const model::BrokenInvariant& error) {
-    return failure(Failure::Kind::invariant, error.what());
+    return to_message(Failure{Failure::Kind::invariant, error.what()});
   } catch (const std::exception& error) {
-    return failure(Failure::Kind::error, error.what());
+    return to_message(Failure{Failure::Kind::error, fmt::format("{} (seed {})", error.what(), seed)});
   }
 }
 

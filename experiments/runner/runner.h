@@ -8,6 +8,7 @@
 
 #include "experiments/runner/metrics.h"
 #include "experiments/runner/plan.h"
+#include "sim/fingerprint.h"
 #include "sim/time.h"
 
 namespace runner {
@@ -53,7 +54,11 @@ struct RunOptions {
   bool progress = false;                     // on stderr
 };
 
-// One run in this process. Throws guest::SpecError, model::BrokenInvariant.
+// What to say of a broken invariant: the law, the seed that shows it, and what happened last.
+std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
+                                     const std::vector<sim::Fingerprint::Event>& last_events);
+
+// One run in this process. Throws guest::SpecError, and model::BrokenInvariant with the message above.
 Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options);
 
 // All points and replications of all plans, in parallel processes. Interrupted, the finished points are in the result.

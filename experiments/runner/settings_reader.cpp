@@ -164,6 +164,12 @@ void read_overrides(std::vector<Override>& overrides, const Json& json, const Pl
   for (const auto& [key, value] : json.items()) overrides.push_back({key, value, place.below(key)});
 }
 
+void read_parameters(std::vector<Parameter>& parameters, const Json& json, const Place& place) {
+  expect_object(json, place);
+  parameters.clear();
+  for (const auto& [key, value] : json.items()) parameters.push_back({key, value});  // check_parameters() has the units
+}
+
 void read_axes(std::vector<Axis>& axes, const Json& json, const Place& place) {
   expect_object(json, place);
   for (const auto& [key, values] : json.items()) {
@@ -209,6 +215,8 @@ void read_value(T& value, const Json& json, const Place& place, const About& abo
     read_value(value.emplace(), json, place, about);
   } else if constexpr (std::is_same_v<T, std::vector<Override>>) {
     read_overrides(value, json, place);
+  } else if constexpr (std::is_same_v<T, std::vector<Parameter>>) {
+    read_parameters(value, json, place);
   } else if constexpr (std::is_same_v<T, std::vector<Axis>>) {
     read_axes(value, json, place);
   } else if constexpr (is_list<T>) {

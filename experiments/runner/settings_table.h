@@ -92,7 +92,7 @@ void describe(Visit&& visit, const DomainSettings*) {
               {.text = "So many domains alike, called name1, name2, and so on.", .source = "Ringzero", .min = 1});
   visit.value(
       "memory", RINGZERO_MEMBER(memory_bytes),
-      {.text = "Memory of the domain.", .source = "xl.cfg", .unit = "MiB", .min = 4 * kMebibyte, .required = true});
+      {.text = "Memory of the domain.", .source = "xl.cfg", .unit = "MiB", .min = 2 * kMebibyte, .required = true});
   visit.value("vcpus", RINGZERO_MEMBER(vcpus), {.text = "Virtual CPUs.", .source = "xl.cfg", .min = 1, .max = 1});
   visit.value("cpus", RINGZERO_MEMBER(cpu),
               {.text = "The physical CPU it is pinned to; without it, CPUs are given out in turn.",
@@ -147,6 +147,11 @@ void describe(Visit&& visit, const Setup*) {
               {.text = "The modelled machine: a file of model/machines.",
                .source = "the paper's testbed is dell2650",
                .choices = known_machines});
+  visit.value(
+      "parameters", RINGZERO_MEMBER(parameters),
+      {.text = "Numbers of the model that differ from the machine's file and the programs' profiles, each in the "
+               "unit of its entry.",
+       .source = "the entries: explain memory.line_refill, explain cint2000.steady_insertions, and so on"});
   visit.value("cpus", RINGZERO_MEMBER(host.cpus), {.text = "Physical CPUs in use.", .source = "Ringzero", .min = 1});
   visit.value(
       "system", RINGZERO_MEMBER(host.system),

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "experiments/runner/parameters.h"
 #include "experiments/runner/settings.h"
 #include "experiments/runner/settings_types.h"
 
@@ -53,6 +54,10 @@ Json write_value(const T& value, const About& about) {
     return nullptr;
   } else if constexpr (is_optional<T>) {
     return value ? write_value(*value, about) : Json(nullptr);
+  } else if constexpr (std::is_same_v<T, std::vector<Parameter>>) {
+    Json parameters;  // none: left out
+    for (const Parameter& parameter : value) parameters[parameter.key] = parameter.value;
+    return parameters;
   } else if constexpr (is_list<T>) {
     Json list = Json::array();
     for (const auto& element : value) list.push_back(write_value(element, about_element(about)));
@@ -153,6 +158,8 @@ Json value_schema(const About& about) {
     return value_schema<typename T::value_type>(about);
   } else if constexpr (std::is_same_v<T, std::vector<Override>>) {
     return {{"type", "object"}};
+  } else if constexpr (std::is_same_v<T, std::vector<Parameter>>) {
+    return {{"type", "object"}, {"additionalProperties", {{"type", {"number", "string"}}, {"minimum", 0}}}};
   } else if constexpr (std::is_same_v<T, std::vector<Axis>>) {
     return {{"type", "object"}, {"additionalProperties", {{"type", "array"}, {"minItems", 1}}}};
   } else if constexpr (is_list<T>) {
@@ -179,7 +186,8 @@ std::string type_text(const About& about) {
     return std::string{name_of(dimension_of(about.unit))} + " (a plain number is in " + std::string{about.unit} + ")";
   } else if constexpr (std::is_same_v<T, std::string> || std::is_enum_v<T>) {
     return "a text";
-  } else if constexpr (std::is_same_v<T, std::vector<Override>> || std::is_same_v<T, std::vector<Axis>>) {
+  } else if constexpr (std::is_same_v<T, std::vector<Override>> || std::is_same_v<T, std::vector<Axis>> ||
+                       std::is_same_v<T, std::vector<Parameter>>) {
     return "an object";
   } else if constexpr (is_list<T>) {
     return "a list";
@@ -257,6 +265,21 @@ std::string without_brackets(std::string path) {
   return path;
 }
 
+// A number of the model, as if it were a setting of its own.
+Documentation parameter_documentation(const ParameterEntry& entry) {
+  std::string origin = "Origin: " + entry.origin + "; certainty: " + entry.certainty + '.';
+  if (!entry.note.empty()) origin += ' ' + entry.note;
+  const std::string range =
+      entry.range ? fmt::format("likely from {} to {}", entry.range->first, entry.range->second) : "";
+  return {"parameters." + entry.key,
+          "a number of " + entry.unit,
+          range,
+          fmt::format("{} {}", entry.value, entry.unit),
+          false,
+          std::move(origin),
+          entry.source};
+}
+
 }  // namespace
 
 Json write_settings(const Setup& setup) { return write_object(setup); }
@@ -275,7 +298,8 @@ std::vector<Documentation> documentation() {
 }
 
 std::vector<Documentation> explain(const std::string& key) {
-  const std::vector<Documentation> all = documentation();
+  std::vector<Documentation> all = documentation();
+  for (const ParameterEntry& entry : known_parameters(Setup{}.machine)) all.push_back(parameter_documentation(entry));
   std::vector<Documentation> found;
   std::vector<std::string> names;
   for (const Documentation& entry : all) {
@@ -283,6 +307,7 @@ std::vector<Documentation> explain(const std::string& key) {
     if (path == without_brackets(key)) return {entry};
     if (path.ends_with('.' + key)) found.push_back(entry);
     names.push_back(path);
+    if (path.starts_with("parameters.")) names.push_back(path.substr(path.find('.') + 1));
     names.push_back(path.substr(path.rfind('.') + 1));
   }
   if (found.empty()) throw InputError{{"explain", ""}, Mismatch{"a setting", in_quotes(key), nearest_name(key, names)}};

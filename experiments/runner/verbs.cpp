@@ -8,6 +8,7 @@
 #include "experiments/runner/cli.h"
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/names.h"
+#include "experiments/runner/parameters.h"
 #include "experiments/runner/results.h"
 #include "experiments/runner/schedule_scenario.h"
 #include "experiments/runner/settings.h"
@@ -77,6 +78,7 @@ int schema_verb() {
 int list_verb() {
   fmt::print("experiments\n");
   list_experiments(root() / "experiments/paper");
+  list_experiments(root() / "experiments/sensitivity");
   list_experiments(root() / "experiments/examples");
   list_names("machines", known_machines());
   list_names("profiles of the compute program", known_profiles());
@@ -92,6 +94,10 @@ int list_verb() {
   for (const MetricInfo& metric : metric_catalogue()) {
     fmt::print("  {:<16} {:<6} {}\n", metric.name, metric.unit, metric.text);
   }
+  fmt::print(
+      "\nparameters of the model: of a machine, such as explain memory.line_refill, or of a profile, such as\n"
+      "explain cint2000.steady_insertions; --set parameters.memory.line_refill=60 sets one\n");
+  for (const ParameterEntry& entry : known_parameters(Setup{}.machine)) fmt::print("  {}\n", entry.key);
   fmt::print("\nsettings (see explain)\n");
   for (const Documentation& setting : documentation()) fmt::print("  {}\n", setting.path);
   return kDone;

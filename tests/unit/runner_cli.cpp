@@ -16,10 +16,10 @@ struct Ended {
   std::string out, error;
 };
 
-Ended ringzero(const std::string& arguments) {
+Ended ringzero(const std::string& arguments, const std::string& before = "") {
   const test::TemporaryFolder folder;
   const std::string out = (folder.path() / "out").string(), error = (folder.path() / "error").string();
-  const int status = std::system((RINGZERO_BINARY " " + arguments + " >" + out + " 2>" + error).c_str());
+  const int status = std::system((before + RINGZERO_BINARY " " + arguments + " >" + out + " 2>" + error).c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(out), text_of(error)};
 }
 
@@ -43,6 +43,8 @@ TEST_CASE("verbs that only describe end with 0") {
   CHECK(ringzero("list").out.find("experiments/paper/fig6.json") != std::string::npos);
   CHECK(ringzero("explain cpu_weight").out.find("default: 256") != std::string::npos);
   CHECK(ringzero("explain nonsense").status == 2);
+  CHECK(ringzero("explain memory.line_refill").out.find("Origin: ") != std::string::npos);
+  CHECK(ringzero("list").out.find("cint2000.steady_insertions") != std::string::npos);
 }
 
 TEST_CASE("bad input ends with 2, one line on stderr, nothing on stdout, nothing written") {
@@ -61,6 +63,51 @@ TEST_CASE("bad input ends with 2, one line on stderr, nothing on stdout, nothing
     CHECK(std::ranges::count(ended.error, '\n') == 1);
     CHECK(!std::filesystem::exists(out));
   }
+}
+
+TEST_CASE("bad input leaves nothing behind, in the folder of the experiment or where it was called") {
+  const test::TemporaryFolder folder;
+  Json unknown = test::small_experiment();
+  unknown["parameters"]["memory.line_refil"] = 1;
+  Json late = test::small_experiment();  // only one of the points is wrong
+  late["vary"] = {{"domains.compute.count", {1, 2, 1000}}};
+  folder.write("unknown.json", unknown.dump());
+  folder.write("late.json", late.dump());
+  folder.write("broken.json", "{");
+  for (const std::string file : {"unknown.json", "late.json", "broken.json", "missing.json"}) {
+    CAPTURE(file);
+    const Ended ended = ringzero("run " + file + " --out results", "cd " + folder.path().string() + " && ");
+    CHECK(ended.status == 2);
+    CHECK(ended.error.find(file) != std::string::npos);
+  }
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{folder.path()}) {
+    left.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(left);
+  CHECK(left == std::vector<std::string>{"broken.json", "late.json", "unknown.json"});
+}
+
+TEST_CASE("fingerprints are the same with one process and with two") {
+  const test::TemporaryFolder folder;
+  Json json = test::small_experiment();
+  json["vary"] = {{"parameters.cpu.instruction", {1200, 2500}}};
+  json["replications"] = 2;
+  const std::string file = folder.write("small.json", json.dump()).string();
+  const auto fingerprints = [&](const std::string& jobs) {
+    std::vector<std::string> all;
+    const Json document = Json::parse(ringzero("run " + file + " --json -j " + jobs).out);
+    for (const Json& point : document["experiments"][0]["points"]) {
+      for (const Json& replication : point["replications"]) {
+        all.push_back(replication["fingerprint"].get<std::string>());
+      }
+    }
+    return all;
+  };
+  const auto one = fingerprints("1");
+  REQUIRE(one.size() == 4);
+  CHECK(one[0] != one[2]);  // the parameter made a difference
+  CHECK(fingerprints("2") == one);
 }
 
 TEST_CASE("a run leaves a table, the same numbers as CSV and JSON, and what replays it") {

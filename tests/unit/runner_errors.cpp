@@ -54,7 +54,7 @@ TEST_CASE("a wrong unit, a negative and a too small quantity are refused") {
   json["domains"][0]["memory"] = "-32 MiB";
   CHECK(error_in(json) == "small.json: at /domains/0/memory: expected a size that is not negative, got \"-32 MiB\"");
   json["domains"][0]["memory"] = "1 MiB";
-  CHECK(error_in(json) == "small.json: at /domains/0/memory: expected a size of at least 4 MiB, got \"1 MiB\"");
+  CHECK(error_in(json) == "small.json: at /domains/0/memory: expected a size of at least 2 MiB, got \"1 MiB\"");
 }
 
 TEST_CASE("values of another type and out of range are refused") {

@@ -11,7 +11,7 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
   for (const ProgramSpec& program : spec.programs) {
     if (const auto* compute = std::get_if<ComputeSettings>(&program)) {
       try {
-        const ComputeProfile profile = load_profile(compute->profile);
+        const ComputeProfile profile = load_profile(compute->profile, compute->values);
         entries_.push_back({"compute", std::make_unique<ComputeProgram>(profile, clock)});
         resident_pages_ += profile.resident_pages;
       } catch (const ProfileError& error) {

@@ -21,6 +21,14 @@ std::filesystem::path file_of(const std::string& name) {
   return std::filesystem::path{RINGZERO_PROFILES} / (name + ".json");
 }
 
+std::string read_file(const std::string& name) {
+  std::ifstream file{file_of(name)};
+  if (!file) {
+    throw ProfileError{fmt::format("no profile \"{}\"; there is: {}", name, fmt::join(profile_names(), ", "))};
+  }
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
 // The values of one profile file, each taken once; what is left over at the end was not known.
 class Values {
  public:
@@ -68,7 +76,7 @@ std::vector<std::string> profile_names() {
   return names;
 }
 
-ComputeProfile parse_profile(const std::string& text, const std::string& file) {
+ComputeProfile parse_profile(const std::string& text, const std::string& file, const ProfileValues& instead) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (json.is_discarded()) throw ProfileError{file + ": not valid JSON"};
   if (!json.is_object() || !json.contains("name") || !json["name"].is_string() || !json.contains("values") ||
@@ -76,7 +84,9 @@ ComputeProfile parse_profile(const std::string& text, const std::string& file) {
     throw ProfileError{file + ": needs a name and an object of values"};
   }
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
-  Values values{json["values"], file};
+  nlohmann::json given = json["values"];
+  for (const auto& [key, value] : instead) given[key]["value"] = value;
+  Values values{std::move(given), file};
   ComputeProfile profile;
   profile.name = json["name"].get<std::string>();
   profile.resident_pages = static_cast<std::uint32_t>(values.take("resident_pages", "pages", 1, 262'144));
@@ -90,14 +100,27 @@ ComputeProfile parse_profile(const std::string& text, const std::string& file) {
   return profile;
 }
 
-ComputeProfile load_profile(const std::string& name) {
-  const std::filesystem::path path = file_of(name);
-  std::ifstream file{path};
-  if (!file) {
-    throw ProfileError{fmt::format("no profile \"{}\"; there is: {}", name, fmt::join(profile_names(), ", "))};
+ComputeProfile load_profile(const std::string& name, const ProfileValues& instead) {
+  return parse_profile(read_file(name), file_of(name).filename().string(), instead);
+}
+
+std::vector<model::MachineFile::Entry> profile_entries(const std::string& name) {
+  const std::string text = read_file(name);
+  parse_profile(text, file_of(name).filename().string());  // it is in order
+  const auto json = nlohmann::json::parse(text);
+  std::vector<model::MachineFile::Entry> entries;
+  for (const auto& [key, value] : json["values"].items()) {
+    model::MachineFile::Entry& entry = entries.emplace_back();
+    entry.key = name + '.' + key;
+    entry.value = value["value"].get<double>();
+    entry.unit = value["unit"].get<std::string>();
+    entry.origin = value["origin"].get<std::string>();
+    entry.source = value["source"].get<std::string>();
+    entry.certainty = value["certainty"].get<std::string>();
+    if (value.contains("range")) entry.range = {value["range"][0].get<double>(), value["range"][1].get<double>()};
+    entry.note = value.value("note", "");
   }
-  const std::string text{std::istreambuf_iterator<char>{file}, {}};
-  return parse_profile(text, path.filename().string());
+  return entries;
 }
 
 }  // namespace guest

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "model/machine_file.h"
 #include "sim/time.h"
+#include "workloads/spec.h"
 
 namespace guest {
 
@@ -26,8 +28,11 @@ struct ComputeProfile {
 };
 
 // Throws ProfileError: no such profile (with those there are), or which value of the file is wrong and why.
-ComputeProfile load_profile(const std::string& name);
-ComputeProfile parse_profile(const std::string& text, const std::string& file);
+// `instead` holds values that differ from the file's.
+ComputeProfile load_profile(const std::string& name, const ProfileValues& instead = {});
+ComputeProfile parse_profile(const std::string& text, const std::string& file, const ProfileValues& instead = {});
+// The values as the file has them, with unit, origin and source; the keys begin with the profile's name.
+std::vector<model::MachineFile::Entry> profile_entries(const std::string& name);
 std::vector<std::string> profile_names();  // sorted
 
 }  // namespace guest

@@ -1,0 +1,114 @@
+#include "experiments/runner/parameters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/runner/known_names.h"
+#include "experiments/runner/names.h"
+#include "experiments/runner/plan.h"
+#include "experiments/runner/quantity.h"
+#include "workloads/profiles/profile.h"
+
+namespace runner {
+
+namespace {
+
+// In the unit of the parameter. Texts are quantities of its dimension, or a number and its unit.
+double number_of(const Parameter& parameter, const std::string& unit, const Place& place) {
+  const std::string expected = "a number that is not negative, in " + unit;
+  Json number = parameter.value;
+  if (number.is_string()) {
+    const auto text = number.get<std::string>();
+    if (const auto dimension = find_dimension(unit)) {
+      try {
+        const auto in_base_units = [&](const std::string& quantity) {
+          return static_cast<double>(parse_quantity(quantity, *dimension, unit));
+        };
+        return in_base_units(text) / in_base_units("1");
+      } catch (const Mismatch& mismatch) {
+        throw InputError{place, mismatch};
+      }
+    }
+    number = Json::parse(text.ends_with(unit) ? text.substr(0, text.size() - unit.size()) : text, nullptr, false);
+  }
+  if (!number.is_number() || number.get<double>() < 0) {
+    throw InputError{place, Mismatch{expected, parameter.value.dump(), ""}};
+  }
+  return number.get<double>();
+}
+
+const ParameterEntry* find(const std::vector<ParameterEntry>& entries, const std::string& key) {
+  const auto found = std::ranges::find(entries, key, &ParameterEntry::key);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<ParameterEntry> known_parameters(const std::string& machine) {
+  std::vector<ParameterEntry> entries = load_machine(machine).entries();
+  for (const std::string& profile : known_profiles()) {
+    for (ParameterEntry& entry : guest::profile_entries(profile)) entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+model::MachineFile machine_of(const Setup& setup, const Place& place) {
+  model::MachineFile machine = load_machine(setup.machine);
+  for (const Parameter& parameter : setup.parameters) {
+    const ParameterEntry* entry = machine.find(parameter.key);
+    if (entry == nullptr) continue;  // of a profile
+    const Place at = place.below("parameters").below(parameter.key);
+    const double number = number_of(parameter, entry->unit, at);
+    try {
+      machine.set(parameter.key, number);
+    } catch (const model::MachineFileError& error) {
+      throw InputError{at, error.what()};
+    }
+  }
+  return machine;
+}
+
+guest::ProfileValues profile_values(const Setup& setup, const std::string& profile, const Place& place) {
+  const std::string prefix = profile + '.';
+  const bool any = std::ranges::any_of(setup.parameters,
+                                       [&](const Parameter& parameter) { return parameter.key.starts_with(prefix); });
+  if (!any) return {};
+  guest::ProfileValues values;
+  const std::vector<ParameterEntry> entries = guest::profile_entries(profile);
+  for (const Parameter& parameter : setup.parameters) {
+    const ParameterEntry* entry = find(entries, parameter.key);
+    if (entry == nullptr) continue;  // of the machine, or of another profile
+    const Place at = place.below("parameters").below(parameter.key);
+    const double number = number_of(parameter, entry->unit, at);
+    if (number != std::floor(number) || number > 9e15) {
+      throw InputError{at, Mismatch{"a whole number, in " + entry->unit, parameter.value.dump(), ""}};
+    }
+    values[parameter.key.substr(prefix.size())] = static_cast<std::int64_t>(number);
+  }
+  return values;
+}
+
+void check_parameters(const Setup& setup, const Place& place) {
+  if (setup.parameters.empty()) return;
+  const std::vector<ParameterEntry> known = known_parameters(setup.machine);
+  for (const Parameter& parameter : setup.parameters) {
+    if (find(known, parameter.key) != nullptr) continue;
+    std::vector<std::string> keys;
+    for (const ParameterEntry& entry : known) keys.push_back(entry.key);
+    throw InputError{place.below("parameters").below(parameter.key),
+                     Mismatch{fmt::format("a parameter of {} or of a profile", setup.machine), in_quotes(parameter.key),
+                              nearest_name(parameter.key, keys)}};
+  }
+  machine_of(setup, place);
+  for (const std::string& profile : known_profiles()) {
+    try {
+      guest::load_profile(profile, profile_values(setup, profile, place));
+    } catch (const guest::ProfileError& error) {
+      throw InputError{place.below("parameters"), error.what()};
+    }
+  }
+}
+
+}  // namespace runner
