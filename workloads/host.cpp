@@ -19,9 +19,9 @@ namespace guest {
 
 namespace {
 
-constexpr sim::Duration kBootLimit = sim::Duration::seconds(600);
-constexpr std::uint16_t kClientPort = 32'768;                // first of Linux 2.4's range for clients
-constexpr MacAddress kFirstClientMac = 0x02'00'00'00'00'01;  // locally administered
+constexpr sim::Duration kBootLimit = sim::Duration::seconds(1800);  // 1024 domains, one after the other: about 700
+constexpr std::uint16_t kClientPort = 32'768;                       // first of Linux 2.4's range for clients
+constexpr MacAddress kFirstClientMac = 0x02'00'00'00'00'01;         // locally administered
 
 std::unique_ptr<sim::OutsideWorld> make_world(World kind, sim::EventQueue& queue, const model::MachineFile& file) {
   sim::SwitchSettings settings;

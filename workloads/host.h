@@ -31,7 +31,7 @@ class Host {
   Host& operator=(const Host&) = delete;
 
   // Runs until every guest is up (built, booted, its programs started). Throws SpecError when the core refuses a guest,
-  // std::runtime_error when they are not up after ten simulated minutes.
+  // std::runtime_error when they are not up after half a simulated hour.
   void boot();
   void run_for(sim::Duration duration);
   sim::Time now() const;

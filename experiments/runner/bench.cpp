@@ -7,9 +7,11 @@
 
 #include "experiments/runner/cli.h"
 #include "experiments/runner/known_names.h"
+#include "experiments/runner/parameters.h"
 #include "experiments/runner/stopwatch.h"
 #include "experiments/runner/verbs.h"
 #include "experiments/runner/version.h"
+#include "workloads/host.h"
 
 namespace runner {
 
@@ -44,19 +46,34 @@ Benchmark whole_experiment(const std::string& experiment) {
   return {fmt::format("{}.json, wall time with two processes", experiment), seconds, "s"};
 }
 
-// Boot included, which is linear in the domains like the rest.
+// The memory that the machine can have does not hold 1024 domains with all pages of the profile, so both have few;
+// those that a program touched once make no difference later. Boot is not in it: domain 0 builds the domains one after
+// the other on a CPU that it shares with those it has built, so that takes their square.
 Benchmark bench_many_domains() {
   const auto seconds = [](int domains) {
     const std::string count = fmt::format("domains.compute.count={}", domains);
-    const Choices choices{.set = {"parameters.memory.size=4032 MiB", "domains.compute.memory=3.5 MiB", "warmup=1 s",
-                                  "duration=4 s", count},
+    const Choices choices{.set = {"parameters.memory.size=4032 MiB", "domains.compute.memory=3.75 MiB",
+                                  "parameters.cint2000.resident_pages=32", "parameters.cint2000.hot_pages=32",
+                                  "duration=60 s", "system=xen", count},
                           .seed = {},
                           .replications = {}};
     const Plan plan = paper_plan("fig6", choices);
-    return run_timed(plan, "slice 5 ms/domains.compute.count=128").seconds;
+    const Setup& setup = plan.points.front().setup;
+    const model::MachineFile machine = machine_of(setup);
+    guest::Host host{host_spec(setup, machine, plan.experiment.seed)};
+    host.boot();
+    host.run_for(setup.warmup);
+    const Stopwatch stopwatch;
+    host.run_for(setup.duration);
+    return stopwatch.seconds();
   };
   const double few = seconds(128);
-  return {"1024 domains against 128, the same simulated time", seconds(1024) / few, "x", 10, false};
+  return {"1024 domains against 128, the same simulated time",
+          seconds(1024) / few,
+          "x",
+          10,
+          false,
+          "60 simulated seconds of Fig 6 with 5 ms slices, boot not included"};
 }
 
 double peak_gibibytes() {
