@@ -182,7 +182,8 @@ std::string result_table(const ExperimentResult& result) {
     const PointResult& point = result.points[i];
     auto& row = rows.emplace_back(std::vector{result.plan.points[i].name});
     if (!point.finished) {
-      row.push_back(point.failure ? "failed: " + point.failure->message : "not run");
+      const std::string why = point.failure ? point.failure->message : "";  // its first line; the rest is on stderr
+      row.push_back(point.failure ? "failed: " + why.substr(0, why.find('\n')) : "not run");
       continue;
     }
     for (const std::string& name : metrics) {
