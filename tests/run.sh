@@ -39,7 +39,12 @@ check_format() {
   git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run --Werror && echo "clang-format: no differences"
 }
 
-build_preset() { { [ -f "build/$1/build.ninja" ] || cmake --preset "$1"; } && cmake --build "build/$1" -j "$jobs" && echo built; }
+build_preset() {  # PRESET [TARGET...]
+  local preset=$1
+  shift
+  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" || return
+  cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"} && echo built
+}
 
 run_ctest() { ctest --test-dir "build/$1" -j "$jobs" --output-on-failure | tee "$logs/ctest-$1.txt" && grep 'tests passed' "$logs/ctest-$1.txt"; }
 
@@ -54,7 +59,7 @@ if [ $quick = no ]; then
   stage "core32: freestanding 32-bit core" build_preset core32
   stage "debug: build with sanitizers" build_preset debug
   stage "debug: tests" run_ctest debug
-  stage "clang: build" build_preset clang
+  stage "clang: build" build_preset clang ringzero
   stage "fingerprints over compilers and builds" tests/fingerprints.sh
   stage "every experiment file validates" experiments_are_valid
   stage "the paper's experiments" $ringzero paper
