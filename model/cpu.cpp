@@ -10,9 +10,7 @@ namespace model {
 
 namespace {
 
-constexpr std::uint64_t kComponentCpu = 0x100;  // + id, in the fingerprint
-constexpr std::uint64_t kMarkInterrupt = 1ull << 32, kMarkAddressSpace = 2ull << 32, kMarkHypercall = 3ull << 32,
-                        kMarkException = 4ull << 32;
+constexpr std::uint32_t kComponentCpu = 0x100;  // + id, in the fingerprint
 
 // A loop that neither computes nor waits is a bug of the guest software; it is caught instead of hanging.
 constexpr int kMaxStepsWithoutTime = 1'000'000;
@@ -148,9 +146,11 @@ void Cpu::end_burst(sim::Cycles at) {
   const sim::Cycles elapsed = at - burst_start_;
   Burst& burst = burst_place_->burst;
   if (burst.footprint != nullptr) cache_.ran(directory_.number(), *burst.footprint, burst_plan_, elapsed);
-  burst.left -= progress_after(burst_plan_, elapsed);
+  const sim::Cycles progress = progress_after(burst_plan_, elapsed);
+  burst.left -= progress;
   burst_place_ = nullptr;
   advance(elapsed, account_here());
+  mark(Mark::progress, static_cast<std::uint64_t>(progress.count()));
 }
 
 // --- interrupts ------------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ void Cpu::interrupted() {
 void Cpu::take_interrupt() {
   const auto line = static_cast<std::uint32_t>(std::countr_zero(pending_lines_));
   lower(line);
-  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_), kMarkInterrupt | line);
+  mark(Mark::interrupt, line);
   in_supervisor(machine_.file().cpu.interrupt_entry, [&](Supervisor& supervisor) {
     registers_.vector = line;
     supervisor.interrupt(*this, registers_, line);
@@ -213,7 +213,7 @@ void Cpu::in_supervisor(sim::Cycles entry_cost, Enter enter) {
 }
 
 void Cpu::trap_hypercall() {
-  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_), kMarkHypercall | registers_.eax);
+  mark(Mark::hypercall, registers_.eax);
   in_supervisor(machine_.file().cpu.hypercall_entry, [&](Supervisor& supervisor) {
     registers_.vector = hw::kVectorHypercall;
     supervisor.hypercall(*this, registers_);
@@ -221,7 +221,7 @@ void Cpu::trap_hypercall() {
 }
 
 void Cpu::trap_exception(std::uint32_t vector, std::uint32_t error_code, std::uint32_t fault_address) {
-  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_), kMarkException | vector);
+  mark(Mark::exception, vector);
   in_supervisor(machine_.file().cpu.exception_entry, [&](Supervisor& supervisor) {
     registers_.vector = vector;
     registers_.error_code = error_code;
@@ -290,6 +290,10 @@ void Cpu::charge(sim::Cycles cycles) {
   advance(cycles, in_supervisor_ ? machine_.supervisor().account() : account_here());
 }
 
+void Cpu::mark(Mark what, std::uint64_t detail) {
+  machine_.fingerprint().mix(now(), kComponentCpu + id_, static_cast<std::uint64_t>(what) << 56 | detail);
+}
+
 sim::Cycles Cpu::accounted_until() const {
   const sim::Cycles present = first_cycle_at(machine_.queue().now());
   const bool waits = state_ == State::idle || state_ == State::computing;
@@ -315,8 +319,7 @@ void Cpu::load_page_table_base(hv::MachineFrame directory) {
   charge(machine_.file().cpu.load_cr3);
   directory_ = directory;
   tlb_.flush();
-  machine_.fingerprint().mix(now(), static_cast<std::uint32_t>(kComponentCpu + id_),
-                             kMarkAddressSpace | directory.number());
+  mark(Mark::address_space, directory.number());
 }
 
 void Cpu::invalidate_page(hv::u32 virtual_address) {

@@ -118,6 +118,9 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   sim::Cycles first_cycle_at(sim::Time t) const;
   void go_on_at(sim::Cycles at);
 
+  // What the fingerprint is told of a CPU.
+  enum class Mark : std::uint8_t { interrupt, hypercall, exception, address_space, progress };
+  void mark(Mark what, std::uint64_t detail);
   void advance(sim::Cycles cycles, Account account);
   Account account_here() const;                               // of the present ring
   bool within_segment(hv::u32 address, hv::u32 bytes) const;  // of the present ring
