@@ -68,6 +68,7 @@ void expect_known_verb(const CLI::App& app, int argc, const char* const* argv) {
 int dispatch(int argc, const char* const* argv) {
   CLI::App app{"Ringzero: a simulator of a virtualized x86 host of 2003", "ringzero"};
   app.require_subcommand(1);
+  app.footer("./ringzero test runs the whole test suite.");
   Arguments arguments;
   arguments.run.options.jobs = std::max(1u, std::thread::hardware_concurrency());
   arguments.run.options.progress = isatty(STDERR_FILENO) != 0;
