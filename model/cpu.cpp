@@ -96,7 +96,7 @@ void Cpu::run() {
 void Cpu::go_on_at(sim::Cycles at) {
   state_ = State::handling;
   const sim::Time when = std::max(machine_.clock().time_of(at), machine_.queue().now());
-  run_event_ = machine_.queue().schedule(when, *this, static_cast<std::uint64_t>(Event::run));
+  machine_.queue().schedule(when, *this, static_cast<std::uint64_t>(Event::run));
 }
 
 bool Cpu::idle_here() const { return registers_.ring() == 0 && registers_.eip == hw::kIdleLoop; }

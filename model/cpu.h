@@ -72,8 +72,6 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   // Time spent so far per account, the running one up to the event queue's present time. Sums to accounted_until().
   Accounts accounts() const;
   sim::Cycles accounted_until() const;
-  Tlb& tlb() { return tlb_; }
-  CacheFootprints& cache() { return cache_; }
   hv::MachineFrame page_table_base() const { return directory_; }
 
   // --- hw::Cpu ------------------------------------------------------------------------------------------------------
@@ -145,7 +143,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   hw::DirectGate direct_gate_;
 
   hv::u64 pending_lines_ = 0;  // bit per interrupt line
-  sim::EventHandle timer_event_, run_event_, burst_event_;
+  sim::EventHandle timer_event_, burst_event_;
   CodePlace* burst_place_ = nullptr;
   sim::Cycles burst_start_, burst_end_;
   BurstPlan burst_plan_;

@@ -42,7 +42,9 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   sim::Fingerprint& fingerprint() { return fingerprint_; }
   CodeMap& code() { return code_; }
   Cpu& physical_cpu(hv::CpuId id) { return *cpus_[id]; }
+  const Cpu& physical_cpu(hv::CpuId id) const { return *cpus_[id]; }
   Nic& nic() { return *nic_; }
+  const Nic& nic() const { return *nic_; }
   PhysicalMemory& physical_memory() { return memory_; }
   InterruptRouter& router() { return router_; }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 #include <stdexcept>
 
@@ -11,7 +10,6 @@
 #include "sim/outside/fifo_wire.h"
 #include "sim/outside/simgrid_world.h"
 #include "sim/random.h"
-#include "sim/statistics.h"
 #include "workloads/hosts/native_platform.h"
 #include "workloads/hosts/xen_platform.h"
 
@@ -163,21 +161,6 @@ void Host::Parts::add_client_metrics(std::size_t index, std::vector<Metric>& met
   count("replies", client.samples().size());
   count("lost", client.lost());
   count("late", client.late());
-
-  sim::RunningStatistics latency;
-  sim::Histogram quantiles;  // of nanoseconds
-  for (const UdpSample& sample : client.samples()) {
-    latency.add(sample.latency.to_seconds());
-    quantiles.record(static_cast<std::uint64_t>(sample.latency.nanoseconds()));
-  }
-  const auto seconds = [&](const char* name, double value) { metrics.push_back({prefix + name, value, "s"}); };
-  seconds("latency_mean", latency.mean());
-  seconds("latency_sd", latency.standard_deviation());
-  seconds("latency_minimum", latency.minimum());
-  seconds("latency_median", static_cast<double>(quantiles.quantile(0.5)) * 1e-9);
-  seconds("latency_p90", static_cast<double>(quantiles.quantile(0.9)) * 1e-9);
-  seconds("latency_p99", static_cast<double>(quantiles.quantile(0.99)) * 1e-9);
-  seconds("latency_maximum", latency.maximum());
 }
 
 std::vector<Metric> Host::Parts::collect() const {
@@ -190,14 +173,13 @@ std::vector<Metric> Host::Parts::collect() const {
   }
   platform->add_metrics(metrics);
   static constexpr std::array kAccounts = {"idle", "hypervisor", "guest_kernel", "guest_user"};
-  auto& hardware = const_cast<model::Machine&>(machine);
   for (hv::CpuId cpu = 0; cpu < spec.cpus; ++cpu) {
-    const model::Accounts accounts = hardware.physical_cpu(cpu).accounts();
+    const model::Accounts accounts = machine.physical_cpu(cpu).accounts();
     for (std::size_t a = 0; a < accounts.size(); ++a) {
       add(fmt::format("cpu.{}.{}", cpu, kAccounts[a]), accounts[a].count(), "cycles");
     }
   }
-  const model::NicCounts& nic = hardware.nic().counts();
+  const model::NicCounts& nic = machine.nic().counts();
   add("nic.received", static_cast<std::int64_t>(nic.received), "packets");
   add("nic.transmitted", static_cast<std::int64_t>(nic.transmit_sent), "packets");
   add("nic.dropped", static_cast<std::int64_t>(nic.dropped_no_buffer), "packets");
@@ -209,11 +191,7 @@ std::vector<Metric> Host::Parts::collect() const {
 
 std::vector<Metric> Host::metrics() const {
   std::vector<Metric> metrics = parts_->collect();
-  for (std::size_t i = 0; i < parts_->at_boot.size(); ++i) {
-    if (auto* value = std::get_if<std::int64_t>(&metrics[i].value)) {
-      *value -= std::get<std::int64_t>(parts_->at_boot[i].value);
-    }
-  }
+  for (std::size_t i = 0; i < parts_->at_boot.size(); ++i) metrics[i].value -= parts_->at_boot[i].value;
   return metrics;
 }
 

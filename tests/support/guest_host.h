@@ -49,7 +49,7 @@ inline guest::ClientSpec fixed_client(const std::string& target, sim::Duration i
 
 inline std::int64_t count_of(const guest::Host& host, const std::string& name) {
   for (const guest::Metric& metric : host.metrics()) {
-    if (metric.name == name) return std::get<std::int64_t>(metric.value);
+    if (metric.name == name) return metric.value;
   }
   throw std::out_of_range{"no metric " + name};
 }

@@ -87,7 +87,7 @@ struct Bench {
     machine.running().registers().eip = hw::kIdleLoop;
   }
   std::int64_t total(hv::CpuId id, model::Account account) const {
-    return const_cast<model::Machine&>(machine).physical_cpu(id).accounts()[static_cast<std::size_t>(account)].count();
+    return machine.physical_cpu(id).accounts()[static_cast<std::size_t>(account)].count();
   }
 
   model::MachineFile file = model::MachineFile::load(kMachine);

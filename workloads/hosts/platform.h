@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "workloads/kernel/packet.h"
@@ -14,7 +13,7 @@ namespace guest {
 // See Host::metrics().
 struct Metric {
   std::string name;
-  std::variant<std::int64_t, double> value;
+  std::int64_t value;
   std::string unit;
 };
 
