@@ -99,7 +99,8 @@ void describe(Visit&& visit, const DomainSettings*) {
                .source = "xl.cfg",
                .max = 31});
   visit.value("cpu_weight", RINGZERO_MEMBER(weight),
-              {.text = "CPU time in proportion to the other domains of its CPU; 256 is BVT's mcu_advance 10.",
+              {.text = "CPU time in proportion to the other domains of its CPU; BVT rounds it to the whole mcu_advance "
+                       "nearest 2560 / weight.",
                .source = "xl.cfg",
                .min = 1,
                .max = 65535});
