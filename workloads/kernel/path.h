@@ -1,0 +1,121 @@
+// What the kernel's code costs: the length of each of its paths, and what a path does besides executing instructions.
+//
+// A path's instructions are charged at the machine's cycles per instruction. Hardware operations, moved bytes,
+// page-table work and calls of other paths come on top where they happen, so no instruction is counted twice. The
+// values are those of a Linux 2.4 kernel, from workloads/kernel/linux24.json, each with unit, origin, source and range.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/machine_file.h"
+#include "workloads/kernel/memory.h"
+
+namespace guest {
+
+struct Path {
+  u32 instructions = 0;
+  u32 locks = 0;            // locked bus operations that a kernel for several processors executes on it
+  u32 interrupt_pairs = 0;  // times it turns interrupts off and on again
+  // Where its code and data begin, in pages of the kernel image; from the order of the table, so that no two paths
+  // share their pages unless the image is too small.
+  u32 home = 0;
+};
+
+struct KernelFile {
+  using Entry = model::MachineFile::Entry;
+
+  // Both throw MachineFileError. `name` stands for the file in messages.
+  static KernelFile load(const std::string& path);
+  static KernelFile parse(std::string_view text, const std::string& name);
+  static const KernelFile& linux24();  // workloads/kernel/linux24.json, loaded once
+
+  void set(std::string_view key, double value);  // overrides one value, in the unit of its entry
+  const std::vector<Entry>& entries() const { return entries_; }
+  const Entry* find(std::string_view key) const;
+  std::uint64_t hash() const { return hash_; }
+
+  std::string name;
+
+  // A path touches so many pages of the kernel's text and data as its length says, with so many cache lines in each.
+  // Assumed: functions of the 2.4 kernel are some tens to a hundred instructions and scattered over the image.
+  u32 instructions_per_text_page = 0, instructions_per_data_page = 0, lines_per_page = 0;
+
+  struct Paths {
+    // Entries and interrupts.
+    Path system_call;         // entry and exit code around a call: registers, table, pending work
+    Path exception;           // the same around an exception
+    Path event_dispatch;      // Xen: upcall entry to the handler of one event, and back
+    Path interrupt_dispatch;  // generic IRQ code and the interrupt controller
+    Path soft_interrupt;      // one run of the deferred work
+    Path timer_tick;          // one tick: times, accounting, due timers
+
+    // Scheduling.
+    Path schedule;       // picking the next task
+    Path schedule_task;  // per runnable task looked at
+    Path switch_task;    // stacks, segments; the address space comes on top
+    Path wake_task;
+
+    // Processes.
+    Path fork, exec, exit, wait;  // without memory and files
+    Path identity;                // getpid, getppid
+
+    // Memory.
+    Path page_fault;     // finding the area, deciding what kind of fault it is
+    Path fault_zero;     // a page of zeros: beyond allocation and zeroing
+    Path fault_file;     // a page of the page cache mapped
+    Path fault_copy;     // copy on write: beyond allocation and copying
+    Path page_allocate;  // one page taken from the allocator and given back
+    Path space_create, space_release;
+    Path table_create;  // one page table
+    Path area_map;      // mmap: finding room, making the area
+    Path area_unmap;    // munmap, per area, beyond its pages
+    Path area_protect;  // mprotect, per area
+    Path area_copy;     // fork, per area
+    Path entry_scan;    // per page-table entry looked at by fork, unmap, protect
+    Path entry_copy;    // fork, per present entry, beyond the scan
+    Path entry_clear;   // unmap, per present entry, beyond the scan
+    Path break_set;     // brk
+    Path update_queue;  // Xen: queueing one page-table request for the hypervisor
+
+    // Signals.
+    Path signal_action, signal_send, signal_deliver, signal_return;
+
+    // Files.
+    Path user_copy;       // one copy from or to user memory, beyond its bytes
+    Path descriptor;      // descriptor to open file, and its reference given back
+    Path path_component;  // one name of a path looked up in the directory cache
+    Path path_name;       // the path's string fetched from the user and given back
+    Path stat, open, close, duplicate;
+    Path read, write;                // beyond descriptor and what lies behind
+    Path device_read, device_write;  // /dev/zero, /dev/null
+    Path pipe_create, pipe_read, pipe_write;
+    Path select;             // beyond its descriptors
+    Path select_descriptor;  // one descriptor polled, beyond its file's own answer
+    Path socket_poll;
+    Path page_cache;      // finding a page of a file in memory
+    Path file_create;     // a new inode and its name, in one transaction
+    Path file_delete;     // and away with it
+    Path block_allocate;  // one block for a file that grows, with its buffer
+    Path block_free;
+    Path write_page;  // preparing and committing one page of a write, beyond blocks and bytes
+
+    // Network.
+    Path socket_receive;  // receive call from its entry to the data, or to sleeping
+    Path socket_send;     // send call from its entry to the protocol
+    Path udp_receive;     // one packet from the driver to the socket queue: IP, UDP
+    Path udp_send;        // one packet from the socket to the driver: UDP, IP, route, neighbour
+    Path driver_receive;  // one packet through the network driver
+    Path driver_transmit;
+    Path driver_refill;     // one receive buffer made ready
+    Path driver_interrupt;  // the driver's handler, without packets
+  } paths;
+
+ private:
+  std::vector<Entry> entries_;
+  std::uint64_t hash_ = 0;
+};
+
+}  // namespace guest
