@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "sim/time.h"
@@ -27,11 +28,22 @@ struct Footprint {
   std::uint32_t insertions_per_mcycle = 0;  // lines it brings in per million cycles of progress when it runs alone
 };
 
+enum class Use : std::uint8_t { read, write, execute };
+
+// Memory that is gone through once, from its first byte to its last, every cache line of it.
+struct Sweep {
+  std::uint32_t first = 0;  // virtual address
+  std::uint32_t bytes = 0;
+  Use use = Use::read;
+};
+
 // User work that is left to do at a suspended place.
 struct Burst {
   sim::Cycles left;
   const Footprint* footprint = nullptr;  // null: touches nothing
-  std::uint32_t pages_touched = 0;       // since the last dispatch; a fault goes on from here
+  std::uint32_t pages_touched = 0;       // of the footprint since the last dispatch; a fault goes on from here
+  std::span<const Sweep> sweeps = {};    // before the work; what is left of them after a fault
+  std::uint32_t bytes_swept = 0;         // of the first of them; a fault goes on from here
 };
 
 struct CodePlace {

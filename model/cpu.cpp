@@ -20,7 +20,9 @@ constexpr int kMaxStepsWithoutTime = 1'000'000;
 Cpu::Cpu(Machine& machine, hv::CpuId id)
     : machine_{machine},
       id_{id},
-      tlb_{machine.file().tlb.data_entries, machine.file().tlb.cost},
+      data_tlb_{machine.file().tlb.data_entries, machine.file().tlb.cost},
+      instruction_tlb_{machine.file().tlb.instruction_entries, machine.file().tlb.cost},
+      l2_{machine.file().cache.size, machine.file().cache.line_bytes, machine.file().cache.ways},
       cache_{machine.file().cache.lines(), machine.file().memory.line_refill, machine.clock()} {}
 
 sim::Time Cpu::now() const { return std::max(machine_.clock().time_of(local_), machine_.queue().now()); }
@@ -29,7 +31,7 @@ sim::Time Cpu::now() const { return std::max(machine_.clock().time_of(local_), m
 
 void Cpu::start() {
   const sim::Cycles present = first_cycle_at(machine_.queue().now());
-  if (present > local_) advance(present - local_, Account::idle);  // it was off
+  idle_until(present);  // it was off
   go_on_at(local_);
 }
 
@@ -81,7 +83,7 @@ void Cpu::run() {
       place->enter(*this);
       continue;
     }
-    if (place->burst.left > sim::Cycles{0}) {
+    if (place->burst.left > sim::Cycles{0} || !place->burst.sweeps.empty()) {
       if (!begin_burst(*place)) continue;
       state_ = State::computing;
       break;
@@ -114,6 +116,7 @@ sim::Cycles Cpu::first_cycle_at(sim::Time t) const {
 
 bool Cpu::begin_burst(CodePlace& place) {
   Burst& burst = place.burst;
+  if (!sweep(burst)) return false;
   if (burst.footprint != nullptr) {
     const Footprint& footprint = *burst.footprint;
     const bool user = registers_.ring() == 3;
@@ -123,7 +126,7 @@ bool Cpu::begin_burst(CodePlace& place) {
     }
     for (; burst.pages_touched < footprint.pages; ++burst.pages_touched) {
       const std::uint32_t address = (footprint.first_page & hv::kEntryFrameMask) + burst.pages_touched * hv::kPageSize;
-      const TlbResult page = reach(address, burst.pages_touched < footprint.writable_pages, user);
+      const TlbResult page = reach(address, burst.pages_touched < footprint.writable_pages ? Use::write : Use::read, user);
       if (!page.ok) {
         trap_exception(hw::kVectorPageFault, page.fault_code, address);
         return false;
@@ -149,7 +152,9 @@ void Cpu::end_burst(sim::Cycles at) {
   const sim::Cycles progress = progress_after(burst_plan_, elapsed);
   burst.left -= progress;
   burst_place_ = nullptr;
-  advance(elapsed, account_here());
+  const sim::Cycles stall = elapsed - progress;
+  advance(stall, account_here(), Cause::cache);
+  advance(progress, account_here(), own_cause());
   mark(Mark::progress, static_cast<std::uint64_t>(progress.count()));
 }
 
@@ -175,7 +180,7 @@ void Cpu::lower(std::uint32_t line) { pending_lines_ &= ~(hv::u64{1} << line); }
 void Cpu::interrupted() {
   const sim::Cycles present = first_cycle_at(machine_.queue().now());
   if (state_ == State::idle) {
-    if (present > local_) advance(present - local_, Account::idle);
+    idle_until(present);
     run();
   } else if (state_ == State::computing) {
     machine_.queue().cancel(burst_event_);
@@ -205,11 +210,11 @@ void Cpu::take_interrupt() {
 template <class Enter>
 void Cpu::in_supervisor(sim::Cycles entry_cost, Enter enter) {
   Supervisor& supervisor = machine_.supervisor();
-  advance(entry_cost, supervisor.account());
+  advance(entry_cost, supervisor.account(), Cause::crossing);
   in_supervisor_ = true;
   enter(supervisor);
   in_supervisor_ = false;
-  advance(machine_.file().cpu.interrupt_return, supervisor.account());
+  advance(machine_.file().cpu.interrupt_return, supervisor.account(), Cause::crossing);
 }
 
 void Cpu::trap_hypercall() {
@@ -230,7 +235,7 @@ void Cpu::trap_exception(std::uint32_t vector, std::uint32_t error_code, std::ui
 }
 
 bool Cpu::system_call_entry() {
-  advance(machine_.file().cpu.system_call_entry, Account::guest_kernel);
+  advance(machine_.file().cpu.system_call_entry, Account::guest_kernel, Cause::crossing);
   const hw::Registers user = registers_;
   registers_.cs = direct_gate_.cs;
   registers_.ss = ring1_ss_;
@@ -247,7 +252,7 @@ bool Cpu::interrupt_return() {
   if (!read(registers_.esp, frame.data(), kSameRing)) return false;
   const bool outer = (frame[1] & 3) > registers_.ring();
   if (outer && !read(registers_.esp, frame.data(), kOuterRing)) return false;
-  advance(machine_.file().cpu.interrupt_return, account_here());
+  advance(machine_.file().cpu.interrupt_return, account_here(), Cause::crossing);
   if ((frame[1] & 3) < registers_.ring()) {  // only ring 0 may go inwards
     trap_exception(hw::kVectorGeneralProtection, frame[1] & ~3u, 0);
     return true;
@@ -281,13 +286,31 @@ Account Cpu::account_here() const {
   }
 }
 
-void Cpu::advance(sim::Cycles cycles, Account account) {
+void Cpu::advance(sim::Cycles cycles, Account account, Cause cause) {
   local_ += cycles;
   accounts_[static_cast<std::size_t>(account)] += cycles;
+  causes_[static_cast<std::size_t>(cause)] += cycles;
 }
 
-void Cpu::charge(sim::Cycles cycles) {
-  advance(cycles, in_supervisor_ ? machine_.supervisor().account() : account_here());
+void Cpu::idle_until(sim::Cycles present) {
+  if (present <= local_) return;
+  accounts_[static_cast<std::size_t>(Account::idle)] += present - local_;
+  local_ = present;
+}
+
+void Cpu::charge(sim::Cycles cycles, Cause cause) {
+  advance(cycles, in_supervisor_ ? machine_.supervisor().account() : account_here(), cause);
+}
+
+Cause Cpu::own_cause() const {
+  switch (in_supervisor_ ? machine_.supervisor().account() : account_here()) {
+    case Account::hypervisor:
+      return Cause::hypervisor;
+    case Account::guest_user:
+      return Cause::user;
+    default:
+      return Cause::kernel;
+  }
 }
 
 void Cpu::mark(Mark what, std::uint64_t detail) {
@@ -311,25 +334,28 @@ Accounts Cpu::accounts() const {
 // --- what the core asks for ------------------------------------------------------------------------------------------
 
 hv::u64 Cpu::cycle_counter() {
-  charge(machine_.file().cpu.read_cycle_counter);
+  charge(machine_.file().cpu.read_cycle_counter, Cause::operation);
   return static_cast<hv::u64>(local_.count());
 }
 
 void Cpu::load_page_table_base(hv::MachineFrame directory) {
-  charge(machine_.file().cpu.load_cr3);
+  charge(machine_.file().cpu.load_cr3, Cause::operation);
   directory_ = directory;
-  tlb_.flush();
+  data_tlb_.flush();
+  instruction_tlb_.flush();
   mark(Mark::address_space, directory.number());
 }
 
 void Cpu::invalidate_page(hv::u32 virtual_address) {
-  charge(machine_.file().cpu.invalidate_page);
-  tlb_.invalidate(virtual_address);
+  charge(machine_.file().cpu.invalidate_page, Cause::operation);
+  data_tlb_.invalidate(virtual_address);
+  instruction_tlb_.invalidate(virtual_address);
 }
 
 void Cpu::flush_global() {
-  charge(machine_.file().cpu.load_cr3);
-  tlb_.flush_global();
+  charge(machine_.file().cpu.load_cr3, Cause::operation);
+  data_tlb_.flush_global();
+  instruction_tlb_.flush_global();
 }
 
 void Cpu::set_ring1_stack(hv::u32 ss, hv::u32 esp) {
@@ -339,21 +365,21 @@ void Cpu::set_ring1_stack(hv::u32 ss, hv::u32 esp) {
 
 void Cpu::set_direct_gate(const hw::DirectGate& gate) { direct_gate_ = gate; }
 
-void Cpu::load_gdt(const hv::MachineFrame*, hv::u32) { charge(machine_.file().cpu.load_descriptor_table); }
+void Cpu::load_gdt(const hv::MachineFrame*, hv::u32) { charge(machine_.file().cpu.load_descriptor_table, Cause::operation); }
 
-void Cpu::load_ldt(hv::u32, hv::u32) { charge(machine_.file().cpu.load_descriptor_table); }
+void Cpu::load_ldt(hv::u32, hv::u32) { charge(machine_.file().cpu.load_descriptor_table, Cause::operation); }
 
 // Guest software here never uses the FPU or a breakpoint: CR0.TS and the debug registers cost time and do nothing else.
-void Cpu::set_task_switched(bool) { charge(machine_.file().cpu.set_task_switched); }
+void Cpu::set_task_switched(bool) { charge(machine_.file().cpu.set_task_switched, Cause::operation); }
 
-void Cpu::save_fpu(hw::FpuImage&) { charge(machine_.file().cpu.save_fpu); }
+void Cpu::save_fpu(hw::FpuImage&) { charge(machine_.file().cpu.save_fpu, Cause::operation); }
 
-void Cpu::restore_fpu(const hw::FpuImage&) { charge(machine_.file().cpu.restore_fpu); }
+void Cpu::restore_fpu(const hw::FpuImage&) { charge(machine_.file().cpu.restore_fpu, Cause::operation); }
 
-void Cpu::set_debug_register(hv::u32, hv::u32) { charge(machine_.file().cpu.write_debug_register); }
+void Cpu::set_debug_register(hv::u32, hv::u32) { charge(machine_.file().cpu.write_debug_register, Cause::operation); }
 
 void Cpu::arm_timer(hv::u64 deadline) {
-  charge(machine_.file().cpu.apic_write);
+  charge(machine_.file().cpu.apic_write, Cause::operation);
   machine_.queue().cancel(timer_event_);
   if (deadline == hw::kTimerOff) return;
   const sim::Cycles at{static_cast<std::int64_t>(deadline)};
@@ -361,10 +387,12 @@ void Cpu::arm_timer(hv::u64 deadline) {
 }
 
 void Cpu::send_ipi(hv::CpuId target) {
-  charge(machine_.file().cpu.apic_write);
+  charge(machine_.file().cpu.apic_write, Cause::operation);
   machine_.physical_cpu(target).raise_at(now() + machine_.file().cpu.ipi_latency, hw::kIpiLine);
 }
 
-void Cpu::work(hw::Step step, hv::u32 times) { charge(machine_.file().cycles(step, times)); }
+void Cpu::work(hw::Step step, hv::u32 times) {
+  charge(machine_.file().cycles(step, times), hw::is_validation(step) ? Cause::validation : own_cause());
+}
 
 }  // namespace model

@@ -13,6 +13,7 @@
 #include "hardware/registers.h"
 #include "model/cache.h"
 #include "model/code_map.h"
+#include "model/l2_cache.h"
 #include "model/tlb.h"
 #include "sim/event_queue.h"
 #include "sim/time.h"
@@ -24,6 +25,22 @@ class Machine;
 // Where a CPU's time goes. Every cycle of it goes to exactly one of these.
 enum class Account : std::uint8_t { idle, hypervisor, guest_kernel, guest_user, count };
 using Accounts = std::array<sim::Cycles, static_cast<std::size_t>(Account::count)>;
+
+// What the time was spent on, whoever spent it. Idle time has no cause.
+enum class Cause : std::uint8_t {
+  user,        // work of programs
+  kernel,      // paths of the guest's kernel
+  bytes,       // copying, clearing and summing memory
+  crossing,    // entries into a more privileged ring, and returns
+  operation,   // single privileged or locked operations: loading CR3, INVLPG, segments, the APIC
+  tlb,         // page walks
+  cache,       // waiting for cache lines
+  validation,  // the hypervisor's checks of page tables and descriptors
+  hypervisor,  // its other paths
+  emulation,   // a virtual machine monitor's or a host kernel's work for its guest
+  count
+};
+using Causes = std::array<sim::Cycles, static_cast<std::size_t>(Cause::count)>;
 
 // Whoever runs in ring 0 and owns the trap gates: the hypervisor, or a native kernel.
 class Supervisor {
@@ -45,8 +62,12 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   hw::Registers& registers() { return registers_; }
   sim::Time now() const;  // local time
   sim::Cycles cycles() const { return local_; }
-  // Kernel work at the present place, to the account of the present ring.
-  void charge(sim::Cycles cycles);
+  // Work at the present place, to the account of the present ring.
+  void charge(sim::Cycles cycles, Cause cause);
+  void charge(sim::Cycles cycles) { charge(cycles, own_cause()); }  // a path of whoever is running
+  // Uses `lines` cache lines of the page at `address`, from that address on, with the rights of the present ring: through
+  // the TLB and the cache, charged. False on a fault (nothing raised).
+  bool touch(std::uint32_t address, std::uint32_t lines, Use use);
   // Memory through the segments and the MMU with the rights of the present ring; false on a fault (nothing raised).
   // Charged. The MMU takes ring 1 for a supervisor: it is the limit of its segments that keeps the hypervisor from it.
   bool read(std::uint32_t address, void* to, std::uint32_t bytes);
@@ -72,6 +93,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   // Time spent so far per account, the running one up to the event queue's present time. Sums to accounted_until().
   Accounts accounts() const;
   sim::Cycles accounted_until() const;
+  const Causes& causes() const { return causes_; }  // of what is accounted; a running burst counts when it ends
   hv::MachineFrame page_table_base() const { return directory_; }
 
   // --- hw::Cpu ------------------------------------------------------------------------------------------------------
@@ -119,11 +141,15 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   // What the fingerprint is told of a CPU.
   enum class Mark : std::uint8_t { interrupt, hypercall, exception, address_space, progress };
   void mark(Mark what, std::uint64_t detail);
-  void advance(sim::Cycles cycles, Account account);
+  void advance(sim::Cycles cycles, Account account, Cause cause);
+  void idle_until(sim::Cycles present);
   Account account_here() const;                               // of the present ring
+  Cause own_cause() const;                                    // of a path of whoever is running
   bool within_segment(hv::u32 address, hv::u32 bytes) const;  // of the present ring
   // Through the TLB or the page tables, charged.
-  TlbResult reach(hv::u32 address, bool write, bool user);
+  TlbResult reach(hv::u32 address, Use use, bool user);
+  void use_line(hv::u32 machine_address, bool write, sim::Cycles miss);
+  bool sweep(Burst& burst);  // false: a page of it faulted and the supervisor was entered
   bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);
   template <class Enter>
   void in_supervisor(sim::Cycles entry_cost, Enter enter);
@@ -135,9 +161,11 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   bool in_supervisor_ = false;
   sim::Cycles local_;
   Accounts accounts_{};
+  Causes causes_{};
 
   hv::MachineFrame directory_;
-  Tlb tlb_;
+  Tlb data_tlb_, instruction_tlb_;
+  L2Cache l2_;
   CacheFootprints cache_;
   hv::u32 ring1_ss_ = 0, ring1_esp_ = 0;
   hw::DirectGate direct_gate_;

@@ -12,16 +12,68 @@ bool Cpu::within_segment(hv::u32 address, hv::u32 bytes) const {
   return registers_.ring() == 0 || std::uint64_t{address} + bytes <= hv::kHypervisorPrivate;
 }
 
-TlbResult Cpu::reach(hv::u32 address, bool write, bool user) {
-  const TlbResult result = tlb_.translate(machine_.physical_memory(), directory_, address, Access{write, user});
-  charge(result.cost);
+TlbResult Cpu::reach(hv::u32 address, Use use, bool user) {
+  Tlb& tlb = use == Use::execute ? instruction_tlb_ : data_tlb_;
+  const TlbResult result =
+      tlb.translate(machine_.physical_memory(), directory_, address, Access{use == Use::write, user});
+  if (result.walk.levels_read == 0) return result;
+  charge(result.cost, Cause::tlb);
+  for (hv::u32 level = 0; level < result.walk.levels_read; ++level) {
+    use_line(result.walk.entry_address[level], false, machine_.file().memory.latency);
+  }
   return result;
+}
+
+void Cpu::use_line(hv::u32 machine_address, bool write, sim::Cycles miss) {
+  if (!l2_.access(machine_address)) charge(miss, Cause::cache);
+  if (!write || machine_.cpu_count() == 1) return;
+  for (hv::CpuId other = 0; other < machine_.cpu_count(); ++other) {
+    if (other != id_) machine_.physical_cpu(other).l2_.drop(machine_address);
+  }
+}
+
+bool Cpu::touch(std::uint32_t address, std::uint32_t lines, Use use) {
+  if (!within_segment(address, 1)) return false;
+  const TlbResult page = reach(address, use, registers_.ring() == 3);
+  if (!page.ok) return false;
+  const hv::u32 line = l2_.line_bytes();
+  const hv::u32 last = page.machine_address | (hv::kPageSize - line);  // a page's lines follow each other in memory
+  for (hv::u32 i = 0, at = page.machine_address; i < lines; ++i, at = std::min(at + line, last)) {
+    use_line(at, use == Use::write, machine_.file().memory.latency);
+  }
+  return true;
+}
+
+bool Cpu::sweep(Burst& burst) {
+  const bool user = registers_.ring() == 3;
+  const hv::u32 line = l2_.line_bytes();
+  const sim::Cycles miss = machine_.clock().cycles_in(machine_.file().memory.line_stream);
+  for (; !burst.sweeps.empty(); burst.sweeps = burst.sweeps.subspan(1), burst.bytes_swept = 0) {
+    const Sweep& sweep = burst.sweeps.front();
+    if (!within_segment(sweep.first, sweep.bytes)) {
+      trap_exception(hw::kVectorGeneralProtection, 0, 0);
+      return false;
+    }
+    while (burst.bytes_swept < sweep.bytes) {
+      const hv::u32 address = sweep.first + burst.bytes_swept;
+      const hv::u32 in_page = std::min(sweep.bytes - burst.bytes_swept, hv::kPageSize - address % hv::kPageSize);
+      const TlbResult page = reach(address, sweep.use, user);
+      if (!page.ok) {
+        trap_exception(hw::kVectorPageFault, page.fault_code, address);
+        return false;
+      }
+      const hv::u32 first = page.machine_address / line, last = (page.machine_address + in_page - 1) / line;
+      for (hv::u32 at = first; at <= last; ++at) use_line(at * line, sweep.use == Use::write, miss);
+      burst.bytes_swept += in_page;
+    }
+  }
+  return true;
 }
 
 bool Cpu::transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host) {
   while (bytes > 0) {
     const hv::u32 in_page = std::min(bytes, hv::kPageSize - address % hv::kPageSize);
-    const TlbResult page = reach(address, write, user);
+    const TlbResult page = reach(address, write ? Use::write : Use::read, user);
     if (!page.ok) return false;
     if (write) {
       machine_.physical_memory().write_bytes(page.machine_address, host, in_page);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <coroutine>
+#include <span>
 
 #include "interface/hypercalls.h"
 #include "model/code_map.h"
@@ -15,11 +16,15 @@
 
 namespace model {
 
-// co_await compute(machine, cycles, footprint): preemptible work in the present ring.
+// co_await compute(machine, cycles, footprint or sweeps): preemptible work in the present ring. Memory that it uses
+// may fault, and is used again after the exception was handled.
 class compute {
  public:
   compute(Machine& machine, sim::Cycles work, const Footprint* footprint = nullptr)
-      : machine_{machine}, burst_{work, footprint, 0} {}
+      : machine_{machine}, burst_{.left = work, .footprint = footprint} {}
+  // The sweeps outlive it.
+  compute(Machine& machine, sim::Cycles work, std::span<const Sweep> sweeps)
+      : machine_{machine}, burst_{.left = work, .sweeps = sweeps} {}
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> here) { machine_.running().suspend_here(here, burst_); }
   void await_resume() const {}

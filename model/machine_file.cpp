@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -67,6 +68,7 @@ void visit_fields(MachineFile& file, Visit&& visit) {
   visit("memory.size", "B", memory.size);
   visit("memory.latency", "cycles", memory.latency);
   visit("memory.line_refill", "ns", memory.line_refill);
+  visit("memory.line_stream", "ns", memory.line_stream);
   visit("memory.copy_cached", "cycles/KiB", memory.copy_cached);
   visit("memory.copy_uncached", "cycles/KiB", memory.copy_uncached);
   visit("memory.checksum_cached", "cycles/KiB", memory.checksum_cached);
@@ -77,6 +79,7 @@ void visit_fields(MachineFile& file, Visit&& visit) {
 
   visit("cache.size", "B", file.cache.size);
   visit("cache.line", "B", file.cache.line_bytes);
+  visit("cache.ways", "ways", file.cache.ways);
   visit("tlb.data_entries", "entries", file.tlb.data_entries);
   visit("tlb.instruction_entries", "entries", file.tlb.instruction_entries);
   visit("tlb.walk", "cycles", file.tlb.cost.walk);
@@ -259,6 +262,9 @@ void check(const MachineFile& file, const std::string& name) {
   require(file.memory.size > 0 && file.memory.size <= 0xfc000000, "memory.size", "expected at most 4032 MiB");
   require(file.cache.line_bytes > 0 && file.cache.lines() >= 1 && file.cache.lines() <= 65'535, "cache.size",
           "expected 1 to 65535 lines");
+  require(std::has_single_bit(file.cache.size) && std::has_single_bit(file.cache.line_bytes) &&
+              std::has_single_bit(file.cache.ways) && file.cache.ways <= file.cache.lines(),
+          "cache.ways", "expected powers of two for size, line and ways, and at least one set");
   require(file.tlb.data_entries >= 1 && file.tlb.data_entries <= Tlb::kMaxEntries, "tlb.data_entries",
           "expected 1 to 128");
   require(file.tlb.instruction_entries >= 1 && file.tlb.instruction_entries <= Tlb::kMaxEntries,

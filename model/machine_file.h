@@ -112,6 +112,7 @@ struct MachineFile {
     std::uint64_t size = 0;                  // bytes of RAM
     sim::Cycles latency;                     // of one load that misses the cache
     sim::Duration line_refill;               // per cache line when misses overlap
+    sim::Duration line_stream;               // per cache line of memory that is read in order, prefetched
     sim::Cycles copy_cached, copy_uncached;  // per KiB
     sim::Cycles checksum_cached;             // per KiB
     sim::Duration zero_page_cached, zero_page_uncached;
@@ -120,7 +121,8 @@ struct MachineFile {
 
   struct {
     std::uint32_t size = 0;        // bytes of L2
-    std::uint32_t line_bytes = 0;  // a power of two
+    std::uint32_t line_bytes = 0;  // a power of two, as are the other two
+    std::uint32_t ways = 0;
     std::uint32_t lines() const { return size / line_bytes; }
   } cache;
 

@@ -28,9 +28,9 @@ TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv:
   }
   ++misses_;
   const Walk done = walk(memory, directory, address, access);
-  if (!done.translated) return {.fault_code = done.error_code, .cost = cost_.of(done)};
+  if (!done.translated) return {.fault_code = done.error_code, .cost = cost_.of(done), .walk = done};
   insert(address, done);
-  return {.ok = true, .machine_address = done.frame.address() | offset, .cost = cost_.of(done)};
+  return {.ok = true, .machine_address = done.frame.address() | offset, .cost = cost_.of(done), .walk = done};
 }
 
 void Tlb::flush() {

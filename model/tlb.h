@@ -13,8 +13,8 @@
 
 namespace model {
 
-// What translating costs beyond the access itself. A hit is free. The lines of the page tables count as part of their
-// address space's cache footprint, so a walk is charged as one that finds its entries in L2.
+// What translating costs beyond the access itself. A hit is free. The cost is that of a walk that finds its entries in
+// L2; where it does not, the CPU waits for memory on top.
 struct TranslationCost {
   sim::Cycles walk;        // of one walk, whatever its length
   sim::Cycles level;       // per entry read
@@ -28,7 +28,8 @@ struct TlbResult {
   bool ok = false;
   hv::u32 machine_address = 0;
   hv::u32 fault_code = 0;  // page-fault error code, if not ok
-  sim::Cycles cost;
+  sim::Cycles cost;         // of the walk beyond its lines
+  Walk walk;                // no levels: it was a hit
 };
 
 class Tlb {

@@ -10,8 +10,7 @@
 #include "sim/outside/fifo_wire.h"
 #include "sim/outside/simgrid_world.h"
 #include "sim/random.h"
-#include "workloads/hosts/native_platform.h"
-#include "workloads/hosts/xen_platform.h"
+#include "workloads/hosts/systems.h"
 
 namespace guest {
 
@@ -68,15 +67,9 @@ struct Host::Parts {
 Host::Parts::Parts(HostSpec given)
     : spec{(check(given), std::move(given))},
       world{make_world(spec.world, queue, *spec.machine)},
-      machine{*spec.machine, spec.cpus,
-              spec.system == System::xen ? model::CoalescingProfile::xen : model::CoalescingProfile::linux24_napi,
-              queue, fingerprint} {
+      machine{*spec.machine, spec.cpus, info_of(spec.system).network_driver, queue, fingerprint} {
   machine.nic().connect(*world);
-  if (spec.system == System::xen) {
-    platform = std::make_unique<XenPlatform>(spec, machine);
-  } else {
-    platform = std::make_unique<NativePlatform>(spec, machine);
-  }
+  platform = info_of(spec.system).make(spec, machine);
   make_clients();
 }
 

@@ -15,6 +15,7 @@
 
 #include "experiments/runner/experiment.h"
 #include "experiments/runner/known_names.h"
+#include "workloads/hosts/systems.h"
 
 namespace runner {
 
@@ -33,7 +34,11 @@ struct NamesOf;  // names: what the values of an enumeration, or the alternative
 
 template <>
 struct NamesOf<guest::System> {
-  static constexpr std::array names{std::pair{guest::System::native, "native"}, std::pair{guest::System::xen, "xen"}};
+  static inline const auto names = [] {
+    std::vector<std::pair<guest::System, std::string_view>> result;
+    for (const guest::SystemInfo& info : guest::systems()) result.emplace_back(info.system, info.name);
+    return result;
+  }();
 };
 template <>
 struct NamesOf<guest::World> {

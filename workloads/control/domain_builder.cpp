@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "workloads/kernel/system_calls.h"
+#include "workloads/ports/page_entry.h"
 
 namespace guest {
 
 namespace {
 
-constexpr u32 kFirstKernelSlot = kKernelStart / kDirectorySlotBytes;
 constexpr u32 kStandardAdvance = 10;  // BVT's mcu_advance at the standard weight
 constexpr u32 kStandardWeight = 256;
 

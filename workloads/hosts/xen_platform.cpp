@@ -95,7 +95,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
       guests_.push_back({std::move(programs), nullptr});
       continue;
     }
-    std::vector<XenPort::NamedProgram> processes;
+    std::vector<NamedProgram> processes;
     for (const GuestPrograms::Entry& entry : programs.entries()) {
       processes.push_back({entry.name, entry.program.get()});
     }
@@ -105,7 +105,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
   }
   builder_ = std::make_unique<DomainBuilder>(std::move(orders));
   domain0_ = std::make_unique<XenPort>("domain 0", machine, IpAddress{0},
-                                       std::vector<XenPort::NamedProgram>{{"builder", builder_.get()}});
+                                       std::vector<NamedProgram>{{"builder", builder_.get()}});
   builder_->use(*domain0_);
   machine.set_supervisor(*this);
 }

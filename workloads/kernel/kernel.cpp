@@ -73,8 +73,8 @@ void Kernel::make_ready(Process& process, model::Task<> main) {
 
 model::Task<> Kernel::spawn(std::string name, Program& program) {
   Process& process = add_process(std::move(name));
-  process.space.emplace();
-  co_await port_.create_address_space(*process.space);
+  process.space = std::make_unique<AddressSpace>();
+  co_await port_.create_space(*process.space);
   make_ready(process, run_program(process, program));
 }
 
@@ -152,14 +152,14 @@ void Kernel::wake(Process& process) {
 // --- entries ---------------------------------------------------------------------------------------------------------
 
 void Kernel::enter_system_call() {
-  if (!cpu().system_call_entry()) panic("the kernel stack is not there");
+  if (!port_.enter_system_call()) panic("the kernel stack is not there");
   if (cpu().registers().cs != port_.selectors().kernel_cs) panic("a system call did not reach the kernel");
   charge(machine_.file().guest.system_call);
 }
 
 model::Task<> Kernel::leave_system_call() {
   co_await reschedule_if_needed();
-  if (!cpu().interrupt_return()) panic("the kernel stack is not there");
+  if (!port_.return_to_user()) panic("the kernel stack is not there");
 }
 
 void Kernel::enter_user_mode() {
@@ -167,7 +167,7 @@ void Kernel::enter_user_mode() {
   const std::array<u32, 5> frame = {here.registers().eip, hw::kRing3Cs, hw::kInterruptFlag, kUserStackTop,
                                     hw::kRing3Ds};
   here.registers().esp = current().kernel_stack - static_cast<u32>(sizeof frame);
-  if (!here.write(here.registers().esp, frame.data(), sizeof frame) || !here.interrupt_return()) {
+  if (!here.write(here.registers().esp, frame.data(), sizeof frame) || !port_.return_to_user()) {
     panic("the kernel stack is not there");
   }
 }
@@ -203,8 +203,13 @@ model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
   }
   const GuestFrame frame = take_page();
   zero_page();
-  process.space->pages.push_back(frame);
-  co_await port_.map_page(*process.space, address & hv::kEntryFrameMask, frame);
+  AddressSpace& space = *process.space;
+  const u32 slot = address / kDirectorySlotBytes;
+  if (!space.tables.contains(slot)) co_await port_.create_table(space, slot);
+  const Area& area = *space.area_of(address);
+  ++space.present_pages;
+  co_await port_.set_entry(space, address, {.frame = frame, .present = true, .writable = area.protection.write});
+  co_await port_.entry_installed(space, address, false);
 }
 
 // --- UDP -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@
 
 #include "model/machine.h"
 #include "workloads/kernel/detached_tasks.h"
-#include "workloads/kernel/memory.h"
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/scheduler.h"
 #include "workloads/kernel/timer_list.h"

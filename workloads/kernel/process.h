@@ -1,7 +1,9 @@
-// A process of the guest kernel, and the address space it runs in.
+// A process of the guest kernel.
 #pragma once
 
-#include <map>
+#include <array>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,35 +11,24 @@
 #include "base/types.h"
 #include "hardware/registers.h"
 #include "model/task.h"
-#include "workloads/kernel/memory.h"
+#include "workloads/kernel/address_space.h"
+#include "workloads/kernel/file.h"
+#include "workloads/kernel/wait_queue.h"
 
 namespace guest {
 
-// Pages that come into being, filled with zeros, when they are first touched.
-struct DemandZeroArea {
-  u32 start = 0;  // page-aligned
-  u32 bytes = 0;
-  bool contains(u32 address) const { return address - start < bytes; }
-};
-
-struct AddressSpace {
-  GuestFrame directory{0};           // its page directory
-  std::map<u32, GuestFrame> tables;  // user page tables by directory slot
-  std::vector<DemandZeroArea> areas;
-  std::vector<GuestFrame> pages;  // present user pages, in the order they were touched
-
-  const DemandZeroArea* area_of(u32 address) const {
-    for (const DemandZeroArea& area : areas) {
-      if (area.contains(address)) return &area;
-    }
-    return nullptr;
-  }
-};
+class SystemCalls;
 
 using ProcessId = u32;  // 0: an idle process
 
+// What a process does in user mode. The object outlives the coroutine that it makes.
+using UserCode = std::function<model::Task<>(SystemCalls&)>;
+
+enum class Signal : u8 { child = 17, user1 = 10, segmentation = 11, kill = 9 };  // numbers of i386 Linux
+inline constexpr u32 kSignals = 32;
+
 struct Process {
-  enum class State : u8 { runnable, sleeping, ended };
+  enum class State : u8 { runnable, sleeping, zombie };
 
   Process(ProcessId process_id, std::string process_name) : id{process_id}, name{std::move(process_name)} {}
 
@@ -52,10 +43,21 @@ struct Process {
   bool on_processor = false;  // it is the current process there
   bool in_run_queue = false;
 
-  std::optional<AddressSpace> space;  // none: a kernel thread, which borrows the one before it
-  hw::Registers registers;            // while it does not run; EIP names where it goes on
-  u32 kernel_stack = 0;               // address just above its kernel stack
-  std::optional<model::Task<>> main;  // its whole life; started by the first switch to it
+  std::unique_ptr<AddressSpace> space;  // null: a kernel thread, which borrows the one before it
+  hw::Registers registers;              // while it does not run; EIP names where it goes on
+  u32 kernel_stack = 0;                 // address just above its kernel stack
+  UserCode code;                        // what it was started with; outlives `main`
+  std::optional<model::Task<>> main;    // its whole life; started by the first switch to it
+
+  Process* parent = nullptr;  // null: the kernel itself
+  std::vector<Process*> children;
+  u32 exit_status = 0;     // of a zombie
+  WaitQueue child_exited;  // where it waits for a child
+
+  std::vector<std::shared_ptr<OpenFile>> descriptors;  // by number; null: free
+
+  std::array<UserCode, kSignals> signal_handlers;  // empty: the default action
+  u32 pending_signals = 0;                         // bit per number
 };
 
 }  // namespace guest

@@ -18,7 +18,7 @@ s32 Scheduler::goodness(const Process& process, u32 processor, const AddressSpac
   if (process.counter == 0) return 0;
   s32 weight = process.counter + 20 - process.nice;
   if (process.processor == processor) weight += kSameProcessorBonus;
-  if (!process.space || &*process.space == active) weight += kSameSpaceBonus;
+  if (!process.space || process.space.get() == active) weight += kSameSpaceBonus;
   return weight;
 }
 
@@ -93,7 +93,7 @@ Scheduler::Choice Scheduler::choose(u32 processor) {
   choice.next->on_processor = true;
   choice.next->processor = processor;
   place.current = choice.next;
-  if (choice.next->space) place.active = &*choice.next->space;
+  if (choice.next->space) place.active = choice.next->space.get();
   return choice;
 }
 

@@ -8,6 +8,14 @@ model::Task<> SystemCalls::compute(sim::Cycles work, const model::Footprint* foo
   co_await model::compute(kernel_.machine(), work, footprint);
 }
 
+model::Task<> SystemCalls::access(model::Sweep sweep, sim::Cycles work) {
+  co_await model::compute(kernel_.machine(), work, {&sweep, 1});
+}
+
+model::Task<> SystemCalls::access(std::span<const model::Sweep> sweeps, sim::Cycles work) {
+  co_await model::compute(kernel_.machine(), work, sweeps);
+}
+
 model::Task<> SystemCalls::pause() {
   kernel_.enter_system_call();
   WaitQueue nobody_wakes;
@@ -15,10 +23,12 @@ model::Task<> SystemCalls::pause() {
   co_await kernel_.leave_system_call();
 }
 
-model::Task<> SystemCalls::map_memory(u32 address, u32 bytes) {
+model::Task<u32> SystemCalls::map(Mapping mapping) {
   kernel_.enter_system_call();
-  process_.space->areas.push_back({address, bytes});
+  const u32 start = mapping.address.value();
+  process_.space->areas.emplace(start, Area{start, start + mapping.bytes, mapping.protection});
   co_await kernel_.leave_system_call();
+  co_return start;
 }
 
 model::Task<UdpSocket*> SystemCalls::udp_socket(std::uint16_t port) {

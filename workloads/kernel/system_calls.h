@@ -1,27 +1,92 @@
 // What a program may ask of its kernel, and the work it does between two requests.
+//
+// One object per process. A call costs what its kernel paths cost; user memory that it names is really touched, and
+// faults in if it must. Failures that a benchmark would abort on are a KernelPanic that says what was wrong; those that
+// programs meet (no such file, no child) are results.
 #pragma once
+
+#include <optional>
+#include <span>
+#include <string>
 
 #include "model/code_map.h"
 #include "workloads/kernel/kernel.h"
 
 namespace guest {
 
+using Descriptor = s32;  // negative: there is none
+
+struct FileStatus {
+  u32 bytes = 0;
+};
+
+struct Mapping {
+  u32 bytes = 0;
+  Protection protection;
+  std::optional<u32> address;  // page-aligned, over what is there; none: the kernel finds room
+  Descriptor file = -1;        // none: anonymous
+  u32 file_page = 0;
+  bool shared = false;
+};
+
 class SystemCalls {
  public:
   SystemCalls(Kernel& kernel, Process& process) : kernel_{kernel}, process_{process} {}
 
+  // --- user mode ----------------------------------------------------------------------------------------------------
   // Preemptible work in user mode; the footprint must outlive it.
   model::Task<> compute(sim::Cycles work, const model::Footprint* footprint = nullptr);
+  // Goes once through memory, line by line, while it does `work`.
+  model::Task<> access(model::Sweep sweep, sim::Cycles work = sim::Cycles{0});
+  model::Task<> access(std::span<const model::Sweep> sweeps, sim::Cycles work);  // the span outlives it
 
-  model::Task<> pause();  // until a signal, and there are none yet
+  // --- processes ----------------------------------------------------------------------------------------------------
+  model::Task<ProcessId> parent_id();           // getppid
+  model::Task<ProcessId> fork(UserCode child);  // the child runs `child` and then exits with 0
+  // Does not return: the process goes on with the executable's code and exits when that ends. Panics if there is none.
+  model::Task<> exec(std::string path);
+  model::Task<> exit(u32 status);                         // does not return
+  model::Task<std::optional<u32>> wait(ProcessId child);  // its exit status; nothing if it is no child
+  model::Task<> pause();                                  // until a signal
+  model::Task<> sleep(u64 ticks);
 
-  // Memory that reads as zeros, at a fixed page-aligned address.
-  model::Task<> map_memory(u32 address, u32 bytes);
+  // --- signals ------------------------------------------------------------------------------------------------------
+  model::Task<> signal_action(Signal signal, UserCode handler);             // empty: the default action
+  model::Task<bool> kill(ProcessId process, std::optional<Signal> signal);  // none: only asks whether it is there
+
+  // --- memory -------------------------------------------------------------------------------------------------------
+  model::Task<u32> map(Mapping mapping);  // mmap; the address
+  model::Task<> unmap(u32 address, u32 bytes);
+  model::Task<> protect(u32 address, u32 bytes, Protection protection);
+  model::Task<u32> grow_heap(u32 bytes);  // sbrk; the old end
+
+  // --- files --------------------------------------------------------------------------------------------------------
+  model::Task<Descriptor> open(std::string path);
+  model::Task<Descriptor> create(std::string path);  // creat: made if it is not there, else truncated
+  model::Task<> close(Descriptor file);
+  model::Task<Descriptor> duplicate(Descriptor file);
+  model::Task<u32> read(Descriptor file, u32 address, u32 bytes);
+  model::Task<u32> write(Descriptor file, u32 address, u32 bytes);
+  model::Task<std::optional<FileStatus>> stat(std::string path);
+  model::Task<std::optional<FileStatus>> status(Descriptor file);  // fstat
+  model::Task<bool> unlink(std::string path);
+  model::Task<bool> make_directory(std::string path);
+  struct PipeEnds {
+    Descriptor read, write;
+  };
+  model::Task<PipeEnds> pipe();
+  // How many of `files` can be written (or, `for_writing` false, read) at once, without waiting. Polls every one.
+  model::Task<u32> select(std::span<const Descriptor> files, bool for_writing);
+  model::Task<Descriptor> tcp_connection();  // one end of a connection to ourselves, established, nothing in flight
+
+  // --- network ------------------------------------------------------------------------------------------------------
   model::Task<UdpSocket*> udp_socket(std::uint16_t port);
   model::Task<Datagram> receive_from(UdpSocket& socket);  // waits for one
   model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
 
   model::Machine& machine() { return kernel_.machine(); }
+  Kernel& kernel() { return kernel_; }
+  Process& process() { return process_; }
 
  private:
   Kernel& kernel_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "workloads/kernel/memory.h"
 #include "workloads/kernel/packet.h"
 #include "workloads/kernel/wait_queue.h"
 

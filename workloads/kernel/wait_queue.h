@@ -3,9 +3,9 @@
 
 #include <deque>
 
-#include "workloads/kernel/process.h"
-
 namespace guest {
+
+struct Process;
 
 class WaitQueue {
  public:

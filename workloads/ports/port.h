@@ -1,16 +1,22 @@
-// How a guest kernel reaches its machine: everything that differs between bare hardware and a hypervisor.
+// How a guest kernel reaches its machine: everything that differs between bare hardware, a hypervisor that it knows of,
+// a virtual machine monitor that it does not know of, and a host kernel.
 //
 // The kernel above is the same on every system, so what differs between the bars of a figure is only what is behind
-// this interface. What may need a hypercall is a Task: after it the code may be on another physical CPU.
+// this interface. The page-table calls are those of Linux 2.4 (its name in brackets), called at the same places, so
+// that a port can do what its original did there: a store, a queued request, a host system call. What may need a
+// hypercall or take long is a Task: after it the code may be on another physical CPU.
 #pragma once
 
 #include <optional>
 
 #include "model/task.h"
+#include "sim/time.h"
+#include "workloads/kernel/address_space.h"
 #include "workloads/kernel/packet.h"
-#include "workloads/kernel/process.h"
 
 namespace guest {
+
+struct Process;
 
 // A network card or a virtual interface, as the IP layer sees it.
 class NetworkInterface {
@@ -28,21 +34,71 @@ struct Selectors {
   u32 kernel_cs, kernel_ds;
 };
 
+// The kernel image. Assumed: a 2.4 kernel with network and file system has 1.2 to 2 MB, two thirds of it text.
+inline constexpr u32 kKernelTextPages = 256, kKernelDataPages = 128;
+
+// Where the kernel's text and static data are in its address space; whole pages, mapped.
+struct KernelImage {
+  u32 text = 0, text_pages = 0;
+  u32 data = 0, data_pages = 0;
+};
+
+// What the kernel does besides its paths that is dear on some systems and nearly free on others. On bare hardware what
+// they cost is part of the path that contains them, unless said otherwise.
+enum class Operation : u8 {
+  user_copy,      // one call that copies to or from user memory (its bytes are charged by the kernel)
+  load_segment,   // a data segment register loaded; everywhere a hardware operation
+  signal_frame,   // a signal frame built on the user's stack, with the state of the FPU
+  signal_return,  // and taken down
+  clock_read,     // the time of day
+  count,
+};
+
 class Port {
  public:
   virtual Selectors selectors() const = 0;
+  virtual KernelImage image() const = 0;
   virtual u32 processor() const = 0;  // of the kernel's processors, the one that runs this code
+
+  // --- entries and returns ------------------------------------------------------------------------------------------
+  // INT 0x80 of the user code at the present place, up to the first instruction of the kernel's handler; and the return
+  // to user mode by the frame on the kernel stack. False: that stack is not there.
+  virtual bool enter_system_call() = 0;
+  virtual bool return_to_user() = 0;
+
+  // --- code ---------------------------------------------------------------------------------------------------------
+  // The kernel has executed `work` of its own code, turning interrupts off and on `interrupt_pairs` times in it. The
+  // work itself is charged; what the system makes of it beyond that is charged here.
+  virtual void executed(sim::Cycles work, u32 interrupt_pairs) = 0;
+  virtual void did(Operation operation, u32 times = 1) = 0;
 
   // Interrupts, or the hypervisor's events, wait from disable to enable; enable handles what came meanwhile.
   virtual void disable_events() = 0;
   virtual model::Task<> enable_events() = 0;
 
-  virtual model::Task<> create_address_space(AddressSpace& space) = 0;
-  // A present, writable page of user space where none was.
-  virtual model::Task<> map_page(AddressSpace& space, u32 address, GuestFrame frame) = 0;
+  // --- page tables --------------------------------------------------------------------------------------------------
+  virtual model::Task<> create_space(AddressSpace& space) = 0;   // [pgd_alloc, init_new_context]
+  virtual model::Task<> release_space(AddressSpace& space) = 0;  // [pgd_free] its tables are gone, no CPU uses it
+  virtual model::Task<> create_table(AddressSpace& space, u32 slot) = 0;   // [pte_alloc] into space.tables, all absent
+  virtual model::Task<> release_table(AddressSpace& space, u32 slot) = 0;  // [free_one_pmd] out of space.tables
+  // A plain load. What was set may not be seen before the next flush. The table must exist.
+  virtual PageEntry entry(const AddressSpace& space, u32 address) = 0;
+  virtual model::Task<> set_entry(AddressSpace& space, u32 address, PageEntry entry) = 0;  // [set_pte]
+  // The fault handler has set the entry that an access needs [update_mmu_cache]; `replaced`: another present entry was
+  // there, whose translation may be in the TLB [establish_pte flushes the page].
+  virtual model::Task<> entry_installed(AddressSpace& space, u32 address, bool replaced) = 0;
+  virtual model::Task<> flush_range(AddressSpace& space, u32 start, u32 end) = 0;  // [flush_tlb_range]
+  virtual model::Task<> flush_space(AddressSpace& space) = 0;                      // [flush_tlb_mm]
+  virtual model::Task<> tables_released(AddressSpace& space) = 0;                  // [flush_tlb_pgtables]
+
+  // --- processes ----------------------------------------------------------------------------------------------------
   // Address space and kernel stack of `next`, while still in the registers of the process before it. Events are
-  // disabled.
+  // disabled [switch_mm, switch_to].
   virtual model::Task<> switch_process(const Process& next) = 0;
+  // The running process gets another address space [activate_mm, in exec].
+  virtual model::Task<> activate_space(AddressSpace& space) = 0;
+  // In a child of fork, before its first return to user mode [ret_from_fork].
+  virtual model::Task<> start_child(AddressSpace& space) = 0;
 
   // The idle process has nothing to do: until an interrupt. `timer_ticks`: when the next kernel timer is due.
   virtual model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) = 0;

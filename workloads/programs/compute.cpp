@@ -23,7 +23,7 @@ ComputeProgram::ComputeProgram(const ComputeProfile& profile, const sim::Clock& 
 }
 
 model::Task<> ComputeProgram::run(SystemCalls& calls) {
-  co_await calls.map_memory(kDataStart, resident_bytes_);
+  co_await calls.map({.bytes = resident_bytes_, .protection = {.write = true}, .address = kDataStart});
   co_await calls.compute(work_unit_, &start_up_);
   started();
   while (true) {

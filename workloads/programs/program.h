@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "model/task.h"
 
@@ -12,7 +13,7 @@ class SystemCalls;
 class Program {
  public:
   virtual ~Program() = default;
-  // Does not return: a process has no parent yet that would wait for it. Each object is one process.
+  // Each object is one process, which exits when this returns.
   virtual model::Task<> run(SystemCalls& calls) = 0;
 
   // Cycles of finished useful work, without what memory and kernel made of it.
@@ -26,6 +27,12 @@ class Program {
  private:
   std::int64_t useful_cycles_ = 0;
   bool running_ = false;
+};
+
+// As the kernel is told of it when it boots.
+struct NamedProgram {
+  std::string name;
+  Program* program;
 };
 
 }  // namespace guest

@@ -1,9 +1,11 @@
 #include "workloads/ports/native/native_port.h"
 
 #include <algorithm>
+#include <set>
 
 #include "interface/layout.h"
 #include "model/execution.h"
+#include "workloads/ports/page_entry.h"
 
 namespace guest {
 
@@ -14,11 +16,9 @@ constexpr u32 kKernelImageFrames = 0x400000 / hv::kPageSize;
 // What the direct map of i386 Linux covers; page tables and stacks must be in it.
 constexpr u32 kLowMemoryBytes = 896u << 20;
 
-constexpr u32 kTableEntry = hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser | hv::kEntryAccessed;
-constexpr u32 kUserPage = hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser;
 constexpr u32 kKernelPages =
     hv::kEntryPresent | hv::kEntryWritable | hv::kEntryLarge | hv::kEntryGlobal | hv::kEntryAccessed | hv::kEntryDirty;
-constexpr u32 kFirstKernelSlot = kKernelStart / kDirectorySlotBytes;
+constexpr u32 kKernelText = kKernelStart + 0x100000;  // i386 Linux is linked to 1 MB
 
 PageAllocator memory_above_kernel(model::Machine& machine) {
   const u32 frames = machine.memory().frame_count();
@@ -44,15 +44,16 @@ class NativePort::Halt {
   NativePort& port_;
 };
 
-NativePort::NativePort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs)
+NativePort::NativePort(const HostSpec&, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs)
     : machine_{machine},
       programs_{std::move(programs)},
       master_directory_{kKernelImageFrames - 1},
       processors_(machine.cpu_count()),
-      kernel_{std::move(name), machine, *this, machine.cpu_count(), address},
+      kernel_{"native", machine, *this, machine.cpu_count(), address},
       driver_{kernel_, *machine.network()} {
   kernel_.give_memory(memory_above_kernel(machine));
   build_kernel_map();
+  machine.set_supervisor(*this);
 }
 
 // What the boot loader and the kernel's first instructions do before there is an address space to run in.
@@ -102,6 +103,35 @@ model::Task<> NativePort::start_processor() {
   processor.next_tick = cpu.cycles() + sim::Cycles{period.count() * (cpu.id() + 1) / (machine_.cpu_count() + 1)};
   cpu.arm_timer(static_cast<hv::u64>(processor.next_tick.count()));
   co_await kernel_.idle();
+}
+
+// --- what to read off ------------------------------------------------------------------------------------------------
+
+void NativePort::add_metrics(std::vector<Metric>& metrics) const {
+  const auto add = [&](const char* name, u64 value) {
+    metrics.push_back({name, static_cast<s64>(value), "packets"});
+  };
+  add("kernel.packets_received", driver_.received());
+  add("kernel.packets_transmitted", driver_.transmitted());
+  add("kernel.transmit_dropped", driver_.transmit_dropped());
+}
+
+// Every page is free, or somebody's.
+std::optional<std::string> NativePort::audit() {
+  std::set<u32> seen;
+  for (const auto& process : kernel_.processes()) {
+    if (!process->space) continue;
+    for (const auto& [slot, table] : process->space->tables) {
+      for (u32 index = 0; index < hv::kEntriesPerTable; ++index) {
+        const u32 word = words(table).load(index);
+        if ((word & hv::kEntryPresent) == 0) continue;
+        if (!seen.insert(hv::MachineFrame::of_address(word).number()).second) {
+          return "a page belongs to two processes of the native kernel";
+        }
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 // --- entries ---------------------------------------------------------------------------------------------------------
@@ -179,32 +209,92 @@ GuestFrame NativePort::take_table() {
   return frame;
 }
 
-model::Task<> NativePort::create_address_space(AddressSpace& space) {
+KernelImage NativePort::image() const {
+  return {.text = kKernelText,
+          .text_pages = kKernelTextPages,
+          .data = kKernelText + kKernelTextPages * hv::kPageSize,
+          .data_pages = kKernelDataPages};
+}
+
+void NativePort::executed(sim::Cycles, u32 interrupt_pairs) {
+  const auto& costs = machine_.file().cpu;
+  machine_.running().charge((costs.disable_interrupts + costs.enable_interrupts) * interrupt_pairs,
+                            model::Cause::operation);
+}
+
+void NativePort::did(Operation operation, u32 times) {
+  if (operation != Operation::load_segment) return;
+  machine_.running().charge(machine_.file().cpu.load_segment * times, model::Cause::operation);
+}
+
+model::Task<> NativePort::create_space(AddressSpace& space) {
   space.directory = take_table();
   const hw::Words from = words(master_directory_), to = words(space.directory);
   for (u32 slot = kFirstKernelSlot; slot < hv::kEntriesPerTable; ++slot) to.store(slot, from.load(slot));
   co_return;
 }
 
-model::Task<> NativePort::map_page(AddressSpace& space, u32 address, GuestFrame frame) {
-  const u32 slot = address / kDirectorySlotBytes;
-  auto table = space.tables.find(slot);
-  if (table == space.tables.end()) {
-    table = space.tables.emplace(slot, take_table()).first;
-    words(space.directory).store(slot, hv::MachineFrame{table->second.number()}.address() | kTableEntry);
-  }
-  const u32 index = address / hv::kPageSize % hv::kEntriesPerTable;
-  words(table->second).store(index, hv::MachineFrame{frame.number()}.address() | kUserPage);
+model::Task<> NativePort::release_space(AddressSpace& space) {
+  kernel_.pages().give(space.directory);
+  co_return;
+}
+
+model::Task<> NativePort::create_table(AddressSpace& space, u32 slot) {
+  const GuestFrame table = take_table();
+  space.tables.emplace(slot, table);
+  words(space.directory).store(slot, hv::MachineFrame{table.number()}.address() | kTableEntry);
+  co_return;
+}
+
+model::Task<> NativePort::release_table(AddressSpace& space, u32 slot) {
+  words(space.directory).store(slot, 0);
+  const auto table = space.tables.find(slot);
+  kernel_.pages().give(table->second);
+  space.tables.erase(table);
+  co_return;
+}
+
+PageEntry NativePort::entry(const AddressSpace& space, u32 address) {
+  const u32 word = words(space.tables.at(slot_of(address))).load(index_in_table(address));
+  return entry_of(word, GuestFrame{hv::MachineFrame::of_address(word).number()});
+}
+
+model::Task<> NativePort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
+  const u32 word = entry_word(entry, hv::MachineFrame{entry.frame.number()});
+  words(space.tables.at(slot_of(address))).store(index_in_table(address), word);
+  co_return;
+}
+
+model::Task<> NativePort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
+  if (replaced && loaded(space)) machine_.running().invalidate_page(address);
+  co_return;
+}
+
+bool NativePort::loaded(const AddressSpace& space) {
+  return machine_.running().page_table_base() == hv::MachineFrame{space.directory.number()};
+}
+
+void NativePort::load(const AddressSpace& space) {
+  machine_.running().load_page_table_base(hv::MachineFrame{space.directory.number()});
+}
+
+model::Task<> NativePort::flush_range(AddressSpace& space, u32, u32) { return flush_space(space); }
+
+model::Task<> NativePort::flush_space(AddressSpace& space) {
+  if (loaded(space)) load(space);
+  co_return;
+}
+
+model::Task<> NativePort::tables_released(AddressSpace& space) { return flush_space(space); }
+
+model::Task<> NativePort::activate_space(AddressSpace& space) {
+  load(space);
   co_return;
 }
 
 model::Task<> NativePort::switch_process(const Process& next) {
-  model::Cpu& cpu = machine_.running();
-  if (next.space) {
-    const hv::MachineFrame directory{next.space->directory.number()};
-    if (cpu.page_table_base() != directory) cpu.load_page_table_base(directory);
-  }
-  cpu.set_ring1_stack(hw::kHypervisorDs, next.kernel_stack);  // the stack of the gates, here ring 0's
+  if (next.space && !loaded(*next.space)) load(*next.space);
+  machine_.running().set_ring1_stack(hw::kHypervisorDs, next.kernel_stack);  // the stack of the gates, here ring 0's
   co_return;
 }
 

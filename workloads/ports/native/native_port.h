@@ -9,34 +9,47 @@
 #include <vector>
 
 #include "model/machine.h"
+#include "workloads/hosts/one_kernel_platform.h"
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/native/nic_driver.h"
 #include "workloads/ports/port.h"
+#include "workloads/programs/program.h"
 
 namespace guest {
 
-class NativePort final : public Port, public model::Supervisor {
+class NativePort final : public KernelOnMachine, public Port, public model::Supervisor {
  public:
-  // Programs become processes when the machine boots. They and the machine outlive the port.
-  struct NamedProgram {
-    std::string name;
-    Program* program;
-  };
-  NativePort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
+  NativePort(const HostSpec& spec, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
 
-  void power_on();  // every CPU starts
-  Kernel& kernel() { return kernel_; }
-  const Kernel& kernel() const { return kernel_; }
-  const NicDriver& driver() const { return driver_; }
+  // --- KernelOnMachine ---------------------------------------------------------------------------------------------
+  void power_on() override;  // every CPU starts
+  Kernel& kernel() override { return kernel_; }
+  void add_metrics(std::vector<Metric>& metrics) const override;
+  std::optional<std::string> audit() override;
 
   // --- Port --------------------------------------------------------------------------------------------------------
   Selectors selectors() const override { return {hw::kHypervisorCs, hw::kHypervisorDs}; }
   u32 processor() const override { return machine_.running().id(); }
   void disable_events() override;
   model::Task<> enable_events() override;
-  model::Task<> create_address_space(AddressSpace& space) override;
-  model::Task<> map_page(AddressSpace& space, u32 address, GuestFrame frame) override;
+  KernelImage image() const override;
+  bool enter_system_call() override { return machine_.running().system_call_entry(); }
+  bool return_to_user() override { return machine_.running().interrupt_return(); }
+  void executed(sim::Cycles, u32 interrupt_pairs) override;
+  void did(Operation operation, u32 times) override;
+  model::Task<> create_space(AddressSpace& space) override;
+  model::Task<> release_space(AddressSpace& space) override;
+  model::Task<> create_table(AddressSpace& space, u32 slot) override;
+  model::Task<> release_table(AddressSpace& space, u32 slot) override;
+  PageEntry entry(const AddressSpace& space, u32 address) override;
+  model::Task<> set_entry(AddressSpace& space, u32 address, PageEntry entry) override;
+  model::Task<> entry_installed(AddressSpace& space, u32 address, bool replaced) override;
+  model::Task<> flush_range(AddressSpace& space, u32 start, u32 end) override;
+  model::Task<> flush_space(AddressSpace& space) override;
+  model::Task<> tables_released(AddressSpace& space) override;
   model::Task<> switch_process(const Process& next) override;
+  model::Task<> activate_space(AddressSpace& space) override;
+  model::Task<> start_child(AddressSpace&) override { co_return; }
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
   void send_reschedule(u32 processor) override;
   NetworkInterface* network() override { return &driver_; }
@@ -64,6 +77,8 @@ class NativePort final : public Port, public model::Supervisor {
   void timer_interrupt();
   hw::Words words(GuestFrame frame) { return machine_.memory().frame(hv::MachineFrame{frame.number()}); }
   GuestFrame take_table();  // a zeroed page in the direct map
+  void load(const AddressSpace& space);
+  bool loaded(const AddressSpace& space);  // on this processor
 
   model::Machine& machine_;
   std::vector<NamedProgram> programs_;

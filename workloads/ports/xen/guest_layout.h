@@ -5,25 +5,26 @@
 #include "interface/memory.h"
 #include "interface/start_info.h"
 #include "workloads/kernel/memory.h"
+#include "workloads/ports/port.h"
 
 namespace guest {
 
-// The kernel image (text, data, bss), from the first free page on. Assumed; a 2.4 kernel with network and file system
-// has 1.2 to 2 MB.
-inline constexpr u32 kKernelImagePages = 384;
-
-// Its first pages are what it hands to the hypervisor.
+// The kernel image from the first free page on: text, then data. The first pages of its data are what it hands to the
+// hypervisor.
+inline constexpr u32 kKernelImagePages = kKernelTextPages + kKernelDataPages;
 inline constexpr u32 kUpdateListBytes = hv::kMaxMmuUpdates * sizeof(hv::MmuUpdate);
 inline constexpr u32 kUpdateListPages = kUpdateListBytes / hv::kPageSize;
 struct ImageLayout {
   explicit ImageLayout(u32 first_free_page) : first{first_free_page} {}
   u32 first;
-  u32 update_list() const { return GuestFrame{first}.kernel_address(); }
-  u32 arguments() const { return GuestFrame{first + kUpdateListPages}.kernel_address(); }         // one page
-  u32 control_list() const { return GuestFrame{first + kUpdateListPages + 1}.kernel_address(); }  // domain 0's batches
+  u32 text() const { return GuestFrame{first}.kernel_address(); }
+  u32 data() const { return GuestFrame{first + kKernelTextPages}.kernel_address(); }
+  u32 update_list() const { return data(); }
+  u32 arguments() const { return update_list() + kUpdateListBytes; }        // one page
+  u32 control_list() const { return arguments() + hv::kPageSize; }          // domain 0's batches
   u32 end() const { return first + kKernelImagePages; }
 };
-static_assert(2 * kUpdateListPages + 1 < kKernelImagePages);
+static_assert(2 * kUpdateListPages + 1 < kKernelDataPages);
 
 // The argument page: one block per use, so that a handler never overwrites what it has interrupted.
 inline constexpr u32 kArgumentDone = 0;            // word: requests of a batch that were done
@@ -42,7 +43,5 @@ inline constexpr u32 kLeastPages = kKernelImagePages + 512;
 
 inline constexpr u32 kKernelPage = hv::kEntryPresent | hv::kEntryWritable | hv::kEntryAccessed | hv::kEntryDirty;
 inline constexpr u32 kReadOnlyKernelPage = kKernelPage & ~hv::kEntryWritable;
-inline constexpr u32 kTableEntry = hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser | hv::kEntryAccessed;
-inline constexpr u32 kUserPage = hv::kEntryPresent | hv::kEntryWritable | hv::kEntryUser;
 
 }  // namespace guest

@@ -7,12 +7,12 @@
 
 #include "interface/layout.h"
 #include "model/execution.h"
+#include "workloads/ports/page_entry.h"
 
 namespace guest {
 
 namespace {
 
-constexpr u32 kFirstKernelSlot = kKernelStart / kDirectorySlotBytes;
 constexpr u32 kSystemCallVector = 0x80;
 
 }  // namespace
@@ -203,6 +203,15 @@ GuestFrame XenPort::take_table() {
   return frame;
 }
 
+// And back again.
+model::Task<> XenPort::unprotect_table(GuestFrame table) {
+  const bool disabled = save_and_disable_events();
+  const hv::MachineFrame frame = machine_frame(table);
+  co_await updates_.command(hv::MmuCommand::unpin, frame.address());
+  co_await updates_.update_entry(entry_machine_address(table.kernel_address()), frame.address() | kKernelPage);
+  co_await restore_events(disabled);
+}
+
 // Two requests: the kernel gives up its right to write the page, and asks for it to be checked and kept as a table.
 model::Task<> XenPort::protect_table(GuestFrame table, hv::MmuCommand pin) {
   const hv::MachineFrame frame = machine_frame(table);
@@ -210,7 +219,19 @@ model::Task<> XenPort::protect_table(GuestFrame table, hv::MmuCommand pin) {
   co_await updates_.command(pin, frame.address());
 }
 
-model::Task<> XenPort::create_address_space(AddressSpace& space) {
+KernelImage XenPort::image() const {
+  return {layout_.text(), kKernelTextPages, layout_.data(), kKernelDataPages};
+}
+
+// Two changes of the event mask, which is memory: nothing beyond the path that contains them.
+void XenPort::executed(sim::Cycles, u32) {}
+
+void XenPort::did(Operation operation, u32 times) {
+  if (operation != Operation::load_segment) return;
+  machine_.running().charge(machine_.file().cpu.load_segment * times, model::Cause::operation);
+}
+
+model::Task<> XenPort::create_space(AddressSpace& space) {
   space.directory = take_table();
   // The kernel's part is the same in all of them.
   std::array<u32, hv::kGuestDirectorySlots - kFirstKernelSlot> kernel_slots;
@@ -222,33 +243,92 @@ model::Task<> XenPort::create_address_space(AddressSpace& space) {
   co_await restore_events(disabled);
 }
 
-model::Task<> XenPort::map_page(AddressSpace& space, u32 address, GuestFrame frame) {
+model::Task<> XenPort::release_space(AddressSpace& space) {
+  co_await unprotect_table(space.directory);
+  kernel_.pages().give(space.directory);
+}
+
+model::Task<> XenPort::create_table(AddressSpace& space, u32 slot) {
   const bool disabled = save_and_disable_events();
-  const u32 slot = address / kDirectorySlotBytes;
-  auto table = space.tables.find(slot);
-  if (table == space.tables.end()) {
-    co_await updates_.flush();
-    table = space.tables.emplace(slot, take_table()).first;
-    co_await protect_table(table->second, hv::MmuCommand::pin_l1);
-    co_await updates_.update_entry(machine_frame(space.directory).address() | slot * static_cast<u32>(sizeof(u32)),
-                                   machine_frame(table->second).address() | kTableEntry);
-    co_await updates_.flush();
+  co_await updates_.flush();
+  const GuestFrame table = take_table();
+  space.tables.emplace(slot, table);
+  co_await protect_table(table, hv::MmuCommand::pin_l1);
+  co_await updates_.update_entry(machine_frame(space.directory).address() | slot * static_cast<u32>(sizeof(u32)),
+                                 machine_frame(table).address() | kTableEntry);
+  co_await updates_.flush();
+  co_await restore_events(disabled);
+}
+
+model::Task<> XenPort::release_table(AddressSpace& space, u32 slot) {
+  const bool disabled = save_and_disable_events();
+  const auto table = space.tables.find(slot);
+  co_await updates_.update_entry(machine_frame(space.directory).address() | slot * static_cast<u32>(sizeof(u32)), 0);
+  co_await unprotect_table(table->second);
+  kernel_.pages().give(table->second);
+  space.tables.erase(table);
+  co_await restore_events(disabled);
+}
+
+// The kernel reads its tables where they are, in its map of memory; they hold machine frames.
+PageEntry XenPort::entry(const AddressSpace& space, u32 address) {
+  const u32 place = space.tables.at(slot_of(address)).kernel_address() + index_in_table(address) * 4;
+  const u32 word = memory_.load(place);
+  if ((word & hv::kEntryPresent) == 0) return {};
+  const u32 frame = hv::MachineFrame::of_address(word).number();
+  return entry_of(word, GuestFrame{memory_.load(hv::kMachineToPhysStart + frame * 4)});
+}
+
+model::Task<> XenPort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
+  const bool disabled = save_and_disable_events();
+  const hv::MachineFrame table = machine_frame(space.tables.at(slot_of(address)));
+  co_await updates_.update_entry(table.address() | index_in_table(address) * 4,
+                                 entry_word(entry, machine_frame(entry.frame)));
+  co_await restore_events(disabled);
+}
+
+// One batch per fault: the entry, and the stale translation where there may be one.
+model::Task<> XenPort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
+  const bool disabled = save_and_disable_events();
+  if (replaced && space.directory == loaded_directory_) {
+    co_await updates_.command(hv::MmuCommand::invalidate_page, address & hv::kEntryFrameMask);
   }
-  const u32 index = address / hv::kPageSize % hv::kEntriesPerTable;
-  co_await updates_.update_entry(machine_frame(table->second).address() | index * static_cast<u32>(sizeof(u32)),
-                                 machine_frame(frame).address() | kUserPage);
+  co_await updates_.flush();
+  co_await restore_events(disabled);
+}
+
+model::Task<> XenPort::flush_range(AddressSpace& space, u32, u32) { return flush_space(space); }
+
+model::Task<> XenPort::flush_space(AddressSpace& space) {
+  const bool disabled = save_and_disable_events();
+  if (space.directory == loaded_directory_) co_await updates_.command(hv::MmuCommand::flush_tlb, 0);
+  co_await updates_.flush();
+  co_await restore_events(disabled);
+}
+
+model::Task<> XenPort::tables_released(AddressSpace&) {
+  const bool disabled = save_and_disable_events();
   co_await updates_.flush();
   co_await restore_events(disabled);
 }
 
 // --- processes and idleness ------------------------------------------------------------------------------------------
 
+model::Task<> XenPort::load(const AddressSpace& space) {
+  loaded_directory_ = space.directory;
+  return updates_.command(hv::MmuCommand::new_base_pointer, machine_frame(loaded_directory_).address());
+}
+
+model::Task<> XenPort::activate_space(AddressSpace& space) {
+  const bool disabled = save_and_disable_events();
+  co_await load(space);
+  co_await updates_.flush();
+  co_await restore_events(disabled);
+}
+
 // One hypercall, whatever is queued: the updates with the new base pointer, then the new kernel stack.
 model::Task<> XenPort::switch_process(const Process& next) {
-  if (next.space && next.space->directory != loaded_directory_) {
-    loaded_directory_ = next.space->directory;
-    co_await updates_.command(hv::MmuCommand::new_base_pointer, machine_frame(loaded_directory_).address());
-  }
+  if (next.space && next.space->directory != loaded_directory_) co_await load(*next.space);
   const u32 list = layout_.arguments() + kArgumentMulticall;
   u32 entries = 0;
   const auto append = [&](hv::Hypercall number, u32 a, u32 b, u32 c) {

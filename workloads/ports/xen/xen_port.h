@@ -13,6 +13,7 @@
 #include "interface/start_info.h"
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/port.h"
+#include "workloads/programs/program.h"
 #include "workloads/ports/xen/event_page.h"
 #include "workloads/ports/xen/guest_layout.h"
 #include "workloads/ports/xen/update_queue.h"
@@ -23,10 +24,6 @@ namespace guest {
 class XenPort final : public Port {
  public:
   // Programs become processes when the domain boots. They and the machine outlive the port.
-  struct NamedProgram {
-    std::string name;
-    Program* program;
-  };
   XenPort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
 
   u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
@@ -53,9 +50,24 @@ class XenPort final : public Port {
   u32 processor() const override { return 0; }  // domains have one virtual CPU
   void disable_events() override;
   model::Task<> enable_events() override;
-  model::Task<> create_address_space(AddressSpace& space) override;
-  model::Task<> map_page(AddressSpace& space, u32 address, GuestFrame frame) override;
+  KernelImage image() const override;
+  bool enter_system_call() override { return machine_.running().system_call_entry(); }
+  bool return_to_user() override { return machine_.running().interrupt_return(); }
+  void executed(sim::Cycles, u32 interrupt_pairs) override;
+  void did(Operation operation, u32 times) override;
+  model::Task<> create_space(AddressSpace& space) override;
+  model::Task<> release_space(AddressSpace& space) override;
+  model::Task<> create_table(AddressSpace& space, u32 slot) override;
+  model::Task<> release_table(AddressSpace& space, u32 slot) override;
+  PageEntry entry(const AddressSpace& space, u32 address) override;
+  model::Task<> set_entry(AddressSpace& space, u32 address, PageEntry entry) override;
+  model::Task<> entry_installed(AddressSpace& space, u32 address, bool replaced) override;
+  model::Task<> flush_range(AddressSpace& space, u32 start, u32 end) override;
+  model::Task<> flush_space(AddressSpace& space) override;
+  model::Task<> tables_released(AddressSpace& space) override;
   model::Task<> switch_process(const Process& next) override;
+  model::Task<> activate_space(AddressSpace& space) override;
+  model::Task<> start_child(AddressSpace&) override { co_return; }
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
   void send_reschedule(u32) override {}  // there is nobody else
   NetworkInterface* network() override { return vif_.open() ? &vif_ : nullptr; }
@@ -73,6 +85,8 @@ class XenPort final : public Port {
   void timer_event();
 
   GuestFrame take_table();  // a page of zeros
+  model::Task<> load(const AddressSpace& space);  // queued
+  model::Task<> unprotect_table(GuestFrame table);
   model::Task<> protect_table(GuestFrame table, hv::MmuCommand pin);
   model::Task<> expect_success(const char* what, hv::Hypercall number, u32 a = 0, u32 b = 0, u32 c = 0, u32 d = 0);
 

@@ -1,4 +1,4 @@
-#include "workloads/hosts/native_platform.h"
+#include "workloads/hosts/one_kernel_platform.h"
 
 #include <fmt/format.h>
 
@@ -33,8 +33,8 @@ void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std
 
 }  // namespace
 
-NativePlatform::NativePlatform(const HostSpec& spec, model::Machine& machine) {
-  std::vector<NativePort::NamedProgram> processes;
+OneKernelPlatform::OneKernelPlatform(const HostSpec& spec, model::Machine& machine, const Make& make) {
+  std::vector<NamedProgram> processes;
   for (const GuestSpec& guest : spec.guests) {
     if (guest.kernel) throw SpecError{guest.name, "a kernel that is not ours needs a domain: system xen"};
     programs_.emplace_back(guest, machine.clock());
@@ -43,38 +43,19 @@ NativePlatform::NativePlatform(const HostSpec& spec, model::Machine& machine) {
     }
   }
   check(spec, programs_, machine.memory().frame_count());
-  port_ = std::make_unique<NativePort>("native", machine, guest_address(0), std::move(processes));
-  machine.set_supervisor(*port_);
+  on_machine_ = make(spec, machine, guest_address(0), std::move(processes));
 }
 
-bool NativePlatform::up() const {
-  return port_->kernel().up() &&
+bool OneKernelPlatform::up() const {
+  return on_machine_->kernel().up() &&
          std::all_of(programs_.begin(), programs_.end(), [](const GuestPrograms& guest) { return guest.running(); });
 }
 
-void NativePlatform::add_metrics(std::vector<Metric>& metrics) const {
-  const NicDriver& driver = port_->driver();
-  const auto add = [&](const char* name, std::uint64_t value, const char* unit) {
-    metrics.push_back({name, static_cast<std::int64_t>(value), unit});
-  };
-  add("kernel.ticks", port_->kernel().ticks(), "");
-  add("kernel.packets_received", driver.received(), "packets");
-  add("kernel.packets_transmitted", driver.transmitted(), "packets");
-  add("kernel.transmit_dropped", driver.transmit_dropped(), "packets");
-  add("kernel.socket_dropped", port_->kernel().udp().buffer_full(), "packets");
-}
-
-// Every page is free, or somebody's.
-std::optional<std::string> NativePlatform::audit() {
-  std::size_t private_pages = 0;
-  std::set<GuestFrame> seen;
-  for (const auto& process : port_->kernel().processes()) {
-    if (!process->space) continue;
-    private_pages += process->space->pages.size();
-    seen.insert(process->space->pages.begin(), process->space->pages.end());
-  }
-  if (seen.size() != private_pages) return "a page belongs to two processes of the native kernel";
-  return std::nullopt;
+void OneKernelPlatform::add_metrics(std::vector<Metric>& metrics) const {
+  const Kernel& kernel = on_machine_->kernel();
+  metrics.push_back({"kernel.ticks", static_cast<std::int64_t>(kernel.ticks()), ""});
+  metrics.push_back({"kernel.socket_dropped", static_cast<std::int64_t>(kernel.udp().buffer_full()), "packets"});
+  on_machine_->add_metrics(metrics);
 }
 
 }  // namespace guest

@@ -1,0 +1,43 @@
+#include "model/l2_cache.h"
+
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+
+namespace model {
+
+L2Cache::L2Cache(std::uint32_t bytes, std::uint32_t line_bytes, std::uint32_t ways) : ways_{ways} {
+  if (!std::has_single_bit(bytes) || !std::has_single_bit(line_bytes) || !std::has_single_bit(ways) ||
+      bytes < line_bytes * ways) {
+    throw std::invalid_argument{"a cache's size, lines and ways are powers of two, and it has at least one set"};
+  }
+  line_shift_ = static_cast<std::uint32_t>(std::countr_zero(line_bytes));
+  set_mask_ = bytes / line_bytes / ways - 1;
+  lines_.assign(bytes / line_bytes, kNone);
+}
+
+bool L2Cache::access(hv::u32 machine_address) {
+  const hv::u32 line = machine_address >> line_shift_;
+  hv::u32* const set = set_of(line);
+  if (set[0] == line) {
+    ++hits_;
+    return true;
+  }
+  hv::u32* const found = std::find(set + 1, set + ways_, line);
+  const bool hit = found != set + ways_;
+  ++(hit ? hits_ : misses_);
+  std::move_backward(set, hit ? found : found - 1, hit ? found + 1 : found);
+  set[0] = line;
+  return hit;
+}
+
+void L2Cache::drop(hv::u32 machine_address) {
+  const hv::u32 line = machine_address >> line_shift_;
+  hv::u32* const set = set_of(line);
+  hv::u32* const found = std::find(set, set + ways_, line);
+  if (found == set + ways_) return;
+  std::move(found + 1, set + ways_, found);
+  set[ways_ - 1] = kNone;
+}
+
+}  // namespace model

@@ -1,0 +1,44 @@
+#include "workloads/hosts/systems.h"
+
+#include <algorithm>
+#include <array>
+
+#include "workloads/hosts/one_kernel_platform.h"
+#include "workloads/hosts/xen_platform.h"
+#include "workloads/ports/native/native_port.h"
+
+namespace guest {
+
+namespace {
+
+template <class KernelOnThat>
+std::unique_ptr<Platform> make_one_kernel(const HostSpec& spec, model::Machine& machine) {
+  return std::make_unique<OneKernelPlatform>(
+      spec, machine,
+      [](const HostSpec& of, model::Machine& on, IpAddress address, std::vector<NamedProgram> programs) {
+        return std::make_unique<KernelOnThat>(of, on, address, std::move(programs));
+      });
+}
+
+std::unique_ptr<Platform> make_xen(const HostSpec& spec, model::Machine& machine) {
+  return std::make_unique<XenPlatform>(spec, machine);
+}
+
+using model::CoalescingProfile;
+constexpr std::array kSystems = {
+    SystemInfo{System::native, "native", "Linux on the bare machine", CoalescingProfile::linux24_napi,
+               make_one_kernel<NativePort>},
+    SystemInfo{System::xen, "xen", "paravirtual Linux in domains of the hypervisor core", CoalescingProfile::xen,
+               make_xen},
+};
+
+}  // namespace
+
+std::span<const SystemInfo> systems() { return kSystems; }
+
+const SystemInfo& info_of(System system) {
+  return *std::find_if(kSystems.begin(), kSystems.end(),
+                       [&](const SystemInfo& candidate) { return candidate.system == system; });
+}
+
+}  // namespace guest
