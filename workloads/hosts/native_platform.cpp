@@ -43,7 +43,7 @@ NativePlatform::NativePlatform(const HostSpec& spec, model::Machine& machine) {
     }
   }
   check(spec, programs_, machine.memory().frame_count());
-  port_ = std::make_unique<NativePort>("native", machine, guest_address(0), std::move(processes));
+  port_ = std::make_unique<NativePort>("native", machine, kernel_file(spec), guest_address(0), std::move(processes));
   machine.set_supervisor(*port_);
 }
 

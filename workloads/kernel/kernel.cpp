@@ -37,12 +37,21 @@ class Kernel::SwitchRegisters {
   const Process& next_;
 };
 
-Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address)
-    : name_{std::move(name)}, machine_{machine}, port_{port}, scheduler_{processors}, udp_{address} {
+Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address,
+               const KernelFile& file)
+    : name_{std::move(name)}, machine_{machine}, port_{port}, file_{file}, scheduler_{processors}, udp_{address} {
   start_process_ = machine.code().add_entry([this](model::Cpu&) { current().main->handle().resume(); });
   for (u32 i = 0; i < processors; ++i) {
     idle_.push_back(std::make_unique<Process>(0, fmt::format("idle/{}", i)));
     scheduler_.set_idle(i, *idle_.back());
+  }
+}
+
+void Kernel::charge(const Path& path, u64 times) {
+  const model::MachineFile& machine = machine_.file();
+  cpu().charge(machine.cycles(model::Instructions{path.instructions}, times));
+  if (idle_.size() > 1) {  // a kernel for several processors
+    cpu().charge(machine.cpu.locked_operation * static_cast<s64>(path.locks * times));
   }
 }
 
@@ -113,12 +122,10 @@ model::Task<> Kernel::schedule() {
   const u32 processor = port_.processor();
   Process& previous = scheduler_.current(processor);
   const Scheduler::Choice choice = scheduler_.choose(processor);
-  const auto& file = machine_.file();
-  charge(file.guest.schedule);
-  charge(file.guest.schedule_task, choice.examined + choice.recalculated);
-  if (idle_.size() > 1) cpu().charge(file.cpu.locked_operation);  // the run-queue lock of an SMP kernel
+  charge(paths().schedule);
+  charge(paths().schedule_task, choice.examined + choice.recalculated);
   if (choice.next != &previous) {
-    charge(file.guest.switch_task);
+    charge(paths().switch_task);
     co_await port_.switch_process(*choice.next);
     co_await SwitchRegisters{*this, previous, *choice.next};
   }
@@ -144,7 +151,7 @@ model::Task<> Kernel::sleep_for(u64 ticks) {
 }
 
 void Kernel::wake(Process& process) {
-  charge(machine_.file().guest.wake_task);
+  charge(paths().wake_task);
   const std::optional<u32> processor = scheduler_.wake(process);
   if (processor && *processor != port_.processor()) port_.send_reschedule(*processor);
 }
@@ -154,7 +161,7 @@ void Kernel::wake(Process& process) {
 void Kernel::enter_system_call() {
   if (!cpu().system_call_entry()) panic("the kernel stack is not there");
   if (cpu().registers().cs != port_.selectors().kernel_cs) panic("a system call did not reach the kernel");
-  charge(machine_.file().guest.system_call);
+  charge(paths().system_call);
 }
 
 model::Task<> Kernel::leave_system_call() {
@@ -173,7 +180,7 @@ void Kernel::enter_user_mode() {
 }
 
 void Kernel::timer_interrupt(u32 ticks) {
-  charge(machine_.file().guest.timer_tick, ticks);
+  charge(paths().timer_tick, ticks);
   const u32 processor = port_.processor();
   if (processor == 0) {  // keeps the time for all
     ticks_ += ticks;
@@ -185,7 +192,7 @@ void Kernel::timer_interrupt(u32 ticks) {
 // --- memory ----------------------------------------------------------------------------------------------------------
 
 GuestFrame Kernel::take_page() {
-  charge(machine_.file().guest.page_allocate);
+  charge(paths().page_allocate);
   const std::optional<GuestFrame> frame = pages_.take();
   if (!frame) panic("out of memory");
   return *frame;
@@ -194,7 +201,9 @@ GuestFrame Kernel::take_page() {
 void Kernel::zero_page() { cpu().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached)); }
 
 model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
-  charge(machine_.file().guest.page_fault);
+  charge(paths().exception);
+  charge(paths().page_fault);
+  charge(paths().fault_zero);
   Process& process = current();
   const bool mapped = (error_code & hw::kFaultPresent) != 0;
   const bool from_user = (error_code & hw::kFaultUser) != 0;
@@ -225,12 +234,12 @@ UdpSocket& Kernel::bind_udp(std::uint16_t port) {
 }
 
 void Kernel::receive(const sim::Packet& packet) {
-  charge(machine_.file().guest.udp_receive);
+  charge(paths().udp_receive);
   if (Process* reader = udp_.deliver(packet)) wake(*reader);
 }
 
 model::Task<Datagram> Kernel::receive_from(UdpSocket& socket) {
-  charge(machine_.file().guest.socket_receive);
+  charge(paths().socket_receive);
   while (socket.received.empty()) co_await sleep_on(socket.readers);
   Datagram datagram = udp_.take(socket);
   charge_payload(datagram.payload_bytes);
@@ -238,11 +247,11 @@ model::Task<Datagram> Kernel::receive_from(UdpSocket& socket) {
 }
 
 model::Task<bool> Kernel::send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents) {
-  charge(machine_.file().guest.socket_send);
+  charge(paths().socket_send);
   NetworkInterface* network = port_.network();
   if (network == nullptr) co_return false;
   charge_payload(contents.payload_bytes);
-  charge(machine_.file().guest.udp_send);
+  charge(paths().udp_send);
   const auto packet = udp_.build(socket, to, contents, network->mac_address());
   if (!packet) co_return false;
   co_return co_await network->transmit(*packet);

@@ -44,12 +44,13 @@ class NativePort::Halt {
   NativePort& port_;
 };
 
-NativePort::NativePort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs)
+NativePort::NativePort(std::string name, model::Machine& machine, const KernelFile& file, IpAddress address,
+                       std::vector<NamedProgram> programs)
     : machine_{machine},
       programs_{std::move(programs)},
       master_directory_{kKernelImageFrames - 1},
       processors_(machine.cpu_count()),
-      kernel_{std::move(name), machine, *this, machine.cpu_count(), address},
+      kernel_{std::move(name), machine, *this, machine.cpu_count(), address, file},
       driver_{kernel_, *machine.network()} {
   kernel_.give_memory(memory_above_kernel(machine));
   build_kernel_map();
@@ -126,7 +127,7 @@ void NativePort::enter_kernel(const hw::Registers& interrupted) {
 
 model::Task<> NativePort::handle_interrupt(hw::Registers interrupted, u32 line) {
   enter_kernel(interrupted);
-  kernel_.charge(machine_.file().guest.interrupt_dispatch);
+  kernel_.charge(kernel_.paths().interrupt_dispatch);
   if (line == hw::kTimerLine) {
     timer_interrupt();
   } else if (line == driver_.interrupt_line()) {

@@ -17,12 +17,13 @@ namespace guest {
 
 class NativePort final : public Port, public model::Supervisor {
  public:
-  // Programs become processes when the machine boots. They and the machine outlive the port.
+  // Programs become processes when the machine boots. They, the machine and the file outlive the port.
   struct NamedProgram {
     std::string name;
     Program* program;
   };
-  NativePort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
+  NativePort(std::string name, model::Machine& machine, const KernelFile& file, IpAddress address,
+             std::vector<NamedProgram> programs);
 
   void power_on();  // every CPU starts
   Kernel& kernel() { return kernel_; }

@@ -22,12 +22,13 @@ namespace guest {
 
 class XenPort final : public Port {
  public:
-  // Programs become processes when the domain boots. They and the machine outlive the port.
+  // Programs become processes when the domain boots. They, the machine and the file outlive the port.
   struct NamedProgram {
     std::string name;
     Program* program;
   };
-  XenPort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
+  XenPort(std::string name, model::Machine& machine, const KernelFile& file, IpAddress address,
+          std::vector<NamedProgram> programs);
 
   u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
   Kernel& kernel() { return kernel_; }
