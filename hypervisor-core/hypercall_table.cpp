@@ -102,6 +102,8 @@ struct Table {
     set(Hypercall::net_io_op, [](H& h, C& c, Arguments a) { return h.network().net_io(c, a[0], a[1], a[2]); });
     set(Hypercall::set_virtual_timer_op,
         [](H& h, C& c, Arguments a) { return h.time().set_virtual_alarm(c, time_of(a[0], a[1])); });
+    set(Hypercall::update_va_mapping_otherdomain,
+        [](H& h, C& c, Arguments a) { return h.memory().update_va_mapping_otherdomain(c, a[0], a[1], a[2], a[3]); });
   }
 };
 constexpr Table kTable;

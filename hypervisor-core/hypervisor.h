@@ -80,8 +80,8 @@ class Hypervisor {
   hw::Machine& machine_;
   Arena arena_;
   SystemClock clock_;
-  MemoryManager memory_;
   DomainTable domains_;
+  MemoryManager memory_;
   Scheduler& scheduler_;
   RunStates run_states_;
   EventChannels events_;

@@ -1,35 +1,21 @@
-// A machine as data: every size and cost of the modelled hardware and every path length of the software on it, with
-// unit, origin, source and certainty, from model/machines/*.json.
+// A machine as data: every size and cost of the modelled hardware, from model/machines/*.json, and the path lengths of
+// the hypervisor core on it, from model/core_paths.json, which hypervisor-core/counting writes.
 //
 // The structure is what the model reads; the entries are what `explain` and the sensitivity analysis read. One table in
-// machine_file.cpp ties a key to its unit and its field, and load, override and enumeration all come from that table.
+// machine_file.cpp ties a key to its unit and its field.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "hardware/work.h"
+#include "model/parameter_file.h"
 #include "model/tlb.h"
 #include "sim/time.h"
 
 namespace model {
-
-// What is wrong with a machine file, and where: the path is the dotted key, such as "memory.line_refill.unit".
-class MachineFileError : public std::runtime_error {
- public:
-  MachineFileError(const std::string& file, const std::string& path, const std::string& message)
-      : std::runtime_error{file + ": " + (path.empty() ? "" : path + ": ") + message}, path_{path} {}
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Length of a code path; MachineFile::cycles() says how long the core takes for it.
 struct Instructions {
@@ -53,27 +39,12 @@ struct CoalescingSettings {
 // Whose driver set the card up.
 enum class CoalescingProfile : std::uint8_t { xen, linux24_napi, count };
 
-struct MachineFile {
-  struct Entry {
-    std::string key;
-    double value = 0;
-    std::string unit;
-    std::string origin;  // measured, counted, fitted or assumed
-    std::string source;
-    std::string certainty;  // high, medium or low
-    std::optional<std::pair<double, double>> range;
-    std::string note;
-  };
-
-  // Both throw MachineFileError. `name` stands for the file in messages.
+struct MachineFile : ParameterTable {
+  // Throw ParameterError. The core's path lengths are those of core_paths.json in the folder above the machine's.
   static MachineFile load(const std::string& path);
-  static MachineFile parse(std::string_view text, const std::string& name);
+  static MachineFile parse(const ParameterText& hardware, const ParameterText& core_paths);
 
-  // Overrides one value, in the unit of its entry.
-  void set(std::string_view key, double value);
-  const std::vector<Entry>& entries() const { return entries_; }  // in the order of the table
-  const Entry* find(std::string_view key) const;
-  std::uint64_t hash() const { return hash_; }  // of the file's text (FNV-1a)
+  void set(std::string_view key, double value);  // overrides one value, in the unit of its entry
 
   // Time of a code path on this core with warm caches, and of `times` times the same.
   sim::Cycles cycles(Instructions path, std::uint64_t times = 1) const;
@@ -84,9 +55,6 @@ struct MachineFile {
   const CoalescingSettings& coalescing_of(CoalescingProfile profile) const {
     return nic.coalescing[static_cast<std::size_t>(profile)];
   }
-
-  std::string name;
-  std::string description;
 
   struct {
     std::int64_t clock = 0;  // Hz
@@ -151,34 +119,6 @@ struct MachineFile {
 
   // Path lengths of the hypervisor core between two hardware calls.
   std::array<Instructions, static_cast<std::size_t>(hw::Step::count)> steps{};
-
-  // Path lengths of the guest kernel, a Linux 2.4. Hardware operations and moved bytes come on top.
-  struct {
-    Instructions system_call;         // entry and exit code around a call: registers, table, pending work
-    Instructions event_dispatch;      // upcall entry to the handler of one event, and back
-    Instructions interrupt_dispatch;  // native: generic IRQ code and the interrupt controller
-    Instructions timer_tick;          // one tick: times, accounting, due timers
-    Instructions schedule;            // picking the next task
-    Instructions schedule_task;       // per runnable task looked at
-    Instructions switch_task;         // stacks, segments; address space comes on top
-    Instructions wake_task;
-    Instructions page_fault;      // demand fault from handler entry to return, page already at hand
-    Instructions page_allocate;   // taking one page from the allocator, and giving it back
-    Instructions update_queue;    // queueing one page-table request for the hypervisor
-    Instructions socket_receive;  // receive call from its entry to the data, or to sleeping
-    Instructions socket_send;     // send call from its entry to the protocol
-    Instructions udp_receive;     // one packet from the driver to the socket queue: IP, UDP
-    Instructions udp_send;        // one packet from the socket to the driver: UDP, IP, route, neighbour
-    Instructions driver_receive;  // one packet through the network driver
-    Instructions driver_transmit;
-    Instructions driver_refill;     // one receive buffer made ready
-    Instructions driver_interrupt;  // the driver's handler, without packets
-    Instructions soft_interrupt;    // one run of the deferred work
-  } guest;
-
- private:
-  std::vector<Entry> entries_;
-  std::uint64_t hash_ = 0;
 };
 
 }  // namespace model

@@ -22,6 +22,8 @@ struct MachineFile;
 
 namespace guest {
 
+struct KernelFile;
+
 class SpecError : public std::runtime_error {
  public:
   // `where` names the guest, client or part of the host.
@@ -100,6 +102,7 @@ enum class World : std::uint8_t { fifo, simgrid };
 
 struct HostSpec {
   const model::MachineFile* machine = nullptr;  // outlives the Host
+  const KernelFile* kernel_file = nullptr;      // outlives the Host; none: linux24.json as it is
   std::uint32_t cpus = 1;
   System system = System::xen;
 

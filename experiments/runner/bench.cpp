@@ -60,7 +60,8 @@ Benchmark bench_many_domains() {
     const Plan plan = paper_plan("fig6", choices);
     const Setup& setup = plan.points.front().setup;
     const model::MachineFile machine = machine_of(setup);
-    guest::Host host{host_spec(setup, machine, plan.experiment.seed)};
+    const guest::KernelFile kernel = kernel_of(setup);
+    guest::Host host{host_spec(setup, machine, kernel, plan.experiment.seed)};
     host.boot();
     host.run_for(setup.warmup);
     const Stopwatch stopwatch;

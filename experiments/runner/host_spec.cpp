@@ -9,14 +9,16 @@ model::MachineFile load_machine(const std::string& name) {
   const std::string path = machine_path(name).string();
   try {
     return model::MachineFile::load(path);
-  } catch (const model::MachineFileError& error) {
+  } catch (const model::ParameterError& error) {
     throw InputError{{"machine " + name, ""}, error.what()};
   }
 }
 
-guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, std::uint64_t seed) {
+guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, const guest::KernelFile& kernel,
+                          std::uint64_t seed) {
   guest::HostSpec spec = setup.host;
   spec.machine = &machine;
+  spec.kernel_file = &kernel;
   spec.seed = seed;
   for (const DomainSettings& domain : setup.domains) {
     for (std::uint32_t i = 0; i < domain.count.value_or(1); ++i) {

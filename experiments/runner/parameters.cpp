@@ -44,10 +44,28 @@ const ParameterEntry* find(const std::vector<ParameterEntry>& entries, const std
   return found == entries.end() ? nullptr : &*found;
 }
 
+// A machine or a kernel with what a set-up says about it.
+template <class Table>
+Table with_parameters(Table table, const Setup& setup, const Place& place) {
+  for (const Parameter& parameter : setup.parameters) {
+    const ParameterEntry* entry = table.find(parameter.key);
+    if (entry == nullptr) continue;  // of another table
+    const Place at = place.below("parameters").below(parameter.key);
+    const double number = number_of(parameter, entry->unit, at);
+    try {
+      table.set(parameter.key, number);
+    } catch (const model::ParameterError& error) {
+      throw InputError{at, error.what()};
+    }
+  }
+  return table;
+}
+
 }  // namespace
 
 std::vector<ParameterEntry> known_parameters(const std::string& machine) {
   std::vector<ParameterEntry> entries = load_machine(machine).entries();
+  for (const ParameterEntry& entry : guest::KernelFile::linux24().entries()) entries.push_back(entry);
   for (const std::string& profile : known_profiles()) {
     for (ParameterEntry& entry : guest::profile_entries(profile)) entries.push_back(std::move(entry));
   }
@@ -55,19 +73,11 @@ std::vector<ParameterEntry> known_parameters(const std::string& machine) {
 }
 
 model::MachineFile machine_of(const Setup& setup, const Place& place) {
-  model::MachineFile machine = load_machine(setup.machine);
-  for (const Parameter& parameter : setup.parameters) {
-    const ParameterEntry* entry = machine.find(parameter.key);
-    if (entry == nullptr) continue;  // of a profile
-    const Place at = place.below("parameters").below(parameter.key);
-    const double number = number_of(parameter, entry->unit, at);
-    try {
-      machine.set(parameter.key, number);
-    } catch (const model::MachineFileError& error) {
-      throw InputError{at, error.what()};
-    }
-  }
-  return machine;
+  return with_parameters(load_machine(setup.machine), setup, place);
+}
+
+guest::KernelFile kernel_of(const Setup& setup, const Place& place) {
+  return with_parameters(guest::KernelFile::linux24(), setup, place);
 }
 
 guest::ProfileValues profile_values(const Setup& setup, const std::string& profile, const Place& place) {
@@ -79,7 +89,7 @@ guest::ProfileValues profile_values(const Setup& setup, const std::string& profi
   const std::vector<ParameterEntry> entries = guest::profile_entries(profile);
   for (const Parameter& parameter : setup.parameters) {
     const ParameterEntry* entry = find(entries, parameter.key);
-    if (entry == nullptr) continue;  // of the machine, or of another profile
+    if (entry == nullptr) continue;  // of another table
     const Place at = place.below("parameters").below(parameter.key);
     const double number = number_of(parameter, entry->unit, at);
     if (number != std::floor(number) || number > 9e15) {
@@ -98,10 +108,11 @@ void check_parameters(const Setup& setup, const Place& place) {
     std::vector<std::string> keys;
     for (const ParameterEntry& entry : known) keys.push_back(entry.key);
     throw InputError{place.below("parameters").below(parameter.key),
-                     Mismatch{fmt::format("a parameter of {} or of a profile", setup.machine), in_quotes(parameter.key),
-                              nearest_name(parameter.key, keys)}};
+                     Mismatch{fmt::format("a parameter of {}, of the kernel or of a profile", setup.machine),
+                              in_quotes(parameter.key), nearest_name(parameter.key, keys)}};
   }
   machine_of(setup, place);
+  kernel_of(setup, place);
   for (const std::string& profile : known_profiles()) {
     try {
       guest::load_profile(profile, profile_values(setup, profile, place));

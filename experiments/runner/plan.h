@@ -50,7 +50,8 @@ std::string published_id(const LedgerLine& line, const Point& point);
 
 model::MachineFile load_machine(const std::string& name);  // as its file has it; throws InputError
 
-// What the host is built from; the machine file outlives it.
-guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, std::uint64_t seed);
+// What the host is built from; machine and kernel outlive it.
+guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, const guest::KernelFile& kernel,
+                          std::uint64_t seed);
 
 }  // namespace runner

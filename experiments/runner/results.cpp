@@ -12,6 +12,7 @@
 #include "experiments/runner/settings.h"
 #include "experiments/runner/version.h"
 #include "sim/statistics.h"
+#include "workloads/kernel/path.h"
 
 namespace runner {
 
@@ -46,14 +47,15 @@ void add_relative_metric(const Normalisation& normalise, PointResult& point, con
   }
 }
 
-std::string machine_hash(const Setup& setup) { return fmt::format("{:016x}", load_machine(setup.machine).hash()); }
+std::string hash_text(const model::ParameterTable& table) { return fmt::format("{:016x}", table.hash()); }
 
 Json point_document(const Point& point, const PointResult& result) {
   Json document{{"point", point.name}};
   if (!point.case_name.empty()) document["case"] = point.case_name;
   for (const auto& [key, value] : point.values) document["values"][key] = value;
   document["configuration"] = write_settings(point.setup);
-  document["machine_hash"] = machine_hash(point.setup);
+  document["machine_hash"] = hash_text(load_machine(point.setup.machine));
+  document["kernel_hash"] = hash_text(guest::KernelFile::linux24());
   document["finished"] = result.finished;
   if (result.failure) document["failure"] = result.failure->message;
   document["replications"] = Json::array();

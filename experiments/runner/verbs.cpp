@@ -95,8 +95,9 @@ int list_verb() {
     fmt::print("  {:<16} {:<6} {}\n", metric.name, metric.unit, metric.text);
   }
   fmt::print(
-      "\nparameters of the model: of a machine, such as explain memory.line_refill, or of a profile, such as\n"
-      "explain cint2000.steady_insertions; --set parameters.memory.line_refill=60 sets one\n");
+      "\nparameters of the model: of a machine, such as explain memory.line_refill, of the guest kernel, such as\n"
+      "explain kernel.fork.instructions, or of a profile, such as explain cint2000.steady_insertions; --set "
+      "parameters.memory.line_refill=60 sets one\n");
   for (const ParameterEntry& entry : known_parameters(Setup{}.machine)) fmt::print("  {}\n", entry.key);
   fmt::print("\nsettings (see explain)\n");
   for (const Documentation& setting : documentation()) fmt::print("  {}\n", setting.path);

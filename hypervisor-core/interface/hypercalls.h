@@ -31,6 +31,8 @@ enum class Hypercall : u32 {
   console_io = 18,            // (0 write, bytes, address)
   net_io_op = 20,             // (NetIoOp command, vif), see interface/network.h
   set_virtual_timer_op = 21,  // (high word, low word of the domain's virtual time; 0 cancels)
+  // (page number, entry, UpdateVaFlags, domain whose frame the entry may name): privileged
+  update_va_mapping_otherdomain = 22,
   count = 32,
 };
 

@@ -27,6 +27,10 @@ enum class MmuCommand : u32 {
   flush_tlb = 6,         // at the end of the batch
   invalidate_page = 7,   // pointer is the virtual address
   set_ldt = 9,           // pointer: page-aligned linear address; value >> 8: entries
+  // Privileged. Until the end of the batch the other requests may also name frames of domain value >> 16.
+  set_foreign_domain = 10,
+  clear_foreign_domain = 11,
+  reassign_page = 13,  // privileged: an unused frame of the caller's goes to the foreign domain
 };
 
 // Flags of update_va_mapping.

@@ -15,9 +15,10 @@ FrameInfo* make_frame_infos(hw::Machine& machine, Arena& arena) {
 
 }  // namespace
 
-MemoryManager::MemoryManager(hw::Machine& machine, Arena& arena, u32 hypervisor_frames)
+MemoryManager::MemoryManager(hw::Machine& machine, Arena& arena, const DomainTable& domains, u32 hypervisor_frames)
     : machine_{machine},
       memory_{machine.memory()},
+      domains_{domains},
       frames_{make_frame_infos(machine, arena), memory_.frame_count(), hypervisor_frames},
       tlb_{machine.cpu_count()},
       tables_{memory_, frames_, tlb_, map_} {
@@ -122,7 +123,7 @@ void MemoryManager::release_core_frame(MachineFrame frame) { frames_.release(fra
 bool MemoryManager::may_touch(const Caller& caller, MachineFrame frame) const {
   if (!frames_.contains(frame)) return false;
   const OwnerId owner = frames_.info(frame).owner;
-  return owner == caller.domain.id || (caller.domain.privileged && is_domain(owner));
+  return owner == caller.domain.id || tables_.foreign(owner);
 }
 
 }  // namespace hv

@@ -15,6 +15,8 @@
 
 namespace hv {
 
+class DomainTable;
+
 inline constexpr u32 kFreeSlack = 512;  // frames (2 MB) that reservations leave free for the core's own needs
 
 // The first address space of domain 0, laid out as interface/start_info.h says.
@@ -29,11 +31,13 @@ class MemoryManager {
   static u64 bytes_needed(u32 frame_count) { return u64{frame_count} * sizeof(FrameInfo) + alignof(FrameInfo); }
   // Builds the frame table in the arena; the lowest `hypervisor_frames` are the core's. Stops the machine if there is
   // no room.
-  MemoryManager(hw::Machine& machine, Arena& arena, u32 hypervisor_frames);
+  MemoryManager(hw::Machine& machine, Arena& arena, const DomainTable& domains, u32 hypervisor_frames);
 
   // --- hypercalls --------------------------------------------------------------------------------------------------
   HypercallResult mmu_update(Caller& caller, u32 list, u32 count, u32 done);
   HypercallResult update_va_mapping(Caller& caller, u32 page, u32 entry, u32 flags);
+  // not_permitted: the caller has no privilege; no_such_domain.
+  HypercallResult update_va_mapping_otherdomain(Caller& caller, u32 page, u32 entry, u32 flags, DomainId domain);
   // Returns the number of frames done; an error only if that is none.
   HypercallResult dom_mem_op(Caller& caller, u32 op, u32 list, u32 count);
   HypercallResult set_gdt(Caller& caller, u32 list, u32 entries);
@@ -78,7 +82,7 @@ class MemoryManager {
 
  private:
   bool open(Domain& domain);                                       // before its first frame
-  bool may_touch(const Caller& caller, MachineFrame frame) const;  // RAM, and the caller's or the caller is privileged
+  bool may_touch(const Caller& caller, MachineFrame frame) const;  // the caller's, or the foreign domain's
 
   Error mmu_request(Caller& caller, u32 pointer, u32 value);
   Error update_entry(Caller& caller, u32 machine_address, u32 entry);
@@ -87,6 +91,9 @@ class MemoryManager {
   Error unpin(Caller& caller, MachineFrame frame);
   Error new_base_pointer(Caller& caller, MachineFrame directory);
   Error set_ldt(Caller& caller, u32 base, u32 entries);
+  Error set_foreign_domain(Caller& caller, DomainId id);
+  Error reassign_page(Caller& caller, MachineFrame frame);
+  void name_foreign(Domain* domain);    // null: nobody
   void finish_request(Caller& caller);  // deferred work that the next request must find done
   void finish_call(Caller& caller);     // and what may wait for the end of the batch
 
@@ -103,11 +110,13 @@ class MemoryManager {
 
   hw::Machine& machine_;
   hw::Memory& memory_;
+  const DomainTable& domains_;
   FrameTable frames_;
   TlbClock tlb_;
   HypervisorMap map_;
   PageTables tables_;
   bool ldt_page_due_ = false;  // map the first page of the caller's LDT when the hypercall ends
+  Domain* foreign_ = nullptr;  // whose frames a privileged caller may name besides its own, until the hypercall ends
   MachineFrame default_gdt_;   // for vCPUs that have set none: the reserved descriptors only
 };
 

@@ -1,5 +1,6 @@
 // The batched hypercall on page tables, and its short form for one entry.
 #include "domain.h"
+#include "domain_table.h"
 #include "interface/memory.h"
 #include "memory/memory_manager.h"
 #include "vcpu.h"
@@ -93,6 +94,13 @@ Error MemoryManager::mmu_command(Caller& caller, u32 pointer, u32 value) {
       return Error::none;
     case MmuCommand::set_ldt:
       return set_ldt(caller, pointer, value >> 8);
+    case MmuCommand::set_foreign_domain:
+      return set_foreign_domain(caller, value >> 16);
+    case MmuCommand::clear_foreign_domain:
+      name_foreign(nullptr);
+      return Error::none;
+    case MmuCommand::reassign_page:
+      return reassign_page(caller, frame);
   }
   return Error::invalid;
 }
@@ -126,6 +134,30 @@ Error MemoryManager::new_base_pointer(Caller& caller, MachineFrame directory) {
   return Error::none;
 }
 
+Error MemoryManager::set_foreign_domain(Caller& caller, DomainId id) {
+  Domain* domain = domains_.find(id);
+  if (!caller.domain.privileged || domain == nullptr || domain->dying) return Error::invalid;
+  name_foreign(domain);
+  return Error::none;
+}
+
+Error MemoryManager::reassign_page(Caller& caller, MachineFrame frame) {
+  if (foreign_ == nullptr || foreign_->memory.may_add() == 0) return Error::invalid;
+  if (!frames_.contains(frame)) return Error::invalid;
+  const FrameInfo& info = frames_.info(frame);
+  // A frame shared with the core always has a reference, so only those of the reservation pass.
+  if (info.owner != caller.domain.id || info.total_count != 0) return Error::invalid;
+  tlb_.request(info.owner, info.flush_stamp);
+  set_machine_to_phys(frame, kNoPage);
+  frames_.move(frame, caller.domain.memory.frames, foreign_->memory.frames);
+  return Error::none;
+}
+
+void MemoryManager::name_foreign(Domain* domain) {
+  foreign_ = domain;
+  tables_.set_foreign(domain == nullptr ? kOwnerFree : static_cast<OwnerId>(domain->id));
+}
+
 HypercallResult MemoryManager::update_va_mapping(Caller& caller, u32 page, u32 entry, u32 flags) {
   Error error = Error::invalid;
   caller.cpu.work(hw::Step::page_table_update);
@@ -144,6 +176,13 @@ HypercallResult MemoryManager::update_va_mapping(Caller& caller, u32 page, u32 e
   return error;
 }
 
+HypercallResult MemoryManager::update_va_mapping_otherdomain(Caller& caller, u32 page, u32 entry, u32 flags,
+                                                             DomainId domain) {
+  if (!caller.domain.privileged) return Error::not_permitted;
+  if (set_foreign_domain(caller, domain) != Error::none) return Error::no_such_domain;
+  return update_va_mapping(caller, page, entry, flags);
+}
+
 void MemoryManager::finish_request(Caller& caller) {
   if (tables_.take_ldt_unmapped()) {
     for (u32 i = 0; i < caller.domain.vcpu_count; ++i) {
@@ -153,6 +192,7 @@ void MemoryManager::finish_request(Caller& caller) {
 }
 
 void MemoryManager::finish_call(Caller& caller) {
+  name_foreign(nullptr);
   if (ldt_page_due_) {
     ldt_page_due_ = false;
     (void)map_ldt_shadow(caller.vcpu, 0);  // if it cannot be, the first use of the LDT faults and the guest is told

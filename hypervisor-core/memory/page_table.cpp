@@ -140,7 +140,7 @@ bool PageTables::take_mapping(OwnerId table_owner, u32 entry) {
   const MachineFrame target = target_of(entry);
   if ((entry & kEntryForbidden) != 0 || !frames_.contains(target)) return false;
   FrameInfo& info = frames_.info(target);
-  if (info.owner != table_owner && !(table_owner == kDomain0 && is_domain(info.owner))) return false;
+  if (info.owner != table_owner && !(table_owner == kDomain0 && foreign(info.owner))) return false;
   if (!writable(entry)) {
     ++info.total_count;
     return true;

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "domain.h"
+#include "domain_table.h"
 #include "interface/memory.h"
 #include "interface/start_info.h"
 #include "memory/memory_manager.h"
@@ -19,8 +19,10 @@ inline constexpr u32 kP = kEntryPresent, kW = kEntryWritable;
 // One domain with one vCPU, built as domain 0 is. Page p of it is at kGuestKernelStart + p * 4 kB and stays there
 // unless a test maps it otherwise. The last page but one holds what hypercalls read and write.
 struct Guest {
-  Domain domain;
-  Vcpu vcpu;
+  explicit Guest(Domain& made) : domain{made}, vcpu{*made.vcpus[0]} {}
+
+  Domain& domain;
+  Vcpu& vcpu;
   InitialSpace space;
   std::vector<MachineFrame> pages;  // as built
 
@@ -39,18 +41,17 @@ class MemoryWorld {
  public:
   explicit MemoryWorld(u32 ram_frames = 2048, u32 cpus = 1)
       : machine{ram_frames, cpus},
-        room_(MemoryManager::bytes_needed(ram_frames)),
+        room_(MemoryManager::bytes_needed(ram_frames) + kMaxDomains * (sizeof(Domain) + sizeof(Vcpu) + 256)),
         arena{room_.data(), room_.size()},
-        memory{machine, arena, 16} {}
+        domains{arena, kMaxDomains},
+        memory{machine, arena, domains, 16} {}
 
   Guest& add_guest(u32 pages) {
-    guests.push_back(std::make_unique<Guest>());
+    Domain* domain = domains.create(1);
+    if (domain == nullptr) throw MachineStopped("no room for the test's domain");
+    guests.push_back(std::make_unique<Guest>(*domain));
     Guest& guest = *guests.back();
-    guest.domain.id = static_cast<DomainId>(guests.size() - 1);
     guest.domain.privileged = guest.domain.id == kDomain0;
-    guest.domain.vcpu_count = 1;
-    guest.domain.vcpus[0] = &guest.vcpu;
-    guest.vcpu.domain = &guest.domain;
     if (!memory.allocate_frames(guest.domain, pages).ok()) throw MachineStopped("no memory for the test's domain");
     guest.domain.shared_info = memory.share_frame(guest.domain);
     const FrameTable& frames = memory.frames();
@@ -86,6 +87,11 @@ class MemoryWorld {
   }
   static MmuUpdate command_request(MmuCommand command, u32 pointer, u32 argument = 0) {
     return {pointer | static_cast<u32>(MmuRequest::extended), static_cast<u32>(command) | argument << 8};
+  }
+  // Requests of domain 0 that name frames of `domain`.
+  s32 update_foreign(Guest& guest, DomainId domain, std::vector<MmuUpdate> requests, u32* done = nullptr) {
+    requests.insert(requests.begin(), command_request(MmuCommand::set_foreign_domain, 0, domain << 8));
+    return update(guest, requests, done);
   }
   // Changes how page `page` of the kernel's map is mapped: flags 0 unmaps it.
   s32 remap(Guest& guest, u32 page, u32 flags) {
@@ -123,10 +129,12 @@ class MemoryWorld {
   FakeMachine machine;
 
  private:
+  static constexpr u32 kMaxDomains = 4;
   std::vector<u8> room_;
 
  public:
   Arena arena;
+  DomainTable domains;
   MemoryManager memory;
   std::vector<std::unique_ptr<Guest>> guests;
 };

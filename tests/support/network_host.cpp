@@ -119,7 +119,7 @@ bool Guest::event() {
 }
 
 NetworkHost::NetworkHost(u32 guest_count, u32 pages, bool rules)
-    : memory{(enter(), machine), arena, 64},
+    : memory{(enter(), machine), arena, domains, 64},
       run_states{*make_scheduler("bvt", "paper", SchedulerSettings{}, arena), 1, 0},
       events{machine.memory(), arena, domains, run_states, clock},
       network{machine, arena, domains, memory, events, clock} {

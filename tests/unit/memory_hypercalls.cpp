@@ -1,7 +1,9 @@
 // Flushes, the balloon, descriptor tables, and the end of a domain.
 #include <doctest/doctest.h>
 
+#include "memory/descriptor.h"
 #include "support/memory_checker.h"
+#include "support/memory_world.h"
 
 using namespace test;
 
@@ -298,7 +300,7 @@ TEST_CASE("a domain's end gives every frame back; what domain 0 or a device hold
   REQUIRE(exchange.hold_payload(w.guest->domain, payload));
   w.run(*w.domain0);
   const u32 entry0 = w.domain0->entry_of(20);
-  REQUIRE(w.write_entry(*w.domain0, entry0, mapped.address() | kP | kW) == 0);
+  REQUIRE(w.update_foreign(*w.domain0, w.guest->domain.id, {{entry0, mapped.address() | kP | kW}}) == 0);
 
   w.memory.release_all(w.cpu(), w.guest->domain);
   CHECK(w.memory.frames().free_count() == before - 2);

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "support/memory_checker.h"
+#include "support/memory_world.h"
 
 using namespace test;
 
@@ -110,7 +111,8 @@ TEST_CASE("a page is lent only if it is the domain's own, mapped writable, once,
   REQUIRE(w.write_entry(*w.guest, w.guest->entry_of(70), w.guest->page(w.page).address() | kP) == 0);
   CHECK(refused(*w.guest, w.guest->entry_of(w.page)));  // mapped twice
   w.run(*w.domain0);
-  REQUIRE(w.write_entry(*w.domain0, w.domain0->entry_of(20), w.guest->page(w.page + 1).address() | kP | kW) == 0);
+  const u32 foreign_page = w.guest->page(w.page + 1).address();
+  REQUIRE(w.update_foreign(*w.domain0, w.guest->domain.id, {{w.domain0->entry_of(20), foreign_page | kP | kW}}) == 0);
   CHECK(refused(*w.domain0, w.domain0->entry_of(20)));  // domain 0 maps it, but it is not its own
   CHECK(refused(*w.guest, w.guest->entry_of(w.page + 1)));
 }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "support/memory_checker.h"
+#include "support/memory_world.h"
 
 using namespace test;
 
@@ -92,11 +93,12 @@ TEST_CASE("a page table in use is not mapped writable, by its owner or by domain
   CHECK(w.remap(*w.guest, w.free, kP | kW) == kInvalid);
   CHECK(w.write_entry(*w.guest, table.address(), table.address() | kP | kW) == kInvalid);
   w.run(*w.domain0);
-  CHECK(w.write_entry(*w.domain0, w.domain0->entry_of(w.domain0->first_free()), table.address() | kP | kW) == kInvalid);
-  CHECK(w.write_entry(*w.domain0, w.domain0->entry_of(w.domain0->first_free()), table.address() | kP) == 0);
+  const u32 entry0 = w.domain0->entry_of(w.domain0->first_free());
+  CHECK(w.update_foreign(*w.domain0, w.guest->domain.id, {{entry0, table.address() | kP | kW}}) == kInvalid);
+  CHECK(w.update_foreign(*w.domain0, w.guest->domain.id, {{entry0, table.address() | kP}}) == 0);
 }
 
-TEST_CASE("a guest maps its own frames only; domain 0 maps any domain's, and nobody the hypervisor's or free ones") {
+TEST_CASE("everybody maps its own frames only, and nobody the hypervisor's or free ones") {
   World w;
   const u32 hypervisor = w.memory.master_directory().address(), free_frame = (w.machine.ram.frame_count() - 1) << 12;
   const u32 beyond = w.machine.ram.frame_count() << 12, foreign = w.other->page(w.free).address();
@@ -107,20 +109,22 @@ TEST_CASE("a guest maps its own frames only; domain 0 maps any domain's, and nob
   }
   w.run(*w.domain0);
   const u32 entry0 = w.domain0->entry_of(w.domain0->first_free());
-  for (const u32 target : {hypervisor, free_frame, beyond}) {
+  for (const u32 target : {hypervisor, free_frame, beyond, foreign}) {
     CHECK(w.write_entry(*w.domain0, entry0, target | kP) == kInvalid);
     CHECK(w.write_entry(*w.domain0, entry0, target | kP | kW) == kInvalid);
   }
-  CHECK(w.write_entry(*w.domain0, entry0, foreign | kP | kW) == 0);
 }
 
 TEST_CASE("what a table may map is decided by its owner, also when domain 0 writes it") {
   World w;
   const u32 place = w.hook_table(w.free).address();
   w.run(*w.domain0);
-  CHECK(w.write_entry(*w.domain0, place, w.guest->page(w.free + 1).address() | kP | kW) == 0);
-  CHECK(w.write_entry(*w.domain0, place, w.other->page(w.free).address() | kP) == kInvalid);
-  CHECK(w.write_entry(*w.domain0, place, w.domain0->page(20).address() | kP) == kInvalid);
+  const auto write = [&](MachineFrame target, u32 flags) {
+    return w.update_foreign(*w.domain0, w.guest->domain.id, {{place, target.address() | flags}});
+  };
+  CHECK(write(w.guest->page(w.free + 1), kP | kW) == 0);
+  CHECK(write(w.other->page(w.free), kP) == kInvalid);
+  CHECK(write(w.domain0->page(20), kP) == kInvalid);
 }
 
 TEST_CASE("a guest does not write another domain's tables, and a domain's tables belong to it") {
@@ -130,8 +134,10 @@ TEST_CASE("a guest does not write another domain's tables, and a domain's tables
   CHECK(w.command(*w.guest, MmuCommand::new_base_pointer, w.other->directory()) == kInvalid);
   CHECK(w.write_entry(*w.guest, w.guest->directory().address(), w.other->table().address() | kP) == kInvalid);
   w.run(*w.domain0);
-  CHECK(w.command(*w.domain0, MmuCommand::new_base_pointer, w.other->directory()) == kInvalid);
-  CHECK(w.write_entry(*w.domain0, w.domain0->directory().address(), w.other->table().address() | kP) == kInvalid);
+  const u32 base = w.other->directory().address(), slot = w.domain0->directory().address();
+  const MmuUpdate new_base = MemoryWorld::command_request(MmuCommand::new_base_pointer, base);
+  CHECK(w.update_foreign(*w.domain0, w.other->domain.id, {new_base}) == kInvalid);
+  CHECK(w.update_foreign(*w.domain0, w.other->domain.id, {{slot, w.other->table().address() | kP}}) == kInvalid);
 }
 
 TEST_CASE("a frame's type changes only while its type count is 0, and its contents are checked when it does") {

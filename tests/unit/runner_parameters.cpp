@@ -43,7 +43,7 @@ TEST_CASE("a parameter is a number in its entry's unit, or a quantity") {
 TEST_CASE("parameters of a profile reach the programs that have it") {
   const Setup setup = plan_of(with("cint2000.steady_insertions", 4'000'000)).points[0].setup;
   const model::MachineFile machine = machine_of(setup);
-  const guest::HostSpec spec = host_spec(setup, machine, 1);
+  const guest::HostSpec spec = host_spec(setup, machine, guest::KernelFile::linux24(), 1);
   const auto& compute = std::get<guest::ComputeSettings>(spec.guests[0].programs[0]);
   CHECK(guest::load_profile(compute.profile, compute.values).steady_insertions == 4'000'000);
   CHECK(guest::load_profile(compute.profile).steady_insertions == 1'000'000);
@@ -67,7 +67,8 @@ TEST_CASE("cases, varied keys and the command line set them, in this order") {
 
 TEST_CASE("an unknown parameter, a negative, a fraction, a wrong unit and an impossible value are refused") {
   CHECK(error_in(with("memory.line_refil", 60)) ==
-        "small.json: at /parameters/memory.line_refil: expected a parameter of dell2650 or of a profile, got "
+        "small.json: at /parameters/memory.line_refil: expected a parameter of dell2650, of the kernel or of a "
+        "profile, got "
         "\"memory.line_refil\" (did you mean \"memory.line_refill\"?)");
   CHECK(error_in(with("cint2000.steady_insertion", 60)).ends_with("(did you mean \"cint2000.steady_insertions\"?)"));
   CHECK(error_in(with("memory.line_refill", -1)) ==

@@ -6,6 +6,7 @@
 
 #include "experiments/runner/known_names.h"
 #include "support/experiment_file.h"
+#include "workloads/kernel/path.h"
 
 using namespace runner;
 using test::plan_of;
@@ -75,7 +76,7 @@ TEST_CASE("normalising divides by the point of the same case and the same other 
 TEST_CASE("a count stands for numbered domains, and every domain has its own seed-independent name") {
   const Plan plan = plan_of(small_experiment());
   const model::MachineFile machine = load_machine("dell2650");
-  const guest::HostSpec spec = host_spec(plan.points[0].setup, machine, 9);
+  const guest::HostSpec spec = host_spec(plan.points[0].setup, machine, guest::KernelFile::linux24(), 9);
   REQUIRE(spec.guests.size() == 3);
   CHECK(spec.guests[0].name == "compute1");
   CHECK(spec.guests[1].name == "compute2");

@@ -84,7 +84,7 @@ model::Task<bool> DomainBuilder::build(std::size_t index) {
 
   co_await control_->copy_pages(kKernelImagePages);
   co_await write_start_pages(index, layout, id, frames, shared_info);
-  if (!co_await fill_page_tables(index, layout, frames, shared_info)) co_return false;
+  if (!co_await fill_page_tables(index, layout, id, frames, shared_info)) co_return false;
 
   hv::ControlOp build_op = operation(hv::ControlCommand::build_domain, id);
   put_words(build_op, hv::BuildDomain{frames[layout.directory()].number(), order.entry_eip,
@@ -119,19 +119,19 @@ model::Task<> DomainBuilder::write_start_pages(std::size_t index, const Layout& 
   start.vifs = orders_[index].spec->network ? 1 : 0;
   std::array<u32, sizeof start / sizeof(u32)> words;
   __builtin_memcpy(words.data(), &start, sizeof start);
-  co_await control_->write_frame(frames[0], words);
+  co_await control_->write_frame(id, frames[0], words);
 
   std::vector<u32> list;
   for (const hv::MachineFrame frame : frames) list.push_back(frame.number());
   for (u32 page = 0; page < layout.list_pages; ++page) {
     const auto rest = std::span{list}.subspan(page * hv::kEntriesPerTable);
-    co_await control_->write_frame(frames[1 + page],
+    co_await control_->write_frame(id, frames[1 + page],
                                    rest.first(std::min<std::size_t>(rest.size(), hv::kEntriesPerTable)));
   }
 }
 
 // Every page writable but the tables themselves; then the directory is pinned, which has all of it checked.
-model::Task<bool> DomainBuilder::fill_page_tables(std::size_t index, const Layout& layout,
+model::Task<bool> DomainBuilder::fill_page_tables(std::size_t index, const Layout& layout, hv::DomainId id,
                                                   const std::vector<hv::MachineFrame>& frames,
                                                   hv::MachineFrame shared_info) {
   std::vector<hv::MmuUpdate> requests;
@@ -153,7 +153,7 @@ model::Task<bool> DomainBuilder::fill_page_tables(std::size_t index, const Layou
   requests.push_back(
       {directory.address() | static_cast<u32>(hv::MmuRequest::extended), static_cast<u32>(hv::MmuCommand::pin_l2)});
   u32 done = 0;
-  const s32 result = co_await control_->update(requests, done);
+  const s32 result = co_await control_->update(id, requests, done);
   co_return succeeded(index, "mmu_update (request " + std::to_string(done) + ")", result);
 }
 

@@ -49,7 +49,7 @@ class DomainBuilder final : public Program {
 
   model::Task<bool> build(std::size_t index);
   model::Task<bool> step(std::size_t index, const char* name, hv::ControlOp& op);
-  model::Task<bool> fill_page_tables(std::size_t index, const Layout& layout,
+  model::Task<bool> fill_page_tables(std::size_t index, const Layout& layout, hv::DomainId id,
                                      const std::vector<hv::MachineFrame>& frames, hv::MachineFrame shared_info);
   model::Task<> write_start_pages(std::size_t index, const Layout& layout, hv::DomainId id,
                                   const std::vector<hv::MachineFrame>& frames, hv::MachineFrame shared_info);

@@ -99,12 +99,13 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
     for (const GuestPrograms::Entry& entry : programs.entries()) {
       processes.push_back({entry.name, entry.program.get()});
     }
-    auto port = std::make_unique<XenPort>(guest.name, machine, guest_address(i), std::move(processes));
+    auto port =
+        std::make_unique<XenPort>(guest.name, machine, kernel_file(spec), guest_address(i), std::move(processes));
     orders.push_back({&guest, port->boot_entry(), guest_address(i)});
     guests_.push_back({std::move(programs), std::move(port)});
   }
   builder_ = std::make_unique<DomainBuilder>(std::move(orders));
-  domain0_ = std::make_unique<XenPort>("domain 0", machine, IpAddress{0},
+  domain0_ = std::make_unique<XenPort>("domain 0", machine, kernel_file(spec), IpAddress{0},
                                        std::vector<NamedProgram>{{"builder", builder_.get()}});
   builder_->use(*domain0_);
   machine.set_supervisor(*this);

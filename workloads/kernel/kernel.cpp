@@ -37,12 +37,42 @@ class Kernel::SwitchRegisters {
   const Process& next_;
 };
 
-Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address)
-    : name_{std::move(name)}, machine_{machine}, port_{port}, scheduler_{processors}, udp_{address} {
+Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address,
+               const KernelFile& file)
+    : name_{std::move(name)}, machine_{machine}, port_{port}, file_{file}, scheduler_{processors}, udp_{address} {
   start_process_ = machine.code().add_entry([this](model::Cpu&) { current().main->handle().resume(); });
   for (u32 i = 0; i < processors; ++i) {
     idle_.push_back(std::make_unique<Process>(0, fmt::format("idle/{}", i)));
     scheduler_.set_idle(i, *idle_.back());
+  }
+}
+
+// A path that runs several times in a row finds its pages where it left them.
+void Kernel::charge(const Path& path, u64 times) {
+  if (times == 0) return;
+  const model::MachineFile& machine = machine_.file();
+  const sim::Cycles work = machine.cycles(model::Instructions{path.instructions}, times);
+  cpu().charge(work);
+  const KernelImage image = port_.image();
+  use_pages(path, image.text, image.text_pages, file_.instructions_per_text_page, model::Use::execute);
+  use_pages(path, image.data, image.data_pages, file_.instructions_per_data_page, model::Use::read);
+  if (idle_.size() > 1) {
+    cpu().charge(machine.cpu.locked_operation * static_cast<s64>(path.locks * times), model::Cause::operation);
+  }
+  port_.executed(work, path.interrupt_pairs * static_cast<u32>(times));
+}
+
+void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use) {
+  // Where in its page a function or structure begins is as good as random; the golden ratio spreads it evenly.
+  constexpr u32 kSpread = 2'654'435'769u;
+  constexpr u32 kLinesPerPage = hv::kPageSize / 64;
+  const u32 used = (path.instructions + instructions_per_page - 1) / instructions_per_page;
+  for (u32 i = 0; i < used; ++i) {
+    const u32 page = (path.home + i) % pages;
+    const u32 line = (page * kSpread >> 16) % (kLinesPerPage - file_.lines_per_page + 1);
+    if (!cpu().touch(start + page * hv::kPageSize + line * 64, file_.lines_per_page, use)) {
+      panic("its own image is not mapped");
+    }
   }
 }
 
@@ -113,12 +143,10 @@ model::Task<> Kernel::schedule() {
   const u32 processor = port_.processor();
   Process& previous = scheduler_.current(processor);
   const Scheduler::Choice choice = scheduler_.choose(processor);
-  const auto& file = machine_.file();
-  charge(file.guest.schedule);
-  charge(file.guest.schedule_task, choice.examined + choice.recalculated);
-  if (idle_.size() > 1) cpu().charge(file.cpu.locked_operation);  // the run-queue lock of an SMP kernel
+  charge(paths().schedule);
+  charge(paths().schedule_task, choice.examined + choice.recalculated);
   if (choice.next != &previous) {
-    charge(file.guest.switch_task);
+    charge(paths().switch_task);
     co_await port_.switch_process(*choice.next);
     co_await SwitchRegisters{*this, previous, *choice.next};
   }
@@ -144,7 +172,7 @@ model::Task<> Kernel::sleep_for(u64 ticks) {
 }
 
 void Kernel::wake(Process& process) {
-  charge(machine_.file().guest.wake_task);
+  charge(paths().wake_task);
   const std::optional<u32> processor = scheduler_.wake(process);
   if (processor && *processor != port_.processor()) port_.send_reschedule(*processor);
 }
@@ -154,7 +182,7 @@ void Kernel::wake(Process& process) {
 void Kernel::enter_system_call() {
   if (!port_.enter_system_call()) panic("the kernel stack is not there");
   if (cpu().registers().cs != port_.selectors().kernel_cs) panic("a system call did not reach the kernel");
-  charge(machine_.file().guest.system_call);
+  charge(paths().system_call);
 }
 
 model::Task<> Kernel::leave_system_call() {
@@ -173,7 +201,7 @@ void Kernel::enter_user_mode() {
 }
 
 void Kernel::timer_interrupt(u32 ticks) {
-  charge(machine_.file().guest.timer_tick, ticks);
+  charge(paths().timer_tick, ticks);
   const u32 processor = port_.processor();
   if (processor == 0) {  // keeps the time for all
     ticks_ += ticks;
@@ -185,16 +213,20 @@ void Kernel::timer_interrupt(u32 ticks) {
 // --- memory ----------------------------------------------------------------------------------------------------------
 
 GuestFrame Kernel::take_page() {
-  charge(machine_.file().guest.page_allocate);
+  charge(paths().page_allocate);
   const std::optional<GuestFrame> frame = pages_.take();
   if (!frame) panic("out of memory");
   return *frame;
 }
 
-void Kernel::zero_page() { cpu().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached)); }
+void Kernel::zero_page() {
+  cpu().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached), model::Cause::bytes);
+}
 
 model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
-  charge(machine_.file().guest.page_fault);
+  charge(paths().exception);
+  charge(paths().page_fault);
+  charge(paths().fault_zero);
   Process& process = current();
   const bool mapped = (error_code & hw::kFaultPresent) != 0;
   const bool from_user = (error_code & hw::kFaultUser) != 0;
@@ -216,10 +248,10 @@ model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
 
 void Kernel::charge_payload(u32 bytes) {
   const auto& memory = machine_.file().memory;
-  cpu().charge(model::MachineFile::cycles_for(memory.copy_cached, bytes));
+  cpu().charge(model::MachineFile::cycles_for(memory.copy_cached, bytes), model::Cause::bytes);
   const NetworkInterface* network = port_.network();
   if (network != nullptr && !network->computes_checksums()) {
-    cpu().charge(model::MachineFile::cycles_for(memory.checksum_cached, bytes + kUdpHeader));
+    cpu().charge(model::MachineFile::cycles_for(memory.checksum_cached, bytes + kUdpHeader), model::Cause::bytes);
   }
 }
 
@@ -230,12 +262,12 @@ UdpSocket& Kernel::bind_udp(std::uint16_t port) {
 }
 
 void Kernel::receive(const sim::Packet& packet) {
-  charge(machine_.file().guest.udp_receive);
+  charge(paths().udp_receive);
   if (Process* reader = udp_.deliver(packet)) wake(*reader);
 }
 
 model::Task<Datagram> Kernel::receive_from(UdpSocket& socket) {
-  charge(machine_.file().guest.socket_receive);
+  charge(paths().socket_receive);
   while (socket.received.empty()) co_await sleep_on(socket.readers);
   Datagram datagram = udp_.take(socket);
   charge_payload(datagram.payload_bytes);
@@ -243,11 +275,11 @@ model::Task<Datagram> Kernel::receive_from(UdpSocket& socket) {
 }
 
 model::Task<bool> Kernel::send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents) {
-  charge(machine_.file().guest.socket_send);
+  charge(paths().socket_send);
   NetworkInterface* network = port_.network();
   if (network == nullptr) co_return false;
   charge_payload(contents.payload_bytes);
-  charge(machine_.file().guest.udp_send);
+  charge(paths().udp_send);
   const auto packet = udp_.build(socket, to, contents, network->mac_address());
   if (!packet) co_return false;
   co_return co_await network->transmit(*packet);

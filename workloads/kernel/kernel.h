@@ -2,7 +2,7 @@
 //
 // The kernel runs as coroutines on whatever CPU it is given. Every process has a kernel side, which is its program's
 // coroutine inside a system call, or the handler that interrupted it; a process switch stores the register frame whose
-// EIP names that coroutine and loads another's. Cost: path lengths of the machine file, charged where the work is.
+// EIP names that coroutine and loads another's. Cost: path lengths of the kernel file, charged where the work is.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 
 #include "model/machine.h"
 #include "workloads/kernel/detached_tasks.h"
+#include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/scheduler.h"
 #include "workloads/kernel/timer_list.h"
@@ -28,7 +29,8 @@ inline constexpr u32 kUserStackTop = kKernelStart;
 
 class Kernel {
  public:
-  Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address);
+  Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address,
+         const KernelFile& file);
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
@@ -71,7 +73,8 @@ class Kernel {
   const std::string& name() const { return name_; }
   model::Machine& machine() { return machine_; }
   model::Cpu& cpu() { return machine_.running(); }
-  void charge(model::Instructions path, u64 times = 1) { cpu().charge(machine_.file().cycles(path, times)); }
+  const KernelFile::Paths& paths() const { return file_.paths; }
+  void charge(const Path& path, u64 times = 1);
   u64 ticks() const { return ticks_; }
   const UdpLayer& udp() const { return udp_; }
   const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
@@ -84,12 +87,14 @@ class Kernel {
   model::Task<> run_program(Process& process, Program& program);
   model::Task<> write_back_daemon();
   void make_ready(Process& process, model::Task<> main);
+  void use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use);
   void zero_page();
   void charge_payload(u32 bytes);
 
   std::string name_;
   model::Machine& machine_;
   Port& port_;
+  const KernelFile& file_;
   u32 start_process_;  // entry point of a process that never ran
   Scheduler scheduler_;
   TimerList timers_;

@@ -5,13 +5,12 @@
 // values are those of a Linux 2.4 kernel, from workloads/kernel/linux24.json, each with unit, origin, source and range.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "model/machine_file.h"
+#include "model/parameter_file.h"
 #include "workloads/kernel/memory.h"
+#include "workloads/spec.h"
 
 namespace guest {
 
@@ -24,20 +23,14 @@ struct Path {
   u32 home = 0;
 };
 
-struct KernelFile {
-  using Entry = model::MachineFile::Entry;
-
-  // Both throw MachineFileError. `name` stands for the file in messages.
+struct KernelFile : model::ParameterTable {
+  // Both throw model::ParameterError.
   static KernelFile load(const std::string& path);
-  static KernelFile parse(std::string_view text, const std::string& name);
+  static KernelFile parse(const model::ParameterText& text);
   static const KernelFile& linux24();  // workloads/kernel/linux24.json, loaded once
 
-  void set(std::string_view key, double value);  // overrides one value, in the unit of its entry
-  const std::vector<Entry>& entries() const { return entries_; }
-  const Entry* find(std::string_view key) const;
-  std::uint64_t hash() const { return hash_; }
-
-  std::string name;
+  // Overrides one value, in the unit of its entry: "kernel.fork.instructions". What the file leaves out cannot be set.
+  void set(std::string_view key, double value);
 
   // A path touches so many pages of the kernel's text and data as its length says, with so many cache lines in each.
   // Assumed: functions of the 2.4 kernel are some tens to a hundred instructions and scattered over the image.
@@ -112,10 +105,11 @@ struct KernelFile {
     Path driver_refill;     // one receive buffer made ready
     Path driver_interrupt;  // the driver's handler, without packets
   } paths;
-
- private:
-  std::vector<Entry> entries_;
-  std::uint64_t hash_ = 0;
 };
+
+// Of the kernels on a host.
+inline const KernelFile& kernel_file(const HostSpec& spec) {
+  return spec.kernel_file != nullptr ? *spec.kernel_file : KernelFile::linux24();
+}
 
 }  // namespace guest

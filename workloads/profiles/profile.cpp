@@ -104,13 +104,13 @@ ComputeProfile load_profile(const std::string& name, const ProfileValues& instea
   return parse_profile(read_file(name), file_of(name).filename().string(), instead);
 }
 
-std::vector<model::MachineFile::Entry> profile_entries(const std::string& name) {
+std::vector<model::ParameterEntry> profile_entries(const std::string& name) {
   const std::string text = read_file(name);
   parse_profile(text, file_of(name).filename().string());  // it is in order
   const auto json = nlohmann::json::parse(text);
-  std::vector<model::MachineFile::Entry> entries;
+  std::vector<model::ParameterEntry> entries;
   for (const auto& [key, value] : json["values"].items()) {
-    model::MachineFile::Entry& entry = entries.emplace_back();
+    model::ParameterEntry& entry = entries.emplace_back();
     entry.key = name + '.' + key;
     entry.value = value["value"].get<double>();
     entry.unit = value["unit"].get<std::string>();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/machine_file.h"
+#include "model/parameter_file.h"
 #include "sim/time.h"
 #include "workloads/spec.h"
 
@@ -32,7 +32,7 @@ struct ComputeProfile {
 ComputeProfile load_profile(const std::string& name, const ProfileValues& instead = {});
 ComputeProfile parse_profile(const std::string& text, const std::string& file, const ProfileValues& instead = {});
 // The values as the file has them, with unit, origin and source; the keys begin with the profile's name.
-std::vector<model::MachineFile::Entry> profile_entries(const std::string& name);
+std::vector<model::ParameterEntry> profile_entries(const std::string& name);
 std::vector<std::string> profile_names();  // sorted
 
 }  // namespace guest

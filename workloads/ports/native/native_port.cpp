@@ -44,12 +44,13 @@ class NativePort::Halt {
   NativePort& port_;
 };
 
-NativePort::NativePort(const HostSpec&, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs)
+NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress address,
+                       std::vector<NamedProgram> programs)
     : machine_{machine},
       programs_{std::move(programs)},
       master_directory_{kKernelImageFrames - 1},
       processors_(machine.cpu_count()),
-      kernel_{"native", machine, *this, machine.cpu_count(), address},
+      kernel_{"native", machine, *this, machine.cpu_count(), address, kernel_file(spec)},
       driver_{kernel_, *machine.network()} {
   kernel_.give_memory(memory_above_kernel(machine));
   build_kernel_map();
@@ -108,9 +109,7 @@ model::Task<> NativePort::start_processor() {
 // --- what to read off ------------------------------------------------------------------------------------------------
 
 void NativePort::add_metrics(std::vector<Metric>& metrics) const {
-  const auto add = [&](const char* name, u64 value) {
-    metrics.push_back({name, static_cast<s64>(value), "packets"});
-  };
+  const auto add = [&](const char* name, u64 value) { metrics.push_back({name, static_cast<s64>(value), "packets"}); };
   add("kernel.packets_received", driver_.received());
   add("kernel.packets_transmitted", driver_.transmitted());
   add("kernel.transmit_dropped", driver_.transmit_dropped());
@@ -156,7 +155,7 @@ void NativePort::enter_kernel(const hw::Registers& interrupted) {
 
 model::Task<> NativePort::handle_interrupt(hw::Registers interrupted, u32 line) {
   enter_kernel(interrupted);
-  kernel_.charge(machine_.file().guest.interrupt_dispatch);
+  kernel_.charge(kernel_.paths().interrupt_dispatch);
   if (line == hw::kTimerLine) {
     timer_interrupt();
   } else if (line == driver_.interrupt_line()) {

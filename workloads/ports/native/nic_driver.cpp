@@ -22,7 +22,7 @@ void NicDriver::start() {
 }
 
 void NicDriver::interrupt() {
-  const auto& paths = kernel_.machine().file().guest;
+  const KernelFile::Paths& paths = kernel_.paths();
   kernel_.charge(paths.driver_interrupt);
   u32 taken;
   do {
@@ -34,7 +34,7 @@ void NicDriver::interrupt() {
 
 u32 NicDriver::poll() {
   model::Machine& machine = kernel_.machine();
-  const auto& paths = machine.file().guest;
+  const KernelFile::Paths& paths = kernel_.paths();
   for (hv::u32 id; device_.next_transmitted(id);) ++transmitted_;
 
   u32 taken = 0;
@@ -53,7 +53,7 @@ u32 NicDriver::poll() {
 }
 
 model::Task<bool> NicDriver::transmit(const sim::Packet& packet) {
-  kernel_.charge(kernel_.machine().file().guest.driver_transmit);
+  kernel_.charge(kernel_.paths().driver_transmit);
   hw::TransmitDescriptor descriptor;
   descriptor.header_bytes = std::min<u32>(packet.bytes, static_cast<u32>(packet.header.size()));
   std::copy_n(packet.header.begin(), descriptor.header_bytes, descriptor.header);

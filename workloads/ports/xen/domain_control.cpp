@@ -56,16 +56,21 @@ model::Task<s32> DomainControl::memory_list(hv::DomainId domain, u32 frames, std
   co_return result;
 }
 
-model::Task<s32> DomainControl::update(std::span<const hv::MmuUpdate> requests, u32& done) {
+model::Task<s32> DomainControl::update(hv::DomainId domain, std::span<const hv::MmuUpdate> requests, u32& done) {
   done = 0;
   const u32 list = port_.layout().control_list();
+  constexpr u32 kPreamble = 1;  // whose frames the batch is about
   while (!requests.empty()) {
-    const auto batch = requests.first(std::min<std::size_t>(requests.size(), hv::kMaxMmuUpdates));
+    const auto batch = requests.first(std::min<std::size_t>(requests.size(), hv::kMaxMmuUpdates - kPreamble));
     kernel_.enter_system_call();
-    memory_.write(list, batch.data(), static_cast<u32>(batch.size_bytes()));
-    const s32 result = co_await model::hypercall(kernel_.machine(), hv::Hypercall::mmu_update, list, batch.size(),
-                                                 argument(kArgumentControlDone));
-    done += memory_.load(argument(kArgumentControlDone));
+    memory_.put(list, hv::MmuUpdate{static_cast<u32>(hv::MmuRequest::extended),
+                                    static_cast<u32>(hv::MmuCommand::set_foreign_domain) | domain << 16});
+    memory_.write(list + kPreamble * static_cast<u32>(sizeof(hv::MmuUpdate)), batch.data(),
+                  static_cast<u32>(batch.size_bytes()));
+    const s32 result = co_await model::hypercall(kernel_.machine(), hv::Hypercall::mmu_update, list,
+                                                 batch.size() + kPreamble, argument(kArgumentControlDone));
+    const u32 completed = memory_.load(argument(kArgumentControlDone));
+    done += completed - std::min(completed, kPreamble);
     co_await leave();
     if (result < 0) co_return result;
     requests = requests.subspan(batch.size());
@@ -73,19 +78,18 @@ model::Task<s32> DomainControl::update(std::span<const hv::MmuUpdate> requests, 
   co_return 0;
 }
 
-model::Task<> DomainControl::write_frame(hv::MachineFrame frame, std::span<const u32> words) {
+model::Task<> DomainControl::write_frame(hv::DomainId domain, hv::MachineFrame frame, std::span<const u32> words) {
   const u32 window = port_.start_info().spare_address + kSpareForeignPage * hv::kPageSize;
-  const u32 entry = port_.entry_machine_address(window);
-  UpdateQueue& updates = port_.updates();
   kernel_.enter_system_call();
   const bool disabled = port_.save_and_disable_events();
-  co_await updates.update_entry(entry, frame.address() | kKernelPage);
-  co_await updates.flush();
+  const s32 mapped = co_await model::hypercall(kernel_.machine(), hv::Hypercall::update_va_mapping_otherdomain,
+                                               window >> hv::kPageShift, frame.address() | kKernelPage, 0, domain);
+  if (mapped < 0) kernel_.panic("another domain's frame cannot be mapped");
   memory_.write(window, words.data(),
                 static_cast<u32>(words.first(std::min<std::size_t>(words.size(), kWordsPerPage)).size_bytes()));
-  co_await updates.update_entry(entry, 0);
-  co_await updates.command(hv::MmuCommand::invalidate_page, window);
-  co_await updates.flush();
+  const s32 unmapped = co_await model::hypercall(kernel_.machine(), hv::Hypercall::update_va_mapping,
+                                                 window >> hv::kPageShift, 0, hv::kVaInvalidate);
+  if (unmapped < 0) kernel_.panic("another domain's frame cannot be unmapped");
   co_await port_.restore_events(disabled);
   co_await leave();
 }

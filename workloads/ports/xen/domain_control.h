@@ -20,10 +20,11 @@ class DomainControl {
   // dom0_op: the result, and the block with what the hypervisor wrote back.
   model::Task<s32> control(hv::ControlOp& op);
   model::Task<s32> memory_list(hv::DomainId domain, u32 frames, std::vector<hv::MachineFrame>& list);
-  // mmu_update in batches of up to kMaxMmuUpdates: 0, or the first error; `done` says how many requests went through.
-  model::Task<s32> update(std::span<const hv::MmuUpdate> requests, u32& done);
-  // Maps another domain's frame, writes the words to its start, unmaps it.
-  model::Task<> write_frame(hv::MachineFrame frame, std::span<const u32> words);
+  // mmu_update on the domain's frames in batches of up to kMaxMmuUpdates: 0, or the first error; `done` says how many
+  // requests went through.
+  model::Task<s32> update(hv::DomainId domain, std::span<const hv::MmuUpdate> requests, u32& done);
+  // Maps the domain's frame, writes the words to its start, unmaps it.
+  model::Task<> write_frame(hv::DomainId domain, hv::MachineFrame frame, std::span<const u32> words);
   // Copies so many pages of a kernel image out of the page cache.
   model::Task<> copy_pages(u32 pages);
 

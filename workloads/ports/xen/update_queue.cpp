@@ -7,7 +7,7 @@
 namespace guest {
 
 model::Task<> UpdateQueue::add(u32 pointer, u32 value) {
-  kernel_.charge(kernel_.machine().file().guest.update_queue);
+  kernel_.charge(kernel_.paths().update_queue);
   memory_.put(list_ + count_ * static_cast<u32>(sizeof(hv::MmuUpdate)), hv::MmuUpdate{pointer, value});
   ++count_;
   ++requests_;

@@ -60,7 +60,7 @@ model::Task<> VifDriver::start() {
 // --- transmit --------------------------------------------------------------------------------------------------------
 
 model::Task<bool> VifDriver::transmit(const sim::Packet& packet) {
-  kernel_.charge(kernel_.machine().file().guest.driver_transmit);
+  kernel_.charge(kernel_.paths().driver_transmit);
   if (free_transmits_.empty()) {
     ++transmit_dropped_;
     co_return false;
@@ -97,7 +97,7 @@ void VifDriver::reap_transmits() {
 // --- receive ---------------------------------------------------------------------------------------------------------
 
 model::Task<> VifDriver::interrupt() {
-  const auto& paths = kernel_.machine().file().guest;
+  const KernelFile::Paths& paths = kernel_.paths();
   kernel_.charge(paths.driver_interrupt);
   reap_transmits();
   u32 done;
@@ -138,7 +138,7 @@ void VifDriver::take_packet(const hv::NetReceiveResponse& response) {
     ++bad_responses_;
     return;
   }
-  kernel_.charge(kernel_.machine().file().guest.driver_receive);
+  kernel_.charge(kernel_.paths().driver_receive);
   // Another frame is behind the page now; the page-table entry tells which.
   const u32 entry = memory_.load(port_.entry_virtual_address(page.kernel_address()));
   port_.set_machine_frame(page, hv::MachineFrame::of_address(entry));
@@ -152,7 +152,7 @@ void VifDriver::take_packet(const hv::NetReceiveResponse& response) {
 }
 
 void VifDriver::post_buffer(u32 slot) {
-  kernel_.charge(kernel_.machine().file().guest.driver_refill);
+  kernel_.charge(kernel_.paths().driver_refill);
   const u16 id = free_receives_.back();
   free_receives_.pop_back();
   lent_[id] = true;

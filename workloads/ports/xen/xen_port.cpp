@@ -17,10 +17,11 @@ constexpr u32 kSystemCallVector = 0x80;
 
 }  // namespace
 
-XenPort::XenPort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs)
+XenPort::XenPort(std::string name, model::Machine& machine, const KernelFile& file, IpAddress address,
+                 std::vector<NamedProgram> programs)
     : machine_{machine},
       programs_{std::move(programs)},
-      kernel_{std::move(name), machine, *this, 1, address},
+      kernel_{std::move(name), machine, *this, 1, address, file},
       memory_{kernel_},
       updates_{kernel_},
       events_{kernel_},
@@ -103,7 +104,7 @@ model::Task<u32> XenPort::bind_virq(hv::Virq virq) {
 
 model::Task<> XenPort::event_upcall() {
   const hw::Registers interrupted = machine_.running().registers();
-  kernel_.charge(machine_.file().guest.event_dispatch);
+  kernel_.charge(kernel_.paths().event_dispatch);
   co_await dispatch_events();
   co_await return_from(interrupted);
 }
@@ -219,9 +220,7 @@ model::Task<> XenPort::protect_table(GuestFrame table, hv::MmuCommand pin) {
   co_await updates_.command(pin, frame.address());
 }
 
-KernelImage XenPort::image() const {
-  return {layout_.text(), kKernelTextPages, layout_.data(), kKernelDataPages};
-}
+KernelImage XenPort::image() const { return {layout_.text(), kKernelTextPages, layout_.data(), kKernelDataPages}; }
 
 // Two changes of the event mask, which is memory: nothing beyond the path that contains them.
 void XenPort::executed(sim::Cycles, u32) {}

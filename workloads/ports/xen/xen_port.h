@@ -13,18 +13,19 @@
 #include "interface/start_info.h"
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/port.h"
-#include "workloads/programs/program.h"
 #include "workloads/ports/xen/event_page.h"
 #include "workloads/ports/xen/guest_layout.h"
 #include "workloads/ports/xen/update_queue.h"
 #include "workloads/ports/xen/vif_driver.h"
+#include "workloads/programs/program.h"
 
 namespace guest {
 
 class XenPort final : public Port {
  public:
-  // Programs become processes when the domain boots. They and the machine outlive the port.
-  XenPort(std::string name, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
+  // Programs become processes when the domain boots. They, the machine and the file outlive the port.
+  XenPort(std::string name, model::Machine& machine, const KernelFile& file, IpAddress address,
+          std::vector<NamedProgram> programs);
 
   u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
   Kernel& kernel() { return kernel_; }
@@ -84,7 +85,7 @@ class XenPort final : public Port {
   model::Task<> dispatch_events();
   void timer_event();
 
-  GuestFrame take_table();  // a page of zeros
+  GuestFrame take_table();                        // a page of zeros
   model::Task<> load(const AddressSpace& space);  // queued
   model::Task<> unprotect_table(GuestFrame table);
   model::Task<> protect_table(GuestFrame table, hv::MmuCommand pin);

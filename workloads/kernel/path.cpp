@@ -1,0 +1,148 @@
+#include "workloads/kernel/path.h"
+
+#include <algorithm>
+#include <array>
+
+namespace guest {
+
+namespace {
+
+using Paths = KernelFile::Paths;
+
+struct NamedPath {
+  const char* name;
+  Path Paths::*path;
+};
+
+constexpr std::array kPaths = std::to_array<NamedPath>({
+    {"system_call", &Paths::system_call},
+    {"exception", &Paths::exception},
+    {"event_dispatch", &Paths::event_dispatch},
+    {"interrupt_dispatch", &Paths::interrupt_dispatch},
+    {"soft_interrupt", &Paths::soft_interrupt},
+    {"timer_tick", &Paths::timer_tick},
+    {"schedule", &Paths::schedule},
+    {"schedule_task", &Paths::schedule_task},
+    {"switch_task", &Paths::switch_task},
+    {"wake_task", &Paths::wake_task},
+    {"fork", &Paths::fork},
+    {"exec", &Paths::exec},
+    {"exit", &Paths::exit},
+    {"wait", &Paths::wait},
+    {"identity", &Paths::identity},
+    {"page_fault", &Paths::page_fault},
+    {"fault_zero", &Paths::fault_zero},
+    {"fault_file", &Paths::fault_file},
+    {"fault_copy", &Paths::fault_copy},
+    {"page_allocate", &Paths::page_allocate},
+    {"space_create", &Paths::space_create},
+    {"space_release", &Paths::space_release},
+    {"table_create", &Paths::table_create},
+    {"area_map", &Paths::area_map},
+    {"area_unmap", &Paths::area_unmap},
+    {"area_protect", &Paths::area_protect},
+    {"area_copy", &Paths::area_copy},
+    {"entry_scan", &Paths::entry_scan},
+    {"entry_copy", &Paths::entry_copy},
+    {"entry_clear", &Paths::entry_clear},
+    {"break_set", &Paths::break_set},
+    {"update_queue", &Paths::update_queue},
+    {"signal_action", &Paths::signal_action},
+    {"signal_send", &Paths::signal_send},
+    {"signal_deliver", &Paths::signal_deliver},
+    {"signal_return", &Paths::signal_return},
+    {"user_copy", &Paths::user_copy},
+    {"descriptor", &Paths::descriptor},
+    {"path_component", &Paths::path_component},
+    {"path_name", &Paths::path_name},
+    {"stat", &Paths::stat},
+    {"open", &Paths::open},
+    {"close", &Paths::close},
+    {"duplicate", &Paths::duplicate},
+    {"read", &Paths::read},
+    {"write", &Paths::write},
+    {"device_read", &Paths::device_read},
+    {"device_write", &Paths::device_write},
+    {"pipe_create", &Paths::pipe_create},
+    {"pipe_read", &Paths::pipe_read},
+    {"pipe_write", &Paths::pipe_write},
+    {"select", &Paths::select},
+    {"select_descriptor", &Paths::select_descriptor},
+    {"socket_poll", &Paths::socket_poll},
+    {"page_cache", &Paths::page_cache},
+    {"file_create", &Paths::file_create},
+    {"file_delete", &Paths::file_delete},
+    {"block_allocate", &Paths::block_allocate},
+    {"block_free", &Paths::block_free},
+    {"write_page", &Paths::write_page},
+    {"socket_receive", &Paths::socket_receive},
+    {"socket_send", &Paths::socket_send},
+    {"udp_receive", &Paths::udp_receive},
+    {"udp_send", &Paths::udp_send},
+    {"driver_receive", &Paths::driver_receive},
+    {"driver_transmit", &Paths::driver_transmit},
+    {"driver_refill", &Paths::driver_refill},
+    {"driver_interrupt", &Paths::driver_interrupt},
+});
+static_assert(sizeof(Paths) == kPaths.size() * sizeof(Path), "every path has a name");
+
+model::ParameterFields fields_of(KernelFile& file) {
+  model::ParameterFields fields = {
+      {"kernel.instructions_per_text_page", "instructions", &file.instructions_per_text_page},
+      {"kernel.instructions_per_data_page", "instructions", &file.instructions_per_data_page},
+      {"kernel.lines_per_page", "lines", &file.lines_per_page},
+  };
+  for (const auto& [name, member] : kPaths) {
+    Path& path = file.paths.*member;
+    const std::string prefix = std::string{"kernel."} + name;
+    fields.push_back({prefix + ".instructions", "instructions", &path.instructions});
+    fields.push_back({prefix + ".locks", "locks", &path.locks, false});
+    fields.push_back({prefix + ".interrupt_pairs", "pairs", &path.interrupt_pairs, false});
+  }
+  return fields;
+}
+
+void check(const KernelFile& file, const std::string& name) {
+  const auto require = [&](u32 value, const char* key) {
+    if (value == 0) throw model::ParameterError(name, key, "expected more than 0");
+  };
+  require(file.instructions_per_text_page, "kernel.instructions_per_text_page");
+  require(file.instructions_per_data_page, "kernel.instructions_per_data_page");
+}
+
+void place_paths(KernelFile& file) {
+  const u32 per_page = std::min(file.instructions_per_text_page, file.instructions_per_data_page);
+  u32 next = 0;
+  for (const auto& [name, member] : kPaths) {
+    Path& path = file.paths.*member;
+    path.home = next;
+    next += std::max(1u, (path.instructions + per_page - 1) / per_page);
+  }
+}
+
+}  // namespace
+
+KernelFile KernelFile::load(const std::string& path) { return parse(model::read_parameter_text(path)); }
+
+KernelFile KernelFile::parse(const model::ParameterText& text) {
+  KernelFile file;
+  file.read(text, fields_of(file));
+  check(file, text.name);
+  place_paths(file);
+  return file;
+}
+
+const KernelFile& KernelFile::linux24() {
+  static const KernelFile file = load(RINGZERO_LINUX24);
+  return file;
+}
+
+void KernelFile::set(std::string_view key, double value) {
+  KernelFile changed = *this;
+  changed.assign(key, value, fields_of(changed));
+  check(changed, name);
+  place_paths(changed);
+  *this = std::move(changed);
+}
+
+}  // namespace guest
