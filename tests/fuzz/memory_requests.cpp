@@ -9,6 +9,7 @@
 #include <random>
 
 #include "support/memory_checker.h"
+#include "support/memory_world.h"
 
 using namespace test;
 
