@@ -15,6 +15,12 @@ constexpr std::uint32_t kComponentCpu = 0x100;  // + id, in the fingerprint
 // A loop that neither computes nor waits is a bug of the guest software; it is caught instead of hanging.
 constexpr int kMaxStepsWithoutTime = 1'000'000;
 
+// Steps that check, and keep count of, what page tables and descriptors refer to.
+constexpr bool is_validation(hw::Step step) {
+  return step == hw::Step::page_table_update || step == hw::Step::page_table_validate ||
+         step == hw::Step::mmu_extended;
+}
+
 }  // namespace
 
 Cpu::Cpu(Machine& machine, hv::CpuId id)
@@ -392,7 +398,7 @@ void Cpu::send_ipi(hv::CpuId target) {
 }
 
 void Cpu::work(hw::Step step, hv::u32 times) {
-  charge(machine_.file().cycles(step, times), hw::is_validation(step) ? Cause::validation : own_cause());
+  charge(machine_.file().cycles(step, times), is_validation(step) ? Cause::validation : own_cause());
 }
 
 }  // namespace model

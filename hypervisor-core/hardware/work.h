@@ -34,9 +34,4 @@ enum class Step : hv::u32 {
   count,
 };
 
-// Steps that check and keep count of what page tables and descriptors refer to.
-constexpr bool is_validation(Step step) {
-  return step == Step::page_table_update || step == Step::page_table_validate || step == Step::mmu_extended;
-}
-
 }  // namespace hw
