@@ -1,6 +1,7 @@
 // One CPU under a supervisor that only writes down what it was entered for.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "interface/layout.h"
@@ -333,3 +334,89 @@ TEST_CASE("a CPU in a loop that takes no time is stopped instead of hanging") {
 }
 
 }  // namespace
+
+TEST_CASE("a sweep waits for every line that the cache lacks, once, and resumes where a page was missing") {
+  Bench bench;
+  constexpr hv::u32 kFirst =
+      (16u << 20) - 2 * hv::kPageSize;  // the last two pages that are mapped, and two that are not
+  const model::Sweep sweep{kFirst, 4 * hv::kPageSize, model::Use::read};
+  std::vector<std::int64_t> waited;
+  const auto waits = [](Bench& b) {
+    return b.machine.physical_cpu(0).causes()[static_cast<std::size_t>(model::Cause::cache)].count();
+  };
+  auto program = [&](Bench& b) -> model::Task<> {
+    for (int lap = 0; lap < 2; ++lap) {
+      const std::int64_t before = waits(b);
+      co_await model::compute(b.machine, Cycles{10}, {&sweep, 1});
+      waited.push_back(waits(b) - before);
+    }
+    b.stop_here();
+  };
+  model::Task<> task = program(bench);
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(2)));
+
+  const std::int64_t line = bench.machine.clock().cycles_in(bench.file.memory.line_stream).count();
+  const std::int64_t latency = bench.file.memory.latency.count();
+  REQUIRE(waited.size() == 2);
+  // 4 pages of 64 lines, and one line of the page directory, which holds the entries of both slots.
+  CHECK(waited[0] == 256 * line + latency);
+  CHECK(waited[1] == 0);
+  const auto faults = std::count_if(bench.supervisor.entries.begin(), bench.supervisor.entries.end(),
+                                    [](const Entry& entry) { return entry.kind == 'e'; });
+  CHECK(faults == 1);  // the supervisor maps all of the next 4 MB
+}
+
+TEST_CASE("a line written on one CPU is missed on the other") {
+  Bench bench{2};
+  const auto hits = [&](hv::CpuId id, model::Use use) {
+    model::Cpu& cpu = bench.machine.physical_cpu(id);
+    const auto before = cpu.causes()[static_cast<std::size_t>(model::Cause::cache)];
+    REQUIRE(cpu.touch(0x5000, 1, use));
+    return cpu.causes()[static_cast<std::size_t>(model::Cause::cache)] == before;
+  };
+  hits(0, model::Use::read);
+  hits(1, model::Use::read);
+  CHECK(hits(0, model::Use::read));
+  CHECK(hits(1, model::Use::write));
+  CHECK_FALSE(hits(0, model::Use::read));
+  CHECK(hits(1, model::Use::read));
+}
+
+TEST_CASE("code and data have translations of their own") {
+  Bench bench;
+  model::Cpu& cpu = bench.machine.physical_cpu(0);
+  const auto walked = [&](model::Use use) {
+    const auto before = cpu.causes()[static_cast<std::size_t>(model::Cause::tlb)];
+    REQUIRE(cpu.touch(0x5000, 1, use));
+    return cpu.causes()[static_cast<std::size_t>(model::Cause::tlb)] != before;
+  };
+  CHECK(walked(model::Use::execute));
+  CHECK(walked(model::Use::read));
+  CHECK_FALSE(walked(model::Use::execute));
+  CHECK_FALSE(walked(model::Use::read));
+  cpu.invalidate_page(0x5000);
+  CHECK(walked(model::Use::execute));
+  CHECK(walked(model::Use::read));
+}
+
+TEST_CASE("every busy cycle has one cause") {
+  Bench bench;
+  const model::Sweep sweep{0x100000, 3 * hv::kPageSize, model::Use::write};
+  auto program = [&](Bench& b) -> model::Task<> {
+    for (int i = 0; i < 5; ++i) {
+      co_await model::compute(b.machine, Cycles{12'345}, {&sweep, 1});
+      co_await model::hypercall(b.machine, hv::Hypercall::sched_op, 1u);
+    }
+    b.stop_here();
+  };
+  model::Task<> task = program(bench);
+  bench.run(task);
+  bench.queue.run_until(sim::Time::at(sim::Duration::milliseconds(2)));
+  Cycles busy, caused;
+  const model::Accounts accounts = bench.machine.physical_cpu(0).accounts();
+  for (std::size_t i = 1; i < accounts.size(); ++i) busy += accounts[i];
+  for (const Cycles cause : bench.machine.physical_cpu(0).causes()) caused += cause;
+  CHECK(busy == caused);
+  CHECK(busy.count() > 5 * 12'345);
+}
