@@ -9,14 +9,6 @@ namespace model {
 
 namespace {
 
-constexpr std::array<const char*, static_cast<std::size_t>(hw::Step::count)> kStepNames = {
-    "hypercall_dispatch", "multicall_entry",     "exception_bounce", "upcall",     "interrupt_dispatch",
-    "page_table_update",  "page_table_validate", "mmu_extended",     "schedule",   "schedule_scan",
-    "context_switch",     "event_send",          "event_channel_op", "timer_run",  "time_update",
-    "vif_transmit",       "vif_receive",         "vif_post_buffer",  "rule_match", "control_op",
-    "copy_word"};
-static_assert(kStepNames.back() != nullptr, "every step has a name");
-
 constexpr std::array<const char*, static_cast<std::size_t>(CoalescingProfile::count)> kProfileNames = {"xen",
                                                                                                        "linux24_napi"};
 
@@ -99,8 +91,8 @@ ParameterFields hardware_fields(MachineFile& file) {
 
 ParameterFields core_fields(MachineFile& file) {
   ParameterFields fields;
-  for (std::size_t step = 0; step < kStepNames.size(); ++step) {
-    fields.push_back({fmt::format("core.{}", kStepNames[step]), "instructions", &file.steps[step].count});
+  for (std::size_t step = 0; step < file.steps.size(); ++step) {
+    fields.push_back({fmt::format("core.{}", hw::kStepNames[step]), "instructions", &file.steps[step].count});
   }
   return fields;
 }

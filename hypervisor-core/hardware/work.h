@@ -34,4 +34,13 @@ enum class Step : hv::u32 {
   count,
 };
 
+// As parameter files and reports call them.
+inline constexpr const char* kStepNames[] = {
+    "hypercall_dispatch", "multicall_entry",     "exception_bounce", "upcall",     "interrupt_dispatch",
+    "page_table_update",  "page_table_validate", "mmu_extended",     "schedule",   "schedule_scan",
+    "context_switch",     "event_send",          "event_channel_op", "timer_run",  "time_update",
+    "vif_transmit",       "vif_receive",         "vif_post_buffer",  "rule_match", "control_op",
+    "copy_word"};
+static_assert(sizeof kStepNames / sizeof *kStepNames == static_cast<hv::u32>(Step::count), "every step has a name");
+
 }  // namespace hw

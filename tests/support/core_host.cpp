@@ -14,7 +14,7 @@ CoreHost::CoreHost(const HostOptions& options) : machine{options.frames, options
   parameters.tick = options.tick;
   parameters.timer_slop = options.timer_slop;
   parameters.hypervisor_frames = 16;
-  arena_.resize(Hypervisor::bytes_needed(machine, parameters));
+  arena_.resize(static_cast<std::size_t>(Hypervisor::bytes_needed(machine, parameters)));
   frames_.resize(options.cpus);
   core = std::make_unique<Hypervisor>(machine, Arena{arena_.data(), arena_.size()}, parameters);
   core->create_domain0(options.domain0_kilobytes, options.domain0_vcpus, kEntry);

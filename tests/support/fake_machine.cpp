@@ -10,8 +10,8 @@ hw::Words FakeMemory::frame(MachineFrame frame) {
 }
 
 void FakeMemory::zero(MachineFrame frame) {
-  const auto first = words_.begin() + std::ptrdiff_t{frame.number()} * kEntriesPerTable;
-  std::fill(first, first + kEntriesPerTable, 0u);
+  const auto first = std::size_t{frame.number()} * kEntriesPerTable;
+  std::fill_n(&words_.at(first), kEntriesPerTable, 0u);
 }
 
 std::uint64_t FakeMemory::digest(MachineFrame frame) const {  // FNV-1a over the words
