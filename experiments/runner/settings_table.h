@@ -41,6 +41,10 @@ struct NamesOf<guest::System> {
   }();
 };
 template <>
+struct NamesOf<Until> {
+  static constexpr std::array names{std::pair{Until::duration, "duration"}, std::pair{Until::finished, "finished"}};
+};
+template <>
 struct NamesOf<guest::World> {
   static constexpr std::array names{std::pair{guest::World::fifo, "fifo"}, std::pair{guest::World::simgrid, "simgrid"}};
 };
@@ -200,7 +204,14 @@ void describe(Visit&& visit, const Setup*) {
   visit.value("warmup", RINGZERO_MEMBER(warmup),
               {.text = "Simulated time after boot that is not measured.", .source = "Ringzero", .unit = "s"});
   visit.value("duration", RINGZERO_MEMBER(duration),
-              {.text = "Simulated time that is measured.", .source = "Ringzero", .unit = "s", .min = kMillisecond});
+              {.text = "Simulated time that is measured, or in which the programs have to finish.",
+               .source = "Ringzero",
+               .unit = "s",
+               .min = kMillisecond});
+  visit.value("until", RINGZERO_MEMBER(until),
+              {.text = "What ends a run: its duration, or that all programs are finished, as benchmarks are when they "
+                       "have their results.",
+               .source = "Ringzero"});
 }
 
 template <class Visit>
@@ -223,11 +234,12 @@ void describe(Visit&& visit, const Normalisation*) {
 template <class Visit>
 void describe(Visit&& visit, const LedgerLine*) {
   visit.value("case", RINGZERO_MEMBER(case_name),
-              {.text = "Name of the case; absent if the experiment has none.", .source = "Ringzero"});
+              {.text = "Name of the case; absent: every case.", .source = "Ringzero"});
   visit.value("metric", RINGZERO_MEMBER(metric),
               {.text = "The metric to compare.", .source = "Ringzero", .choices = known_metrics, .required = true});
   visit.value("id", RINGZERO_MEMBER(id),
-              {.text = "Id of the published value; {key} stands for the point's value of a varied key.",
+              {.text = "Id of the published value; {key} stands for the point's value of a varied key, {case} for its "
+                       "case.",
                .source = "results/published/published.json",
                .required = true});
 }

@@ -28,6 +28,20 @@ bool GuestPrograms::running() const {
   return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.program->running(); });
 }
 
+bool GuestPrograms::finished() const {
+  return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.program->finished(); });
+}
+
+std::vector<ProgramResult> GuestPrograms::results() const {
+  std::vector<ProgramResult> results;
+  for (const Entry& entry : entries_) {
+    for (ProgramResult& result : entry.program->results()) {
+      results.push_back({entry.name + '.' + result.name, result.value, std::move(result.unit)});
+    }
+  }
+  return results;
+}
+
 std::int64_t GuestPrograms::useful_cycles() const {
   std::int64_t sum = 0;
   for (const Entry& entry : entries_) sum += entry.program->useful_cycles();
