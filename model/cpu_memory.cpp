@@ -98,13 +98,16 @@ bool Cpu::write(std::uint32_t address, const void* from, std::uint32_t bytes) {
          transfer(address, bytes, true, registers_.ring() == 3, static_cast<unsigned char*>(const_cast<void*>(from)));
 }
 
+// The core's copies of arguments and frames: their bytes are in the cache, or transfer() has brought them there.
 bool Cpu::copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) {
   if (source >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - source) return false;
+  charge(MachineFile::cycles_for(machine_.file().memory.copy_cached, bytes));
   return transfer(source, bytes, false, false, static_cast<unsigned char*>(destination));
 }
 
 bool Cpu::copy_to_guest(hv::u32 destination, const void* source, hv::u32 bytes) {
   if (destination >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - destination) return false;
+  charge(MachineFile::cycles_for(machine_.file().memory.copy_cached, bytes));
   return transfer(destination, bytes, true, false, static_cast<unsigned char*>(const_cast<void*>(source)));
 }
 

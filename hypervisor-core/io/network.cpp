@@ -104,7 +104,7 @@ HypercallResult Network::net_io(Caller& caller, u32 op, u32 index, u32 address) 
 
 void Network::device_interrupt(hw::Cpu& cpu) {
   u32 slot = 0;
-  while (card_->next_transmitted(slot)) complete_transmit(slot);
+  for (; card_->next_transmitted(slot); complete_transmit(slot)) cpu.work(hw::Step::vif_complete);
   if (card_full_) card_full_ = !card_->transmit(refused_);
   hw::ReceiveCompletion packet;
   while (card_->next_received(packet)) receive(cpu, packet);

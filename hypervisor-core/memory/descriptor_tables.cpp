@@ -17,7 +17,6 @@ HypercallResult MemoryManager::set_gdt(Caller& caller, u32 list, u32 entries) {
   const u32 pages = pages_of(entries);
   u32 numbers[kDescriptorTablePages];
   if (!caller.cpu.copy_from_guest(numbers, list, pages * static_cast<u32>(sizeof(u32)))) return Error::bad_address;
-  caller.cpu.work(hw::Step::copy_word, pages);
 
   u32 taken = 0;
   for (; taken < pages; ++taken) {

@@ -89,7 +89,7 @@ void MemoryManager::release_all(hw::Cpu& cpu, Domain& domain) {
   }
   if (domain.memory.descriptor_table != MachineFrame::none()) release_core_frame(domain.memory.descriptor_table);
   domain.memory = DomainMemory{};
-  cpu.work(hw::Step::page_table_validate, tables_.take_scanned());
+  tables_.report_work(cpu);
   (void)tables_.take_ldt_unmapped();
   tlb_.settle(cpu);
 }

@@ -19,16 +19,15 @@ HypercallResult MemoryManager::mmu_update(Caller& caller, u32 list, u32 count, u
       error = Error::bad_address;
       break;
     }
-    caller.cpu.work(hw::Step::copy_word, copied * 2);
-    u32 tried = 0, commands = 0;
+    u32 tried = 0, updates = 0;
     for (; tried < copied && error == Error::none; ++tried) {
       const MmuUpdate& request = chunk[tried];
-      if ((request.pointer & 3) == static_cast<u32>(MmuRequest::extended)) ++commands;
+      if ((request.pointer & 3) == static_cast<u32>(MmuRequest::update_entry)) ++updates;
       error = mmu_request(caller, request.pointer, request.value);
     }
     completed += error == Error::none ? tried : tried - 1;
-    if (tried != commands) caller.cpu.work(hw::Step::page_table_update, tried - commands);
-    if (commands != 0) caller.cpu.work(hw::Step::mmu_extended, commands);
+    caller.cpu.work(hw::Step::mmu_request, tried);
+    if (updates != 0) caller.cpu.work(hw::Step::page_table_update, updates);
   }
   finish_call(caller);
   if (done != 0 && !caller.cpu.copy_to_guest(done, &completed, sizeof completed)) error = Error::bad_address;
@@ -106,6 +105,7 @@ Error MemoryManager::mmu_command(Caller& caller, u32 pointer, u32 value) {
 }
 
 Error MemoryManager::pin(Caller& caller, MachineFrame frame, FrameType type) {
+  caller.cpu.work(hw::Step::mmu_extended);
   if (!may_touch(caller, frame)) return Error::invalid;
   FrameInfo& info = frames_.info(frame);
   if (info.has(FrameInfo::kPinned) || !tables_.take(frame, type)) return Error::invalid;
@@ -114,6 +114,7 @@ Error MemoryManager::pin(Caller& caller, MachineFrame frame, FrameType type) {
 }
 
 Error MemoryManager::unpin(Caller& caller, MachineFrame frame) {
+  caller.cpu.work(hw::Step::mmu_extended);
   if (!may_touch(caller, frame)) return Error::invalid;
   FrameInfo& info = frames_.info(frame);
   if (!info.has(FrameInfo::kPinned)) return Error::invalid;
@@ -125,6 +126,7 @@ Error MemoryManager::unpin(Caller& caller, MachineFrame frame) {
 // Loaded at once, not at the end of the batch: a later request of the batch may release the old directory, and the core
 // reads the rest of the list through the one that is loaded.
 Error MemoryManager::new_base_pointer(Caller& caller, MachineFrame directory) {
+  caller.cpu.work(hw::Step::mmu_extended);
   if (!take_directory(caller.domain, directory)) return Error::invalid;
   const MachineFrame old = caller.vcpu.directory;
   caller.vcpu.directory = directory;
@@ -192,13 +194,13 @@ void MemoryManager::finish_request(Caller& caller) {
 }
 
 void MemoryManager::finish_call(Caller& caller) {
+  caller.cpu.work(hw::Step::mmu_call);
   name_foreign(nullptr);
   if (ldt_page_due_) {
     ldt_page_due_ = false;
     (void)map_ldt_shadow(caller.vcpu, 0);  // if it cannot be, the first use of the LDT faults and the guest is told
   }
-  const u32 scanned = tables_.take_scanned();
-  if (scanned != 0) caller.cpu.work(hw::Step::page_table_validate, scanned);
+  tables_.report_work(caller.cpu);
   tlb_.settle(caller.cpu);  // last: all of the above may have changed a type
 }
 

@@ -84,12 +84,12 @@ bool PageTables::validate_l1(MachineFrame table) {
   for (u32 index = 0; index < kEntriesPerTable; ++index) {
     const u32 entry = words.load(index);
     if (present(entry) && !take_mapping(owner, entry)) {
-      scanned_ += index + 1;
+      did(hw::Step::page_table_validate, index + 1);
       drop_l1_entries(table, index);
       return false;
     }
   }
-  scanned_ += kEntriesPerTable;
+  did(hw::Step::page_table_validate, kEntriesPerTable);
   return true;
 }
 
@@ -97,12 +97,12 @@ bool PageTables::validate_l2(MachineFrame directory) {
   for (u32 slot = 0; slot < kGuestDirectorySlots; ++slot) {
     const u32 entry = memory_.frame(directory).load(slot);  // looked up again: taking a table looks at other frames
     if (present(entry) && !take_table(directory, entry)) {
-      scanned_ += slot + 1;
+      did(hw::Step::directory_validate, slot + 1);
       drop_l2_entries(directory, slot);
       return false;
     }
   }
-  scanned_ += kGuestDirectorySlots;
+  did(hw::Step::directory_validate, kGuestDirectorySlots);
   map_.install(memory_, directory);
   return true;
 }
@@ -111,11 +111,11 @@ bool PageTables::validate_descriptors(MachineFrame frame) {
   const hw::Words words = memory_.frame(frame);
   for (u32 index = 0; index < kDescriptorsPerPage; ++index) {
     if (!descriptor_is_safe(words.load(2 * index), words.load(2 * index + 1))) {
-      scanned_ += index + 1;
+      did(hw::Step::page_table_validate, index + 1);
       return false;
     }
   }
-  scanned_ += kDescriptorsPerPage;
+  did(hw::Step::page_table_validate, kDescriptorsPerPage);
   return true;
 }
 
@@ -125,7 +125,7 @@ void PageTables::drop_l1_entries(MachineFrame table, u32 end) {
     const u32 entry = words.load(index);
     if (present(entry)) drop_mapping(entry);
   }
-  scanned_ += end;
+  did(hw::Step::page_table_validate, end);
 }
 
 void PageTables::drop_l2_entries(MachineFrame directory, u32 end) {
@@ -133,10 +133,11 @@ void PageTables::drop_l2_entries(MachineFrame directory, u32 end) {
     const u32 entry = memory_.frame(directory).load(slot);
     if (present(entry)) drop_table(directory, entry);
   }
-  scanned_ += end;
+  did(hw::Step::directory_validate, end);
 }
 
 bool PageTables::take_mapping(OwnerId table_owner, u32 entry) {
+  did(hw::Step::mapping_take);
   const MachineFrame target = target_of(entry);
   if ((entry & kEntryForbidden) != 0 || !frames_.contains(target)) return false;
   FrameInfo& info = frames_.info(target);
@@ -156,6 +157,7 @@ bool PageTables::take_mapping(OwnerId table_owner, u32 entry) {
 }
 
 void PageTables::drop_mapping(u32 entry) {
+  did(writable(entry) ? hw::Step::writable_drop : hw::Step::mapping_drop);
   const MachineFrame target = target_of(entry);
   if (writable(entry)) {
     drop(target);
@@ -173,11 +175,15 @@ bool PageTables::take_table(MachineFrame directory, u32 entry) {
   if ((entry & kEntryForbidden) != 0 || !frames_.contains(target)) return false;
   if (target == directory) return !writable(entry);
   // Tables of one address space have one owner, also in domain 0: its right to map others' frames ends at pages.
-  return frames_.info(target).owner == frames_.info(directory).owner && take(target, FrameType::l1);
+  if (frames_.info(target).owner != frames_.info(directory).owner) return false;
+  did(hw::Step::table_take);
+  return take(target, FrameType::l1);
 }
 
 void PageTables::drop_table(MachineFrame directory, u32 entry) {
-  if (target_of(entry) != directory) drop(target_of(entry));
+  if (target_of(entry) == directory) return;
+  did(hw::Step::table_drop);
+  drop(target_of(entry));
 }
 
 bool PageTables::set_l1_entry(MachineFrame table, u32 index, u32 entry) {
@@ -224,10 +230,12 @@ bool PageTables::find_entry(MachineFrame directory, u32 address, MachineFrame& t
   return frames_.info(table).type == FrameType::l1;  // a self-mapped directory is no page table
 }
 
-u32 PageTables::take_scanned() {
-  const u32 scanned = scanned_;
-  scanned_ = 0;
-  return scanned;
+void PageTables::report_work(hw::Cpu& cpu) {
+  for (u32 i = 0; i <= kLastStep - kFirstStep; ++i) {
+    if (work_[i] == 0) continue;
+    cpu.work(static_cast<hw::Step>(kFirstStep + i), work_[i]);
+    work_[i] = 0;
+  }
 }
 
 bool PageTables::take_ldt_unmapped() {

@@ -63,12 +63,16 @@ class PageTables {
   // Where `address` is mapped by a valid directory: false when there is no page table for it.
   bool find_entry(MachineFrame directory, u32 address, MachineFrame& table, u32& index) const;
 
-  // Entries looked at in validating and releasing since the last call: the work of a whole table hides in one request.
-  u32 take_scanned();
+  // Reports the steps since the last call: the work of a whole table hides in one request.
+  void report_work(hw::Cpu& cpu);
   // True once after a read-only mapping of a descriptor page in use was dropped: its shadow in the LDT must go too.
   bool take_ldt_unmapped();
 
  private:
+  static constexpr u32 kFirstStep = static_cast<u32>(hw::Step::page_table_validate),
+                       kLastStep = static_cast<u32>(hw::Step::table_drop);
+  void did(hw::Step step, u32 times = 1) { work_[static_cast<u32>(step) - kFirstStep] += times; }
+
   bool validate(MachineFrame frame, FrameType type);
   bool validate_l1(MachineFrame table);
   bool validate_l2(MachineFrame directory);
@@ -86,7 +90,7 @@ class PageTables {
   TlbClock& tlb_;
   const HypervisorMap& map_;
   OwnerId foreign_ = kOwnerFree;
-  u32 scanned_ = 0;
+  u32 work_[kLastStep - kFirstStep + 1] = {};
   bool ldt_unmapped_ = false;
 };
 

@@ -38,7 +38,7 @@ HypercallResult MemoryManager::increase_reservation(Caller& caller, u32 list, u3
       for (u32 i = 0; i < wanted; ++i) frames_.release(MachineFrame{numbers[i]}, memory.frames);
       return done != 0 ? HypercallResult::count(done) : HypercallResult{Error::bad_address};
     }
-    caller.cpu.work(hw::Step::copy_word, wanted);
+    caller.cpu.work(hw::Step::reservation_take, wanted);
     done += wanted;
   }
   return HypercallResult::count(done);
@@ -54,7 +54,7 @@ HypercallResult MemoryManager::decrease_reservation(Caller& caller, u32 list, u3
       error = Error::bad_address;
       break;
     }
-    caller.cpu.work(hw::Step::copy_word, wanted);
+    caller.cpu.work(hw::Step::reservation_give, wanted);
     for (u32 i = 0; i < wanted && error == Error::none; ++i) {
       const MachineFrame frame{numbers[i]};
       // A frame shared with the core always has a reference, so only those of the reservation pass.
