@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 
 #include "model/execution.h"
 #include "workloads/kernel/system_calls.h"
@@ -90,6 +90,12 @@ Process& Kernel::add_process(std::string name) {
   return process;
 }
 
+Process* Kernel::find_process(ProcessId id) {
+  const auto found = std::find_if(processes_.begin(), processes_.end(),
+                                  [&](const std::unique_ptr<Process>& process) { return process->id == id; });
+  return found == processes_.end() ? nullptr : found->get();
+}
+
 void Kernel::make_ready(Process& process, model::Task<> main) {
   process.main.emplace(std::move(main));
   const Selectors selectors = port_.selectors();
@@ -160,8 +166,10 @@ model::Task<> Kernel::reschedule_if_needed() {
 model::Task<> Kernel::sleep_on(WaitQueue& queue) {
   Process& process = current();
   process.state = Process::State::sleeping;
+  process.waits_in = &queue;
   queue.add(process);
   co_await schedule();
+  process.waits_in = nullptr;
 }
 
 model::Task<> Kernel::sleep_for(u64 ticks) {
@@ -187,17 +195,12 @@ void Kernel::enter_system_call() {
 
 model::Task<> Kernel::leave_system_call() {
   co_await reschedule_if_needed();
+  if (signal_pending()) co_await deliver_signals();
   if (!port_.return_to_user()) panic("the kernel stack is not there");
 }
 
 void Kernel::enter_user_mode() {
-  model::Cpu& here = cpu();
-  const std::array<u32, 5> frame = {here.registers().eip, hw::kRing3Cs, hw::kInterruptFlag, kUserStackTop,
-                                    hw::kRing3Ds};
-  here.registers().esp = current().kernel_stack - static_cast<u32>(sizeof frame);
-  if (!here.write(here.registers().esp, frame.data(), sizeof frame) || !port_.return_to_user()) {
-    panic("the kernel stack is not there");
-  }
+  enter_user_mode({cpu().registers().eip, hw::kRing3Cs, hw::kInterruptFlag, kUserStackTop, hw::kRing3Ds});
 }
 
 void Kernel::timer_interrupt(u32 ticks) {

@@ -15,6 +15,7 @@
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/scheduler.h"
+#include "workloads/kernel/signals.h"
 #include "workloads/kernel/timer_list.h"
 #include "workloads/kernel/udp.h"
 #include "workloads/ports/port.h"
@@ -50,18 +51,27 @@ class Kernel {
   void timer_interrupt(u32 ticks);  // so many ticks have passed since the last one on this processor
   void receive(const sim::Packet& packet);
   bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
-  // Before any return to user mode.
+  // Before any return to user mode; signals last, and only if signal_pending().
   model::Task<> reschedule_if_needed();
+  bool signal_pending();
+  // By the user's frame just below the end of the kernel stack, which is the same afterwards.
+  model::Task<> deliver_signals();
+  // Puts a frame there, for a port whose entries leave it elsewhere.
+  void set_user_frame(const UserFrame& frame);
 
   // --- services, called in a process --------------------------------------------------------------------------------
   Process& current() { return scheduler_.current(port_.processor()); }
-  void enter_system_call();           // ring 3 to the kernel
-  model::Task<> leave_system_call();  // and back
-  void enter_user_mode();             // of a process that never was there
+  Process* find_process(ProcessId id);  // null: there is none
+  void enter_system_call();             // ring 3 to the kernel
+  model::Task<> leave_system_call();    // and back
+  void enter_user_mode();               // of a process that never was there
+  void enter_user_mode(const UserFrame& frame);
   model::Task<> schedule();
   model::Task<> sleep_on(WaitQueue& queue);  // until taken from it
   model::Task<> sleep_for(u64 ticks);
   void wake(Process& process);
+  void signal(Process& process, Signal signal);        // charged; wakes it if it waits for something
+  void force_signal(Process& process, Signal signal);  // of an exception
   UdpSocket& bind_udp(std::uint16_t port);
   model::Task<Datagram> receive_from(UdpSocket& socket);
   model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
@@ -73,6 +83,7 @@ class Kernel {
   const std::string& name() const { return name_; }
   model::Machine& machine() { return machine_; }
   model::Cpu& cpu() { return machine_.running(); }
+  Port& port() { return port_; }
   const KernelFile::Paths& paths() const { return file_.paths; }
   void charge(const Path& path, u64 times = 1);
   u64 ticks() const { return ticks_; }
@@ -83,6 +94,8 @@ class Kernel {
  private:
   class SwitchRegisters;
 
+  UserFrame user_frame();
+  model::Task<> handle_signal(Process& process, Signal signal);
   Process& add_process(std::string name);
   model::Task<> run_program(Process& process, Program& program);
   model::Task<> write_back_daemon();

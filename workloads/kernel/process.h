@@ -57,7 +57,8 @@ struct Process {
   std::vector<std::shared_ptr<OpenFile>> descriptors;  // by number; null: free
 
   std::array<UserCode, kSignals> signal_handlers;  // empty: the default action
-  u32 pending_signals = 0;                         // bit per number
+  u32 pending_signals = 0, blocked_signals = 0;    // bit per number
+  WaitQueue* waits_in = nullptr;                   // that a signal takes it out of; null: it does not sleep in one
 };
 
 }  // namespace guest

@@ -172,7 +172,13 @@ model::Task<> NativePort::handle_exception(hw::Registers interrupted, u32 fault_
 }
 
 model::Task<> NativePort::return_from(hw::Registers interrupted) {
-  if (interrupted.ring() == 3) co_await kernel_.reschedule_if_needed();
+  if (interrupted.ring() == 3) {
+    co_await kernel_.reschedule_if_needed();
+    if (kernel_.signal_pending()) {
+      kernel_.set_user_frame({interrupted.eip, interrupted.cs, interrupted.eflags, interrupted.esp, interrupted.ss});
+      co_await kernel_.deliver_signals();
+    }
+  }
   if (interrupted.eip == hw::kIdleLoop) {
     interrupted.eip = processors_[processor()].halted;
     interrupted.eflags &= ~hw::kInterruptFlag;

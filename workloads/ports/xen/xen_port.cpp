@@ -134,7 +134,10 @@ model::Task<> XenPort::page_fault() {
 model::Task<> XenPort::return_from(hw::Registers interrupted) {
   const bool to_user = (memory_.load(interrupted.esp + sizeof(u32)) & 3) == 3;
   co_await enable_events();
-  if (to_user) co_await kernel_.reschedule_if_needed();
+  if (to_user) {
+    co_await kernel_.reschedule_if_needed();
+    if (kernel_.signal_pending()) co_await kernel_.deliver_signals();
+  }
   hw::Registers& registers = machine_.running().registers();
   registers = interrupted;
   if (!machine_.running().interrupt_return()) kernel_.panic("the kernel stack is not there");
