@@ -1,4 +1,5 @@
 // The batched hypercall on page tables, and its short form for one entry.
+#include "base/planted.h"
 #include "domain.h"
 #include "domain_table.h"
 #include "interface/memory.h"
@@ -68,6 +69,10 @@ Error MemoryManager::update_entry(Caller& caller, u32 machine_address, u32 entry
     return tables_.set_l2_entry(table, index, entry) ? Error::none : Error::invalid;
   }
   // Not a table now: an ordinary store, allowed where the guest could have a writable mapping.
+  if (HV_PLANTED(store_without_reference)) {
+    memory_.frame(table).store(index, entry);
+    return Error::none;
+  }
   if (!tables_.take(table, FrameType::writable)) return Error::invalid;
   memory_.frame(table).store(index, entry);
   tables_.drop(table);
@@ -108,7 +113,8 @@ Error MemoryManager::pin(Caller& caller, MachineFrame frame, FrameType type) {
   caller.cpu.work(hw::Step::mmu_extended);
   if (!may_touch(caller, frame)) return Error::invalid;
   FrameInfo& info = frames_.info(frame);
-  if (info.has(FrameInfo::kPinned) || !tables_.take(frame, type)) return Error::invalid;
+  if (info.has(FrameInfo::kPinned) && !HV_PLANTED(pinned_twice)) return Error::invalid;
+  if (!tables_.take(frame, type)) return Error::invalid;
   info.flags |= FrameInfo::kPinned;
   return Error::none;
 }
@@ -117,7 +123,7 @@ Error MemoryManager::unpin(Caller& caller, MachineFrame frame) {
   caller.cpu.work(hw::Step::mmu_extended);
   if (!may_touch(caller, frame)) return Error::invalid;
   FrameInfo& info = frames_.info(frame);
-  if (!info.has(FrameInfo::kPinned)) return Error::invalid;
+  if (!info.has(FrameInfo::kPinned) && !HV_PLANTED(unpinned_unpinned)) return Error::invalid;
   info.flags = static_cast<u8>(info.flags & ~FrameInfo::kPinned);
   tables_.drop(frame);
   return Error::none;
@@ -132,13 +138,14 @@ Error MemoryManager::new_base_pointer(Caller& caller, MachineFrame directory) {
   caller.vcpu.directory = directory;
   if (drop_ldt_shadow(caller.vcpu)) ldt_page_due_ = true;  // asks for a flush: the load below is one
   tlb_.load(caller.cpu, directory, static_cast<OwnerId>(caller.domain.id));
-  if (old != MachineFrame::none()) drop_directory(old);
+  if (old != MachineFrame::none() && !HV_PLANTED(old_base_kept)) drop_directory(old);
   return Error::none;
 }
 
 Error MemoryManager::set_foreign_domain(Caller& caller, DomainId id) {
   Domain* domain = domains_.find(id);
-  if (!caller.domain.privileged || domain == nullptr || domain->dying) return Error::invalid;
+  if (!caller.domain.privileged && !HV_PLANTED(foreign_domain_unprivileged)) return Error::invalid;
+  if (domain == nullptr || domain == &caller.domain || domain->dying) return Error::invalid;
   name_foreign(domain);
   return Error::none;
 }
@@ -148,8 +155,9 @@ Error MemoryManager::reassign_page(Caller& caller, MachineFrame frame) {
   if (!frames_.contains(frame)) return Error::invalid;
   const FrameInfo& info = frames_.info(frame);
   // A frame shared with the core always has a reference, so only those of the reservation pass.
-  if (info.owner != caller.domain.id || info.total_count != 0) return Error::invalid;
-  tlb_.request(info.owner, info.flush_stamp);
+  if (info.owner != caller.domain.id) return Error::invalid;
+  if (info.total_count != 0 && !HV_PLANTED(reassigned_in_use)) return Error::invalid;
+  if (!HV_PLANTED(no_flush_on_reassign)) tlb_.request(info.owner, info.flush_stamp);
   set_machine_to_phys(frame, kNoPage);
   frames_.move(frame, caller.domain.memory.frames, foreign_->memory.frames);
   return Error::none;
@@ -195,7 +203,7 @@ void MemoryManager::finish_request(Caller& caller) {
 
 void MemoryManager::finish_call(Caller& caller) {
   caller.cpu.work(hw::Step::mmu_call);
-  name_foreign(nullptr);
+  if (!HV_PLANTED(foreign_domain_stays)) name_foreign(nullptr);
   if (ldt_page_due_) {
     ldt_page_due_ = false;
     (void)map_ldt_shadow(caller.vcpu, 0);  // if it cannot be, the first use of the LDT faults and the guest is told

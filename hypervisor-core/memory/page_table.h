@@ -5,9 +5,9 @@
 // entries and takes what they refer to; dropping the last one gives that back. A reference that cannot be taken leaves
 // everything as it was: new ones are taken before old ones are dropped.
 //
-// Whose frames a table may map is decided by the table's owner, whoever asks: its own, and in domain 0's tables also
-// those of the foreign domain that it named. The hypervisor's and free frames, nobody. The L2's writable bit is ignored
-// in the counts.
+// Whose frames a table may map is decided by the table's owner, whoever asks: its own, and while domain 0 has named a
+// foreign domain, that domain's. (Then only tables of the two are written.) The hypervisor's and free frames, nobody.
+// The L2's writable bit is ignored in the counts.
 #pragma once
 
 #include "hardware/memory.h"
@@ -56,7 +56,7 @@ class PageTables {
   bool set_l1_entry(MachineFrame table, u32 index, u32 entry);
   bool set_l2_entry(MachineFrame table, u32 index, u32 entry);
 
-  // The domain whose frames domain 0's tables may come to map now; kOwnerFree: none.
+  // The domain that domain 0 has named; kOwnerFree: none.
   void set_foreign(OwnerId owner) { foreign_ = owner; }
   bool foreign(OwnerId owner) const { return owner == foreign_ && is_domain(owner); }
 

@@ -1,4 +1,5 @@
 // The balloon: a domain takes and gives back frames within its reservation.
+#include "base/planted.h"
 #include "domain.h"
 #include "interface/memory.h"
 #include "memory/memory_manager.h"
@@ -8,6 +9,12 @@ namespace {
 
 constexpr u32 kNumberBytes = sizeof(u32);
 constexpr u32 kChunk = 64;  // frame numbers copied at once
+
+// A frame shared with the core always has a reference, so only those of the reservation pass.
+bool may_give_back(const Domain& domain, const FrameInfo& info) {
+  return (info.owner == domain.id || HV_PLANTED(balloon_of_any_owner)) &&
+         (info.total_count == 0 || HV_PLANTED(balloon_in_use));
+}
 
 }  // namespace
 
@@ -57,10 +64,8 @@ HypercallResult MemoryManager::decrease_reservation(Caller& caller, u32 list, u3
     caller.cpu.work(hw::Step::reservation_give, wanted);
     for (u32 i = 0; i < wanted && error == Error::none; ++i) {
       const MachineFrame frame{numbers[i]};
-      // A frame shared with the core always has a reference, so only those of the reservation pass.
-      if (frames_.contains(frame) && frames_.info(frame).owner == caller.domain.id &&
-          frames_.info(frame).total_count == 0) {
-        tlb_.request(frames_.info(frame).owner, frames_.info(frame).flush_stamp);
+      if (frames_.contains(frame) && may_give_back(caller.domain, frames_.info(frame))) {
+        if (!HV_PLANTED(no_flush_on_balloon)) tlb_.request(frames_.info(frame).owner, frames_.info(frame).flush_stamp);
         set_machine_to_phys(frame, kNoPage);
         frames_.release(frame, caller.domain.memory.frames);
         ++done;
