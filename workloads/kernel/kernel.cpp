@@ -129,7 +129,11 @@ model::Task<> Kernel::start_daemons() {
 
 model::Task<> Kernel::write_back_daemon() {
   co_await port_.enable_events();
-  while (true) co_await sleep_for(kWriteBackTicks);  // there are no dirty buffers yet
+  while (true) {
+    co_await sleep_for(kWriteBackTicks);
+    file_system_.delete_orphans();
+    file_system_.commit();
+  }
 }
 
 model::Task<> Kernel::idle() {

@@ -12,6 +12,7 @@
 
 #include "model/machine.h"
 #include "workloads/kernel/detached_tasks.h"
+#include "workloads/kernel/file_system.h"
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/scheduler.h"
@@ -72,6 +73,14 @@ class Kernel {
   void wake(Process& process);
   void signal(Process& process, Signal signal);        // charged; wakes it if it waits for something
   void force_signal(Process& process, Signal signal);  // of an exception
+  // Copies between the kernel and the memory of the current process, which is used and faults in if it must: reading or
+  // writing it. A clear stores zeros there.
+  model::Task<> copy_user(u32 address, u32 bytes, model::Use use);
+  model::Task<> clear_user(u32 address, u32 bytes);
+  // The same of what a program has on its stack and uses itself around the call: names, sets, results.
+  void charge_user_copy(u32 bytes);
+  void charge_zeroing(u32 bytes);  // of a page that is not in the cache
+  FileSystem& file_system() { return file_system_; }
   UdpSocket& bind_udp(std::uint16_t port);
   model::Task<Datagram> receive_from(UdpSocket& socket);
   model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
@@ -103,6 +112,7 @@ class Kernel {
   void use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use);
   void zero_page();
   void charge_payload(u32 bytes);
+  model::Task<> use_user_memory(u32 address, u32 bytes, model::Use use);
 
   std::string name_;
   model::Machine& machine_;
@@ -113,6 +123,7 @@ class Kernel {
   TimerList timers_;
   UdpLayer udp_;
   PageAllocator pages_;
+  FileSystem file_system_{*this};
   u64 ticks_ = 0;  // jiffies
   bool up_ = false;
   std::vector<std::unique_ptr<Process>> idle_, processes_;
