@@ -30,20 +30,29 @@ void expect_fittable(const std::string& id, const Place& place, const std::vecto
   }
 }
 
-// The text, or the texts of a list of at least one.
+const Json& list_at(const Json& json, const char* key, const Place& place) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_array() || found->empty()) {
+    throw InputError{place.below(key), Mismatch{"a list of at least one", "none", ""}};
+  }
+  return *found;
+}
+
 std::vector<std::string> texts(const Json& json, const char* key, const Place& place) {
-  const Json value = json.value(key, Json::array());
   std::vector<std::string> result;
-  for (const Json& each : value) {
+  for (const Json& each : list_at(json, key, place)) {
     if (!each.is_string()) throw InputError{place.below(key), Mismatch{"a list of texts", each.dump(), ""}};
     result.push_back(each.get<std::string>());
   }
-  if (result.empty()) throw InputError{place.below(key), Mismatch{"a list of at least one text", value.dump(), ""}};
   return result;
 }
 
-void expect_keys(const Json& json, const Place& place, const std::vector<std::string>& known) {
+void expect_object(const Json& json, const Place& place) {
   if (!json.is_object()) throw InputError{place, Mismatch{"an object", json.dump(), ""}};
+}
+
+void expect_keys(const Json& json, const Place& place, const std::vector<std::string>& known) {
+  expect_object(json, place);
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(known, key) != known.end()) continue;
     throw InputError{place.below(key),
@@ -51,19 +60,12 @@ void expect_keys(const Json& json, const Place& place, const std::vector<std::st
   }
 }
 
-const Json& list_at(const Json& json, const char* key, const Place& place) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_array() || found->empty()) {
-    throw InputError{place.below(key), Mismatch{"a list of at least one object", "none", ""}};
-  }
-  return *found;
-}
-
 CalibrationStage read_stage(const Json& json, const Place& place, const std::vector<PublishedValue>& published) {
   expect_keys(json, place, {"name", "set", "parameters"});
   CalibrationStage stage{json.value("name", ""), {}, {}};
-  for (const auto& [key, value] : json.value("set", Json::object()).items()) {
-    stage.set.push_back(key + '=' + value.dump());
+  if (const auto set = json.find("set"); set != json.end()) {
+    expect_object(*set, place.below("set"));
+    for (const auto& [key, value] : set->items()) stage.set.push_back(key + '=' + value.dump());
   }
   const Json& parameters = list_at(json, "parameters", place);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
