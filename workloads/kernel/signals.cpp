@@ -1,7 +1,5 @@
 #include "workloads/kernel/signals.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 
 #include "model/execution.h"
@@ -50,7 +48,7 @@ model::Task<> Kernel::deliver_signals() {
     if (process.signal_handlers[number]) {
       co_await handle_signal(process, signal);
     } else if (!ignored_by_default(signal)) {
-      panic(fmt::format("signal {} ended process {}", number, process.name));
+      co_await life_.exit(number);
     }
   }
 }
@@ -61,8 +59,7 @@ model::Task<> Kernel::handle_signal(Process& process, Signal signal) {
   charge(paths().signal_deliver);
   UserFrame frame = interrupted;
   frame.esp -= kSignalFrameBytes;
-  const model::Sweep save{frame.esp, kSignalFrameBytes, model::Use::write};
-  co_await model::compute(machine_, sim::Cycles{0}, {&save, 1});
+  co_await use_user_memory(frame.esp, kSignalFrameBytes, model::Use::write);
   port_.did(Operation::signal_frame);
   const u32 blocked = process.blocked_signals;
   process.blocked_signals |= bit_of(signal);
@@ -74,8 +71,7 @@ model::Task<> Kernel::handle_signal(Process& process, Signal signal) {
 
   enter_system_call();
   charge(paths().signal_return);
-  const model::Sweep restore{frame.esp, kSignalFrameBytes, model::Use::read};
-  co_await model::compute(machine_, sim::Cycles{0}, {&restore, 1});
+  co_await use_user_memory(frame.esp, kSignalFrameBytes, model::Use::read);
   port_.did(Operation::load_segment, kSegmentsRestored);
   port_.did(Operation::signal_return);
   process.blocked_signals = blocked;

@@ -35,7 +35,7 @@ model::Task<> Kernel::use_user_memory(u32 address, u32 bytes, model::Use use) {
   const u32 line = machine_.file().cache.line_bytes;
   while (bytes > 0) {
     const u32 in_page = std::min(bytes, hv::kPageSize - address % hv::kPageSize);
-    const model::Sweep sweep{address, in_page, use};
+    const model::Sweep sweep{co_await port_.reach_user(address, use), in_page, use};
     const bool one_line = sweep.first / line == (sweep.first + in_page - 1) / line;
     if (!one_line || !cpu().touch(sweep.first, 1, use)) {
       co_await model::compute(machine_, sim::Cycles{0}, {&sweep, 1});
