@@ -41,7 +41,8 @@ enum class Fault {
   no_flush_on_balloon,
   no_flush_on_reassign,
   no_flush_on_delivery,
-  no_flush_elsewhere,  // other CPUs keep their translations
+  no_flush_of_orphans,  // pages of the dead that domain 0 had mapped
+  no_flush_elsewhere,   // other CPUs keep their translations
   // descriptors
   gdt_of_any_owner,
   descriptors_not_validated,

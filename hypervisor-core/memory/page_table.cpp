@@ -66,7 +66,8 @@ void PageTables::release(MachineFrame frame) {
   if (--info.total_count != 0) return;
   info.flush_stamp = tlb_.now();
   if (info.owner == kOwnerOrphan) {
-    tlb_.request_owner(kDomain0, info.flush_stamp);  // it may have been domain 0 that held it, by a mapping
+    // It may have been domain 0 that held it, by a mapping.
+    if (!HV_PLANTED(no_flush_of_orphans)) tlb_.request_owner(kDomain0, info.flush_stamp);
     frames_.release(frame, frames_.orphans());
   }
 }
@@ -135,7 +136,7 @@ void PageTables::drop_l1_entries(MachineFrame table, u32 end) {
     const u32 entry = words.load(index);
     if (present(entry)) drop_mapping(entry);
   }
-  did(hw::Step::page_table_validate, end);
+  did(hw::Step::page_table_release, end);
 }
 
 void PageTables::drop_l2_entries(MachineFrame directory, u32 end) {

@@ -52,6 +52,7 @@ constexpr Planted kFaults[] = {
     FAULT(no_flush_on_balloon),
     FAULT(no_flush_on_reassign),
     FAULT(no_flush_on_delivery),
+    FAULT(no_flush_of_orphans),
     FAULT(no_flush_elsewhere),
     FAULT(gdt_of_any_owner),
     FAULT(descriptors_not_validated),
