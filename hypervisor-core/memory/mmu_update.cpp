@@ -42,6 +42,7 @@ Error MemoryManager::mmu_request(Caller& caller, u32 pointer, u32 value) {
       error = update_entry(caller, pointer, value);
       break;
     case MmuRequest::update_m2p: {
+      caller.cpu.work(hw::Step::m2p_update);
       const MachineFrame frame = MachineFrame::of_address(pointer);
       if (may_touch(caller, frame)) {
         set_machine_to_phys(frame, value);

@@ -19,6 +19,7 @@ bool may_give_back(const Domain& domain, const FrameInfo& info) {
 }  // namespace
 
 HypercallResult MemoryManager::dom_mem_op(Caller& caller, u32 op, u32 list, u32 count) {
+  caller.cpu.work(hw::Step::reservation_call);
   switch (static_cast<DomMemOp>(op)) {
     case DomMemOp::increase:
       return increase_reservation(caller, list, count);
