@@ -16,6 +16,7 @@
 #include "experiments/runner/experiment.h"
 #include "experiments/runner/known_names.h"
 #include "workloads/hosts/systems.h"
+#include "workloads/programs/lmbench/suite.h"
 
 namespace runner {
 
@@ -57,7 +58,7 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo"};
+  static constexpr std::array names{"compute", "udp_echo", "lmbench"};
 };
 
 inline constexpr std::int64_t kMicrosecond = 1'000'000, kMillisecond = 1000 * kMicrosecond;  // in picoseconds
@@ -79,6 +80,19 @@ template <class Visit>
 void describe(Visit&& visit, const guest::UdpEchoSettings*) {
   visit.value("port", RINGZERO_MEMBER(port),
               {.text = "UDP port that is answered.", .source = "RFC 862: echo is 7", .min = 1, .max = 65535});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::LmbenchSettings*) {
+  visit.value("tests", RINGZERO_MEMBER(tests),
+              {.text = "Which results of lmbench to measure; none: all.",
+               .source = "workloads/programs/lmbench/suite.cpp",
+               .choices = guest::lmbench_test_names});
+  visit.value("samples", RINGZERO_MEMBER(samples),
+              {.text = "Samples of every timed loop, of which the median counts.",
+               .source = "lmbench takes 11 against noise; here only placement and ticks differ",
+               .min = 1,
+               .max = 1000});
 }
 
 template <class Visit>

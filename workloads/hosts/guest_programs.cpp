@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workloads/programs/compute.h"
+#include "workloads/programs/lmbench/lmbench.h"
 #include "workloads/programs/udp_echo.h"
 
 namespace guest {
@@ -15,6 +16,13 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
         entries_.push_back({"compute", std::make_unique<ComputeProgram>(profile, clock)});
         resident_pages_ += profile.resident_pages;
       } catch (const ProfileError& error) {
+        throw SpecError{spec.name, error.what()};
+      }
+    } else if (const auto* lmbench = std::get_if<LmbenchSettings>(&program)) {
+      try {
+        entries_.push_back({"lmbench", std::make_unique<Lmbench>(*lmbench, clock)});
+        resident_pages_ += Lmbench::kResidentPages;
+      } catch (const std::invalid_argument& error) {
         throw SpecError{spec.name, error.what()};
       }
     } else {
