@@ -129,14 +129,18 @@ void Hypervisor::interrupt(hw::Cpu& cpu, hw::Registers& registers, u32 line) {
 
 void Hypervisor::leave(hw::Cpu& cpu, hw::Registers& registers) {
   const CpuId id = cpu.id();
+  // As long as the first timer is the one that the hardware has, its interrupt says when it is due. Looking at the
+  // clock on every way out would cost more than the rest of it.
+  SystemTime not_due = armed_[id];
   for (;;) {
-    const SystemTime now = clock_.now();
-    if (const u32 ran = run_states_.run_timers(id, now); ran != 0) cpu.work(hw::Step::timer_run, ran);
-    time_.run_timers(run_states_.current(id), now);
-    if (id == kDeviceCpu && network_.next_timer() <= now) network_.run_timers(now);
+    if (next_timer(id) != not_due) {
+      run_timers(cpu);
+      not_due = next_timer(id);
+    }
     if (run_states_.reschedule_requested(id)) {
-      schedule(cpu, registers, now);
-      continue;  // that took time: something else may be due
+      schedule(cpu, registers, clock_.now());
+      not_due = next_timer(id);
+      continue;  // another vCPU: it may have an event
     }
     Vcpu& current = run_states_.current(id);
     if (current.is_idle || !events_.upcall_due(current)) break;
@@ -144,8 +148,20 @@ void Hypervisor::leave(hw::Cpu& cpu, hw::Registers& registers) {
     traps_.upcall(caller, registers);  // sets the mask, or crashes the domain
   }
   memory_.settle_flush(cpu);
-  arm_timer(cpu);
+  if (not_due != armed_[id]) {
+    armed_[id] = not_due;
+    cpu.arm_timer(clock_.cycles_at(not_due));
+  }
   interrupt_others(cpu);
+}
+
+void Hypervisor::run_timers(hw::Cpu& cpu) {
+  const CpuId id = cpu.id();
+  const SystemTime now = clock_.now();
+  cpu.work(hw::Step::timer_run);
+  run_states_.run_timers(id, now);
+  time_.run_timers(run_states_.current(id), now);
+  if (id == kDeviceCpu && network_.next_timer() <= now) network_.run_timers(now);
 }
 
 void Hypervisor::schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now) {
@@ -163,20 +179,18 @@ void Hypervisor::schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now
   if (previous.domain != nullptr) lifecycle_.reap(*previous.domain);
 }
 
-void Hypervisor::arm_timer(hw::Cpu& cpu) {
-  const CpuId id = cpu.id();
+SystemTime Hypervisor::next_timer(CpuId id) const {
   SystemTime next = run_states_.next_timer(id);
   const SystemTime of_guests = time_.next_timer(run_states_.current(id));
   if (of_guests < next) next = of_guests;
-  if (id == kDeviceCpu && network_.next_timer() < next) next = network_.next_timer();
-  if (next == armed_[id]) return;
-  armed_[id] = next;
-  cpu.arm_timer(clock_.cycles_at(next));
+  if (id != kDeviceCpu) return next;
+  const SystemTime of_network = network_.next_timer();
+  return of_network < next ? of_network : next;
 }
 
 void Hypervisor::interrupt_others(hw::Cpu& cpu) {
   u32 kicks = run_states_.take_kicks() | events_.take_kicks() | memory_.flushes_due_elsewhere(cpu.id());
-  if (network_.next_timer() < armed_[kDeviceCpu]) kicks |= 1u << kDeviceCpu;
+  if (cpu.id() != kDeviceCpu && network_.next_timer() < armed_[kDeviceCpu]) kicks |= 1u << kDeviceCpu;
   send_ipis(cpu, kicks & ~(1u << cpu.id()));
 }
 

@@ -73,7 +73,8 @@ class Hypervisor {
   Caller enter(hw::Cpu& cpu);
   void leave(hw::Cpu& cpu, hw::Registers& registers);
   void schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now);
-  void arm_timer(hw::Cpu& cpu);
+  void run_timers(hw::Cpu& cpu);
+  SystemTime next_timer(CpuId id) const;
   void interrupt_others(hw::Cpu& cpu);
   void send_ipis(hw::Cpu& cpu, u32 targets);
 

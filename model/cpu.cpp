@@ -16,10 +16,7 @@ constexpr std::uint32_t kComponentCpu = 0x100;  // + id, in the fingerprint
 constexpr int kMaxStepsWithoutTime = 1'000'000;
 
 // Steps that check, and keep count of, what page tables and descriptors refer to.
-constexpr bool is_validation(hw::Step step) {
-  return step == hw::Step::page_table_update || step == hw::Step::page_table_validate ||
-         step == hw::Step::mmu_extended;
-}
+constexpr bool is_validation(hw::Step step) { return step >= hw::Step::mmu_call && step <= hw::Step::mmu_extended; }
 
 }  // namespace
 
@@ -132,7 +129,8 @@ bool Cpu::begin_burst(CodePlace& place) {
     }
     for (; burst.pages_touched < footprint.pages; ++burst.pages_touched) {
       const std::uint32_t address = (footprint.first_page & hv::kEntryFrameMask) + burst.pages_touched * hv::kPageSize;
-      const TlbResult page = reach(address, burst.pages_touched < footprint.writable_pages ? Use::write : Use::read, user);
+      const TlbResult page =
+          reach(address, burst.pages_touched < footprint.writable_pages ? Use::write : Use::read, user);
       if (!page.ok) {
         trap_exception(hw::kVectorPageFault, page.fault_code, address);
         return false;
@@ -371,7 +369,9 @@ void Cpu::set_ring1_stack(hv::u32 ss, hv::u32 esp) {
 
 void Cpu::set_direct_gate(const hw::DirectGate& gate) { direct_gate_ = gate; }
 
-void Cpu::load_gdt(const hv::MachineFrame*, hv::u32) { charge(machine_.file().cpu.load_descriptor_table, Cause::operation); }
+void Cpu::load_gdt(const hv::MachineFrame*, hv::u32) {
+  charge(machine_.file().cpu.load_descriptor_table, Cause::operation);
+}
 
 void Cpu::load_ldt(hv::u32, hv::u32) { charge(machine_.file().cpu.load_descriptor_table, Cause::operation); }
 

@@ -48,6 +48,9 @@ class Supervisor {
   virtual void hypercall(Cpu& cpu, hw::Registers& registers) = 0;
   virtual void exception(Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) = 0;
   virtual void interrupt(Cpu& cpu, hw::Registers& registers, std::uint32_t line) = 0;
+  // A page fault that is the supervisor's own affair, because the tables that the CPU walks are not those of the
+  // software that faulted: the software never learns of it, and its access is tried again. False: the fault is real.
+  virtual bool hidden_fault(Cpu&, std::uint32_t /*address*/, std::uint32_t /*error_code*/) { return false; }
   virtual Account account() const = 0;  // where its time goes
 
  protected:
@@ -148,6 +151,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   bool within_segment(hv::u32 address, hv::u32 bytes) const;  // of the present ring
   // Through the TLB or the page tables, charged.
   TlbResult reach(hv::u32 address, Use use, bool user);
+  bool fault_is_hidden(hv::u32 address, hv::u32 error_code);  // and resolved
   void use_line(hv::u32 machine_address, bool write, sim::Cycles miss);
   bool sweep(Burst& burst);  // false: a page of it faulted and the supervisor was entered
   bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);

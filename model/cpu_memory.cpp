@@ -1,5 +1,6 @@
 // A CPU's way to memory: segments, then the TLB or the page tables, then RAM.
 #include <algorithm>
+#include <utility>
 
 #include "interface/layout.h"
 #include "model/cpu.h"
@@ -14,14 +15,29 @@ bool Cpu::within_segment(hv::u32 address, hv::u32 bytes) const {
 
 TlbResult Cpu::reach(hv::u32 address, Use use, bool user) {
   Tlb& tlb = use == Use::execute ? instruction_tlb_ : data_tlb_;
-  const TlbResult result =
-      tlb.translate(machine_.physical_memory(), directory_, address, Access{use == Use::write, user});
-  if (result.walk.levels_read == 0) return result;
-  charge(result.cost, Cause::tlb);
-  for (hv::u32 level = 0; level < result.walk.levels_read; ++level) {
-    use_line(result.walk.entry_address[level], false, machine_.file().memory.latency);
+  while (true) {
+    const TlbResult result =
+        tlb.translate(machine_.physical_memory(), directory_, address, Access{use == Use::write, user});
+    if (result.walk.levels_read == 0) return result;
+    charge(result.cost, Cause::tlb);
+    for (hv::u32 level = 0; level < result.walk.levels_read; ++level) {
+      use_line(result.walk.entry_address[level], false, machine_.file().memory.latency);
+    }
+    if (result.ok || !fault_is_hidden(address, result.fault_code)) return result;
   }
-  return result;
+}
+
+bool Cpu::fault_is_hidden(hv::u32 address, hv::u32 error_code) {
+  Supervisor& supervisor = machine_.supervisor();
+  const bool was_in_supervisor = std::exchange(in_supervisor_, true);
+  const bool hidden = supervisor.hidden_fault(*this, address, error_code);
+  in_supervisor_ = was_in_supervisor;
+  if (hidden) {
+    mark(Mark::exception, hw::kVectorPageFault);
+    advance(machine_.file().cpu.exception_entry + machine_.file().cpu.interrupt_return, supervisor.account(),
+            Cause::crossing);
+  }
+  return hidden;
 }
 
 void Cpu::use_line(hv::u32 machine_address, bool write, sim::Cycles miss) {
@@ -98,13 +114,16 @@ bool Cpu::write(std::uint32_t address, const void* from, std::uint32_t bytes) {
          transfer(address, bytes, true, registers_.ring() == 3, static_cast<unsigned char*>(const_cast<void*>(from)));
 }
 
+// The core's copies of arguments and frames: their bytes are in the cache, or transfer() has brought them there.
 bool Cpu::copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) {
   if (source >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - source) return false;
+  charge(MachineFile::cycles_for(machine_.file().memory.copy_cached, bytes));
   return transfer(source, bytes, false, false, static_cast<unsigned char*>(destination));
 }
 
 bool Cpu::copy_to_guest(hv::u32 destination, const void* source, hv::u32 bytes) {
   if (destination >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - destination) return false;
+  charge(MachineFile::cycles_for(machine_.file().memory.copy_cached, bytes));
   return transfer(destination, bytes, true, false, static_cast<unsigned char*>(const_cast<void*>(source)));
 }
 

@@ -3,8 +3,8 @@
 namespace model {
 
 bool hypercall::await_suspend(std::coroutine_handle<> here) {
-  Cpu& cpu = machine_.running();
-  const hv::u32 place = cpu.suspend_here(here, Burst{});
+  Cpu& cpu = place_.machine().running();
+  const hv::u32 place = place_.suspend(here);
   hw::Registers& registers = cpu.registers();
   registers.eax = static_cast<hv::u32>(number_);
   registers.ebx = arguments_[0];
@@ -14,7 +14,7 @@ bool hypercall::await_suspend(std::coroutine_handle<> here) {
   registers.edi = arguments_[4];
   cpu.trap_hypercall();
   if (registers.eip != place) return true;  // the CPU was given to somebody else, or an event comes first
-  machine_.code().release(place);
+  place_.machine().code().release(place);
   return false;
 }
 

@@ -48,7 +48,14 @@ build_preset() {  # PRESET [TARGET...]
 
 run_ctest() { ctest --test-dir "build/$1" -j "$jobs" --output-on-failure | tee "$logs/ctest-$1.txt" && grep 'tests passed' "$logs/ctest-$1.txt"; }
 
+core_paths_hold() { hypervisor-core/counting/count.py --check; }
+
 ringzero=build/release/experiments/ringzero
+
+fuzz_memory() {  # 30 s; what it finds is kept for the next time in build/fuzz/corpus
+  mkdir -p build/fuzz/corpus
+  (cd build/fuzz && ./memory_fuzzer -seed=1 -max_total_time=30 -max_len=2800 corpus "$root/tests/fuzz/corpus")
+}
 
 experiments_are_valid() { $ringzero validate experiments/*/*.json; }
 
@@ -57,8 +64,11 @@ stage "release: build" build_preset release
 stage "release: tests" run_ctest release
 if [ $quick = no ]; then
   stage "core32: freestanding 32-bit core" build_preset core32
+  stage "paths: core's path lengths as counted" core_paths_hold
   stage "debug: build with sanitizers" build_preset debug
   stage "debug: tests" run_ctest debug
+  stage "fuzz: build with libFuzzer" build_preset fuzz
+  stage "fuzz: the memory interface" fuzz_memory
   stage "clang: build" build_preset clang ringzero
   stage "fingerprints over compilers and builds" tests/fingerprints.sh
   stage "every experiment file validates" experiments_are_valid

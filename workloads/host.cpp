@@ -111,7 +111,7 @@ void Host::boot() {
   parts.booted_at = parts.queue.now();
   parts.at_boot = parts.collect();
   for (std::size_t i = 0; i < parts.spec.guests.size(); ++i) {
-    parts.useful_at_boot.push_back(parts.platform->useful_cycles(i));
+    parts.useful_at_boot.push_back(parts.platform->programs(i).useful_cycles());
   }
   for (std::size_t i = 0; i < parts.clients.size(); ++i) {
     parts.clients[i]->start(parts.queue.now() + parts.spec.clients[i].start);
@@ -132,7 +132,18 @@ std::vector<sim::Fingerprint::Event> Host::recent_events() const { return parts_
 std::uint64_t Host::events() const { return parts_->queue.executed(); }
 
 std::int64_t Host::useful_cycles(std::size_t guest) const {
-  return parts_->platform->useful_cycles(guest) - (parts_->booted_at ? parts_->useful_at_boot.at(guest) : 0);
+  return parts_->platform->programs(guest).useful_cycles() - (parts_->booted_at ? parts_->useful_at_boot.at(guest) : 0);
+}
+
+bool Host::finished() const {
+  for (std::size_t i = 0; i < parts_->spec.guests.size(); ++i) {
+    if (!parts_->platform->programs(i).finished()) return false;
+  }
+  return true;
+}
+
+std::vector<ProgramResult> Host::results(std::size_t guest) const {
+  return parts_->platform->programs(guest).results();
 }
 
 std::array<std::int64_t, 4> Host::accounts(std::uint32_t cpu) const {
@@ -162,7 +173,7 @@ std::vector<Metric> Host::Parts::collect() const {
     metrics.push_back({std::move(name), value, unit});
   };
   for (std::size_t i = 0; i < spec.guests.size(); ++i) {
-    add("guest." + spec.guests[i].name + ".useful_cycles", platform->useful_cycles(i), "cycles");
+    add("guest." + spec.guests[i].name + ".useful_cycles", platform->programs(i).useful_cycles(), "cycles");
   }
   platform->add_metrics(metrics);
   static constexpr std::array kAccounts = {"idle", "hypervisor", "guest_kernel", "guest_user"};

@@ -46,6 +46,10 @@ class Host {
   // Cycles of finished program work of a guest, without cache refills, faults and kernels, since boot() ended. Counted
   // in the profile's work units.
   std::int64_t useful_cycles(std::size_t guest) const;
+  // Whether all programs of all guests are; those that compute or serve never are.
+  bool finished() const;
+  // What a guest's programs have measured, under "<program>.<result>": complete when they are finished.
+  std::vector<ProgramResult> results(std::size_t guest) const;
   // CPU time per account (model::Account) of one CPU since time 0, in cycles; they sum to now.
   std::array<std::int64_t, 4> accounts(std::uint32_t cpu) const;
   // Bytes the hypervisor core spends on a guest's domain; 0 on a native host.

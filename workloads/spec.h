@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -23,6 +24,7 @@ struct MachineFile;
 namespace guest {
 
 struct KernelFile;
+struct ProcessShapes;
 
 class SpecError : public std::runtime_error {
  public:
@@ -49,7 +51,14 @@ struct UdpEchoSettings {
   std::uint16_t port = 7;
 };
 
-using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings>;
+// Runs tests of lmbench 3.0-a3, one after the other, and is finished then.
+struct LmbenchSettings {
+  std::vector<std::string> tests;               // by the names of the published values; none: all
+  std::uint32_t samples = 3;                    // of every loop; the median counts
+  std::shared_ptr<const ProcessShapes> shapes;  // null: programs/lmbench/shapes.json as it is
+};
+
+using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.

@@ -125,7 +125,7 @@ void check_ledger(const Plan& plan, const Place& place) {
   for (const PublishedValue& value : load_published(published_path())) ids.push_back(value.id);
   for (std::size_t i = 0; i < plan.experiment.ledger.size(); ++i) {
     const LedgerLine& line = plan.experiment.ledger[i];
-    if (!(cases.empty() && line.case_name.empty()) && std::ranges::find(cases, line.case_name) == cases.end()) {
+    if (!line.case_name.empty() && std::ranges::find(cases, line.case_name) == cases.end()) {
       throw InputError{place.below(i).below("case"),
                        Mismatch{"the name of a case", in_quotes(line.case_name), nearest_name(line.case_name, cases)}};
     }

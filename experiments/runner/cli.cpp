@@ -20,6 +20,7 @@ namespace {
 // What the options fill in; one verb is run with it.
 struct Arguments {
   RunArguments run;
+  CalibrateArguments calibrate;
   std::string check_every;
   std::string key;
   std::string scenario;
@@ -102,6 +103,19 @@ int dispatch(int argc, const char* const* argv) {
   paper.add_option("ID", arguments.ids, "only these experiments");
   add_run_options(paper, arguments);
   paper.callback([&] { status = paper_verb(arguments.ids, run_arguments(arguments).options); });
+
+  CLI::App& calibrate =
+      *app.add_subcommand("calibrate", "fit parameters to published values, and write them into their files");
+  calibrate.add_option("FILE", arguments.calibrate.file, "calibration file; without it, that of lmbench");
+  calibrate.add_option("--set", arguments.calibrate.set, "key=value: overrides a setting of its experiment")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  calibrate.add_flag("--dry-run", arguments.calibrate.dry_run, "only show what would be written");
+  add_run_options(calibrate, arguments);
+  calibrate.callback([&] {
+    arguments.calibrate.options = run_arguments(arguments).options;
+    status = calibrate_verb(arguments.calibrate);
+  });
 
   CLI::App& bench = *app.add_subcommand("bench", "the benchmarks, each beside its budget");
   bench.add_flag("--json", arguments.run.json, "as a JSON document");

@@ -29,6 +29,12 @@ struct Parameter {
   Json value;       // in the entry's unit, or a quantity
 };
 
+// When a run ends.
+enum class Until : std::uint8_t {
+  duration,  // has passed
+  finished,  // are all programs; `duration` is the longest that they may take
+};
+
 // What one point builds and measures.
 struct Setup {
   std::string machine = "dell2650";
@@ -37,6 +43,7 @@ struct Setup {
   std::vector<DomainSettings> domains;
   sim::Duration warmup = sim::Duration::seconds(1);
   sim::Duration duration = sim::Duration::seconds(10);
+  Until until = Until::duration;
 };
 
 // A new value for one key. Dotted: "scheduler.variant", "domains.web.memory", "domains.0.memory".
@@ -64,7 +71,8 @@ struct Normalisation {
   Json at;
 };
 
-// Puts a metric of a case's points beside published values. "{key}" in `id` stands for the point's value of that key.
+// Puts a metric of a case's points, or of all cases' when none is named, beside published values. "{key}" in `id`
+// stands for the point's value of that key, "{case}" for the name of its case.
 struct LedgerLine {
   std::string case_name;
   std::string metric;

@@ -14,7 +14,7 @@ struct MetricInfo {
   std::string_view text;
 };
 
-// Besides these there is "domain.<name>.throughput" for each guest.
+// Besides these there is "domain.<name>.throughput" for each guest, and what programs report: "lmbench.null_call".
 std::span<const MetricInfo> metric_catalogue();
 
 // What `normalise` calls the ratio of `metric`.

@@ -46,7 +46,7 @@ std::vector<SimulatedValue> simulated_values(const std::vector<ExperimentResult>
   for (const ExperimentResult& result : results) {
     for (const LedgerLine& line : result.plan.experiment.ledger) {
       for (std::size_t i = 0; i < result.points.size(); ++i) {
-        if (result.plan.points[i].case_name != line.case_name) continue;
+        if (!concerns(line, result.plan.points[i])) continue;
         const auto& metrics = result.points[i].metrics;
         const auto metric = std::ranges::find(metrics, line.metric, &MetricResult::metric);
         if (metric == metrics.end()) continue;  // the point failed

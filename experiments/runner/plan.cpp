@@ -100,13 +100,17 @@ const Point& reference_point(const Plan& plan, const Point& point) {
 
 std::string published_id(const LedgerLine& line, const Point& point) {
   std::string id = line.id;
-  for (const auto& [key, value] : point.values) {
-    const std::string hole = '{' + key + '}';
-    for (std::size_t at = id.find(hole); at != std::string::npos; at = id.find(hole)) {
-      id.replace(at, hole.size(), plain_text(value));
-    }
-  }
+  const auto fill = [&id](const std::string& name, const std::string& text) {
+    const std::string hole = '{' + name + '}';
+    for (std::size_t at = id.find(hole); at != std::string::npos; at = id.find(hole)) id.replace(at, hole.size(), text);
+  };
+  fill("case", point.case_name);
+  for (const auto& [key, value] : point.values) fill(key, plain_text(value));
   return id;
+}
+
+bool concerns(const LedgerLine& line, const Point& point) {
+  return line.case_name.empty() || line.case_name == point.case_name;
 }
 
 }  // namespace runner

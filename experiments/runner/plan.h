@@ -47,6 +47,7 @@ const Point& reference_point(const Plan& plan, const Point& point);
 
 // The published id for a ledger line at a point: "fig6.L.{domains.compute.count}" -> "fig6.L.8".
 std::string published_id(const LedgerLine& line, const Point& point);
+bool concerns(const LedgerLine& line, const Point& point);  // whether the line is about the point's case
 
 model::MachineFile load_machine(const std::string& name);  // as its file has it; throws InputError
 

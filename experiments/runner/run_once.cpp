@@ -51,6 +51,19 @@ void run_for(guest::Host& host, sim::Duration duration, const std::optional<sim:
   }
 }
 
+// Until all programs are finished. Throws std::runtime_error when they are not after `limit`.
+void run_until_finished(guest::Host& host, sim::Duration limit, const std::optional<sim::Duration>& check_every) {
+  constexpr sim::Duration kLookEvery = sim::Duration::milliseconds(1);
+  const sim::Time last = host.now() + limit;
+  while (!host.finished()) {
+    if (host.now() >= last) {
+      throw std::runtime_error{
+          fmt::format("the programs are not finished after {} s of simulated time", limit.to_seconds())};
+    }
+    run_for(host, std::min(kLookEvery, last - host.now()), check_every);
+  }
+}
+
 class Measurements {
  public:
   void add(std::string_view metric, double value) {
@@ -91,6 +104,20 @@ void add_work(Measurements& out, const guest::HostSpec& spec, const Reading& beg
   }
 }
 
+// Programs that report the same are replications of it: their mean.
+void add_program_results(Measurements& out, const guest::Host& host, const guest::HostSpec& spec) {
+  std::vector<std::pair<guest::ProgramResult, sim::RunningStatistics>> all;  // in the order of the first report
+  for (std::size_t i = 0; i < spec.guests.size(); ++i) {
+    for (const guest::ProgramResult& result : host.results(i)) {
+      const auto same = [&](const auto& entry) { return entry.first.name == result.name; };
+      auto found = std::ranges::find_if(all, same);
+      if (found == all.end()) found = all.insert(all.end(), {result, {}});
+      found->second.add(result.value);
+    }
+  }
+  for (const auto& [result, values] : all) out.add(result.name, values.mean(), result.unit);
+}
+
 void add_domain_state(Measurements& out, const guest::Host& host, const guest::HostSpec& spec) {
   if (spec.system != guest::System::xen) return;
   double bytes = 0;
@@ -119,13 +146,18 @@ Replication measure(guest::Host& host, const guest::HostSpec& spec, const Setup&
   run_for(host, setup.warmup, options.check_every);
   const Reading begin = read(host, spec);
   RequestWindow window{host};
-  run_for(host, setup.duration, options.check_every);
+  if (setup.until == Until::finished) {
+    run_until_finished(host, setup.duration, options.check_every);
+  } else {
+    run_for(host, setup.duration, options.check_every);
+  }
   const Reading end = read(host, spec);
   window.close(host);
   Replication result{spec.seed, host.fingerprint(), host.events(), {}, {}};
 
   Measurements measurements;
   add_work(measurements, spec, begin, end);
+  add_program_results(measurements, host, spec);
   add_domain_state(measurements, host, spec);
   window.await_replies(host, spec);
   RequestWindow::Replies replies = window.replies(host);

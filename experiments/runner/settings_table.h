@@ -16,6 +16,7 @@
 #include "experiments/runner/experiment.h"
 #include "experiments/runner/known_names.h"
 #include "workloads/hosts/systems.h"
+#include "workloads/programs/lmbench/suite.h"
 
 namespace runner {
 
@@ -41,6 +42,10 @@ struct NamesOf<guest::System> {
   }();
 };
 template <>
+struct NamesOf<Until> {
+  static constexpr std::array names{std::pair{Until::duration, "duration"}, std::pair{Until::finished, "finished"}};
+};
+template <>
 struct NamesOf<guest::World> {
   static constexpr std::array names{std::pair{guest::World::fifo, "fifo"}, std::pair{guest::World::simgrid, "simgrid"}};
 };
@@ -53,7 +58,7 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo"};
+  static constexpr std::array names{"compute", "udp_echo", "lmbench"};
 };
 
 inline constexpr std::int64_t kMicrosecond = 1'000'000, kMillisecond = 1000 * kMicrosecond;  // in picoseconds
@@ -75,6 +80,19 @@ template <class Visit>
 void describe(Visit&& visit, const guest::UdpEchoSettings*) {
   visit.value("port", RINGZERO_MEMBER(port),
               {.text = "UDP port that is answered.", .source = "RFC 862: echo is 7", .min = 1, .max = 65535});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::LmbenchSettings*) {
+  visit.value("tests", RINGZERO_MEMBER(tests),
+              {.text = "Which results of lmbench to measure; none: all.",
+               .source = "workloads/programs/lmbench/suite.cpp",
+               .choices = guest::lmbench_test_names});
+  visit.value("samples", RINGZERO_MEMBER(samples),
+              {.text = "Samples of every timed loop, of which the median counts.",
+               .source = "lmbench takes 11 against noise; here only placement and ticks differ",
+               .min = 1,
+               .max = 1000});
 }
 
 template <class Visit>
@@ -200,7 +218,14 @@ void describe(Visit&& visit, const Setup*) {
   visit.value("warmup", RINGZERO_MEMBER(warmup),
               {.text = "Simulated time after boot that is not measured.", .source = "Ringzero", .unit = "s"});
   visit.value("duration", RINGZERO_MEMBER(duration),
-              {.text = "Simulated time that is measured.", .source = "Ringzero", .unit = "s", .min = kMillisecond});
+              {.text = "Simulated time that is measured, or in which the programs have to finish.",
+               .source = "Ringzero",
+               .unit = "s",
+               .min = kMillisecond});
+  visit.value("until", RINGZERO_MEMBER(until),
+              {.text = "What ends a run: its duration, or that all programs are finished, as benchmarks are when they "
+                       "have their results.",
+               .source = "Ringzero"});
 }
 
 template <class Visit>
@@ -223,11 +248,12 @@ void describe(Visit&& visit, const Normalisation*) {
 template <class Visit>
 void describe(Visit&& visit, const LedgerLine*) {
   visit.value("case", RINGZERO_MEMBER(case_name),
-              {.text = "Name of the case; absent if the experiment has none.", .source = "Ringzero"});
+              {.text = "Name of the case; absent: every case.", .source = "Ringzero"});
   visit.value("metric", RINGZERO_MEMBER(metric),
               {.text = "The metric to compare.", .source = "Ringzero", .choices = known_metrics, .required = true});
   visit.value("id", RINGZERO_MEMBER(id),
-              {.text = "Id of the published value; {key} stands for the point's value of a varied key.",
+              {.text = "Id of the published value; {key} stands for the point's value of a varied key, {case} for its "
+                       "case.",
                .source = "results/published/published.json",
                .required = true});
 }

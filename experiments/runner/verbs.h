@@ -18,6 +18,13 @@ struct RunArguments {
   RunOptions options;
 };
 
+struct CalibrateArguments {
+  std::string file;              // empty: that of lmbench
+  std::vector<std::string> set;  // "key=value", laid over its experiment
+  bool dry_run = false;          // parameter files stay as they are
+  RunOptions options;
+};
+
 int run_verb(const RunArguments& arguments);
 int validate_verb(const std::vector<std::string>& files, const Choices& choices);
 int schema_verb();
@@ -25,6 +32,7 @@ int list_verb();
 int explain_verb(const std::string& key);
 int schedule_verb(const std::string& scenario);
 int paper_verb(const std::vector<std::string>& ids, const RunOptions& options);
+int calibrate_verb(const CalibrateArguments& arguments);
 int bench_verb(bool json);
 int version_verb();
 

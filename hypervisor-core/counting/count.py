@@ -109,11 +109,11 @@ def print_scenarios(scenarios, lengths):
         print(f"{name:<28} {total:>10} {by_steps:>10.0f} {100 * (by_steps / total - 1):>+7.1f} %{mark}")
 
 
-def worst_error(step, scenarios, lengths):
-    """Of the scenarios in which the step is a quarter of the instructions or more."""
-    errors = [abs(predicted(times, lengths) / total - 1) for _, total, times in scenarios
-              if lengths[step] * times.get(step, 0) >= 0.25 * total]
-    return max(errors, default=1.0)
+def uncertainty(step, scenarios, lengths):
+    """How far the length is off if all the error of the scenario in which the step weighs most is its own."""
+    _, total, times = max(scenarios, key=lambda each: lengths[step] * each[2].get(step, 0) / each[1])
+    own = lengths[step] * times.get(step, 0)
+    return abs(predicted(times, lengths) - total) / own if own > 0 else 1.0
 
 
 def write(scenarios, lengths):
@@ -122,9 +122,9 @@ def write(scenarios, lengths):
     source = f"hypervisor-core/counting/count.py: callgrind of {versions[0]}, {versions[1]}, {FLAGS}"
     core = {}
     for step, length in lengths.items():
-        error = worst_error(step, scenarios, lengths)
+        error = uncertainty(step, scenarios, lengths)
         core[step] = {"value": round(length), "unit": "instructions", "origin": "counted", "source": source,
-                      "certainty": "high" if error <= 0.05 else "medium" if error <= TOLERANCE else "low"}
+                      "certainty": "high" if error <= TOLERANCE else "medium" if error <= 3 * TOLERANCE else "low"}
     lines = ",\n".join(f'    "{step}": {json.dumps(entry)}' for step, entry in core.items())
     with open(PATHS, "w", encoding="utf-8") as file:
         file.write('{\n  "name": "core_paths",\n  "description": "Path lengths of the hypervisor core between two '
@@ -153,7 +153,7 @@ def main():
         return 1 if max(errors) > TOLERANCE else 0
     print()
     for step in steps:
-        print(f"{step:<24} {lengths[step]:>7.1f} instructions, certain to {100 * worst_error(step, scenarios, lengths):.1f} %")
+        print(f"{step:<24} {lengths[step]:>7.1f} instructions, +- {100 * uncertainty(step, scenarios, lengths):.0f} %")
     write(scenarios, lengths)
     return 0
 

@@ -175,6 +175,28 @@ void pinned_tables() {
   }
 }
 
+void balloon() {
+  CountedHost host;
+  Domain& guest = host.add_guest(8192);
+  for (const u32 frames : {1u, 32u, 512u}) {
+    const u32 list = host.scratch(guest);
+    for (u32 i = 0; i < frames; ++i) {
+      const u32 address = host.page(guest, 8 + i);
+      host.set_word(guest, list + 4 * i, host.frame_address(guest, address) >> kPageShift);
+      host.map(guest, address, 0);
+    }
+    host.begin();
+    host.call(guest, Hypercall::dom_mem_op, {static_cast<u32>(DomMemOp::decrease), list, frames});
+    host.end(name("balloon_give", frames));
+    host.begin();
+    host.call(guest, Hypercall::dom_mem_op, {static_cast<u32>(DomMemOp::increase), list, frames});
+    host.end(name("balloon_take", frames));
+    for (u32 i = 0; i < frames; ++i) {
+      host.map(guest, host.page(guest, 8 + i), host.word(guest, list + 4 * i) << kPageShift | kWritable);
+    }
+  }
+}
+
 // --- exceptions, events, time
 // ------------------------------------------------------------------------------------------
 
@@ -432,6 +454,7 @@ int main() {
     page_table_updates();
     single_updates();
     pinned_tables();
+    balloon();
     exceptions();
     events();
     timers();

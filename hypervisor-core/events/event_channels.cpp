@@ -41,6 +41,7 @@ void EventChannels::set_pending(Domain& domain, u32 port) {
   if ((page.load(kMaskWord + word_of(port)) & bit_of(port)) != 0) return;
   Vcpu& vcpu = *domain.vcpus[target.vcpu];
   if ((page.fetch_or(selector_word(vcpu), 1u << word_of(port)) & 1u << word_of(port)) != 0) return;
+  clock_.cpu().work(hw::Step::event_notify);
   page.store(upcall_pending_word(vcpu), 1);
   if (vcpu.state == RunState::running && vcpu.cpu != clock_.cpu().id())
     kicks_ |= 1u << vcpu.cpu;

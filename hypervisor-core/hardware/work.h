@@ -12,35 +12,56 @@ namespace hw {
 enum class Step : hv::u32 {
   hypercall_dispatch,   // entry, table look-up, exit; once per hypercall
   multicall_entry,      // per entry of a multicall
-  exception_bounce,     // building a guest frame for an exception
+  exception_bounce,     // building a guest frame for an exception; with entry and exit
   upcall,               // building a guest frame for an event upcall
-  interrupt_dispatch,   // per hardware interrupt
-  page_table_update,    // one request of mmu_update or update_va_mapping, decoded and checked
-  page_table_validate,  // per entry scanned when a table is validated or released
-  mmu_extended,         // one extended mmu command (pin, new base, flush)
+  interrupt_dispatch,   // per hardware interrupt: entry and exit
+  mmu_call,             // one mmu_update or update_va_mapping, beside its requests
+  mmu_request,          // one request decoded
+  page_table_update,    // one entry found and exchanged
+  m2p_update,           // one entry of the machine-to-physical table set
+  page_table_validate,  // per entry looked at when a page table, or a page of descriptors, is validated
+  page_table_release,   // per entry looked at when a page table is released
+  directory_validate,   // per entry of a page directory, validated or released
+  mapping_take,         // one reference to a page taken, for an entry that comes to map it
+  mapping_drop,         // one given back by a read-only entry
+  writable_drop,        // one given back by a writable entry
+  table_take,           // one reference to a page table taken, for an entry of a directory
+  table_drop,           // one given back
+  mmu_extended,         // one extended command that changes what a frame is used as: pin, unpin, new base
+  reservation_call,     // one call that changes how much memory a domain has
+  reservation_take,     // one frame that a domain gets
+  reservation_give,     // one that it gives back
   schedule,             // one run of the scheduler
   schedule_scan,        // per queue element that the scheduler looked at
   context_switch,       // saving one vCPU and loading another, without the CR3 load
   event_send,           // setting one port pending
+  event_notify,         // and its vCPU told of it: woken, or its CPU kicked
   event_channel_op,     // one event-channel operation
-  timer_run,            // one expired software timer
-  time_update,          // one refresh of a shared time record
+  timer_run,            // one look at the clock and at the timers, and running those that are due
+  time_update,          // one refresh of a shared time record, mostly for a tick or an alarm
+  alarm_set,            // one alarm of a guest set
+  vif_push,             // one look at the rings of a VIF
   vif_transmit,         // one transmit descriptor checked, header copied, rules run
-  vif_receive,          // one packet demultiplexed and its page exchanged
+  vif_complete,         // one transmitted packet that the card is done with
+  packet_arrive,        // one packet from the card: header copied, rules run, its frame replaced
+  vif_receive,          // one packet for a VIF: its page exchanged
   vif_post_buffer,      // one receive buffer taken from a domain
   rule_match,           // per rule of the firewall-router looked at
+  packet_word,          // per word of a packet copied from one VIF to another
   control_op,           // one domain-0 operation
-  copy_word,            // per word copied from or to a guest
   count,
 };
 
 // As parameter files and reports call them.
 inline constexpr const char* kStepNames[] = {
-    "hypercall_dispatch", "multicall_entry",     "exception_bounce", "upcall",     "interrupt_dispatch",
-    "page_table_update",  "page_table_validate", "mmu_extended",     "schedule",   "schedule_scan",
-    "context_switch",     "event_send",          "event_channel_op", "timer_run",  "time_update",
-    "vif_transmit",       "vif_receive",         "vif_post_buffer",  "rule_match", "control_op",
-    "copy_word"};
+    "hypercall_dispatch", "multicall_entry",    "exception_bounce",  "upcall",           "interrupt_dispatch",
+    "mmu_call",           "mmu_request",        "page_table_update", "m2p_update",       "page_table_validate",
+    "page_table_release", "directory_validate", "mapping_take",      "mapping_drop",     "writable_drop",
+    "table_take",         "table_drop",         "mmu_extended",      "reservation_call", "reservation_take",
+    "reservation_give",   "schedule",           "schedule_scan",     "context_switch",   "event_send",
+    "event_notify",       "event_channel_op",   "timer_run",         "time_update",      "alarm_set",
+    "vif_push",           "vif_transmit",       "vif_complete",      "packet_arrive",    "vif_receive",
+    "vif_post_buffer",    "rule_match",         "packet_word",       "control_op"};
 static_assert(sizeof kStepNames / sizeof *kStepNames == static_cast<hv::u32>(Step::count), "every step has a name");
 
 }  // namespace hw

@@ -89,6 +89,7 @@ HypercallResult Network::net_io(Caller& caller, u32 op, u32 index, u32 address) 
   Vif& vif = *caller.domain.vifs[index];
   switch (static_cast<NetIoOp>(op)) {
     case NetIoOp::push:
+      caller.cpu.work(hw::Step::vif_push);
       post_buffers(caller.cpu, vif);
       queue(vif);
       send_queued(caller.cpu);
@@ -104,7 +105,7 @@ HypercallResult Network::net_io(Caller& caller, u32 op, u32 index, u32 address) 
 
 void Network::device_interrupt(hw::Cpu& cpu) {
   u32 slot = 0;
-  while (card_->next_transmitted(slot)) complete_transmit(slot);
+  for (; card_->next_transmitted(slot); complete_transmit(slot)) cpu.work(hw::Step::vif_complete);
   if (card_full_) card_full_ = !card_->transmit(refused_);
   hw::ReceiveCompletion packet;
   while (card_->next_received(packet)) receive(cpu, packet);
@@ -119,15 +120,13 @@ SystemTime Network::next_timer() const {
 }
 
 void Network::run_timers(SystemTime now) {
-  hw::Cpu& cpu = clock_.cpu();
   waits_for_credit_.for_each([&](Vif& vif) {
     if (vif.credit_due > now) return;
-    cpu.work(hw::Step::timer_run);
     waits_for_credit_.remove(vif);
     vif.transmit_state = TransmitState::idle;
     queue(vif);
   });
-  send_queued(cpu);
+  send_queued(clock_.cpu());
 }
 
 HypercallResult Network::create_vif(Domain& domain, u32& index) {

@@ -22,6 +22,7 @@ void Network::post_buffers(hw::Cpu& cpu, Vif& vif) {
 }
 
 void Network::receive(hw::Cpu& cpu, const hw::ReceiveCompletion& packet) {
+  cpu.work(hw::Step::packet_arrive);
   --posted_count_;
   ++past_.arrived;
   MachineFrame frame = packet.frame;
@@ -45,11 +46,11 @@ Network::Route Network::route_incoming(hw::Cpu& cpu, const PacketHeader& header)
 }
 
 PacketFate Network::deliver(hw::Cpu& cpu, Vif& vif, const PacketHeader& header, MachineFrame& frame) {
-  cpu.work(hw::Step::vif_receive);
   if (vif.buffer_count == 0) {
     vif.received.add(PacketFate::no_buffer);
     return PacketFate::no_buffer;
   }
+  cpu.work(hw::Step::vif_receive);
   const Vif::LentBuffer& lent = vif.buffers[vif.first_buffer++ % kNetRingSize];
   --vif.buffer_count;
 

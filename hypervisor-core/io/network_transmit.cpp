@@ -95,7 +95,7 @@ bool Network::copy_to_vif(hw::Cpu& cpu, Vif& to, const PacketHeader& header, Mac
     store_bytes(memory_.frame(packet), done, piece, bytes);
     done += bytes;
   }
-  cpu.work(hw::Step::copy_word, (header.packet_bytes + 3) / 4);
+  cpu.work(hw::Step::packet_word, (header.packet_bytes + 3) / 4);
   deliver(cpu, to, header, packet);
   spare_frames_[spare_count_++] = packet;
   return true;

@@ -66,25 +66,42 @@ bool read_key(const PacketHeader& header, PacketKey& key) {
   }
 }
 
-// A word's bytes in memory order: both sides are little-endian x86.
+// A word's bytes in memory order: both sides are little-endian x86. Whole words, but for the ends.
 void load_bytes(hw::Words frame, u32 offset, u8* to, u32 bytes) {
-  for (u32 done = 0; done < bytes;) {
-    const u32 word = frame.load((offset + done) / 4), lane = (offset + done) % 4;
-    const u32 here = 4 - lane < bytes - done ? 4 - lane : bytes - done;
-    __builtin_memcpy(to + done, reinterpret_cast<const u8*>(&word) + lane, here);
-    done += here;
+  const u32 end = offset + bytes;
+  const auto load_some = [&](u32 until) {
+    for (const u32 word = frame.load(offset / 4); offset < until; ++offset) {
+      *to++ = static_cast<u8>(word >> offset % 4 * 8);
+    }
+  };
+  const u32 first_whole = (offset + 3) & ~3u;
+  if (offset < first_whole) load_some(first_whole < end ? first_whole : end);
+  for (; offset + 4 <= end; offset += 4, to += 4) {
+    const u32 word = frame.load(offset / 4);
+    __builtin_memcpy(to, &word, 4);
   }
+  if (offset < end) load_some(end);
 }
 
 void store_bytes(hw::Words frame, u32 offset, const u8* from, u32 bytes) {
-  for (u32 done = 0; done < bytes;) {
-    const u32 index = (offset + done) / 4, lane = (offset + done) % 4;
-    const u32 here = 4 - lane < bytes - done ? 4 - lane : bytes - done;
-    u32 word = here == 4 ? 0 : frame.load(index);
-    __builtin_memcpy(reinterpret_cast<u8*>(&word) + lane, from + done, here);
+  const u32 end = offset + bytes;
+  const auto store_some = [&](u32 until) {
+    const u32 index = offset / 4;
+    u32 word = frame.load(index);
+    for (; offset < until; ++offset) {
+      const u32 shift = offset % 4 * 8;
+      word = (word & ~(0xffu << shift)) | u32{*from++} << shift;
+    }
     frame.store(index, word);
-    done += here;
+  };
+  const u32 first_whole = (offset + 3) & ~3u;
+  if (offset < first_whole) store_some(first_whole < end ? first_whole : end);
+  for (; offset + 4 <= end; offset += 4, from += 4) {
+    u32 word;
+    __builtin_memcpy(&word, from, 4);
+    frame.store(offset / 4, word);
   }
+  if (offset < end) store_some(end);
 }
 
 PacketHeader copy_header(hw::Words frame, u32 offset, u32 packet_bytes) {

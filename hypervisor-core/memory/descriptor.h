@@ -4,6 +4,7 @@
 // so no descriptor of theirs may, and none may name ring 0.
 #pragma once
 
+#include "base/planted.h"
 #include "hardware/registers.h"
 #include "interface/layout.h"
 #include "traps/trap_table.h"
@@ -25,7 +26,7 @@ constexpr bool descriptor_is_safe(u32 low, u32 high) {
     return (high >> 8 & 15) == kCallGate && (high & kGateReserved) == 0 && valid_code_selector(low >> 16);
   }
   // An expand-down data segment reaches from its limit to 4 GB.
-  if ((high & (kCode | kExpandDown)) == kExpandDown) return false;
+  if ((high & (kCode | kExpandDown)) == kExpandDown && !HV_PLANTED(expand_down_segment)) return false;
   const u32 base = (high & 0xff000000) | (high & 0xff) << 16 | low >> 16;
   const u32 limit = (high & 0x000f0000) | (low & 0xffff);
   const u64 bytes = (high & kPages) != 0 ? (u64{limit} + 1) << kPageShift : u64{limit} + 1;

@@ -1,6 +1,7 @@
 // GDT and LDT: pages of the guest's that the hypervisor checks, maps behind kPerDomainStart and loads for each vCPU.
 #include "memory/descriptor.h"
 
+#include "base/planted.h"
 #include "domain.h"
 #include "memory/memory_manager.h"
 #include "vcpu.h"
@@ -17,12 +18,12 @@ HypercallResult MemoryManager::set_gdt(Caller& caller, u32 list, u32 entries) {
   const u32 pages = pages_of(entries);
   u32 numbers[kDescriptorTablePages];
   if (!caller.cpu.copy_from_guest(numbers, list, pages * static_cast<u32>(sizeof(u32)))) return Error::bad_address;
-  caller.cpu.work(hw::Step::copy_word, pages);
 
   u32 taken = 0;
   for (; taken < pages; ++taken) {
     const MachineFrame frame{numbers[taken]};
-    if (!frames_.contains(frame) || frames_.info(frame).owner != caller.domain.id) break;
+    if (!frames_.contains(frame)) break;
+    if (frames_.info(frame).owner != caller.domain.id && !HV_PLANTED(gdt_of_any_owner)) break;
     if (!tables_.take(frame, FrameType::gdt)) break;
   }
   const bool valid = taken == pages;
@@ -47,7 +48,8 @@ HypercallResult MemoryManager::set_gdt(Caller& caller, u32 list, u32 entries) {
 
 HypercallResult MemoryManager::update_descriptor(Caller& caller, u32 machine_address, u32 low, u32 high) {
   const MachineFrame frame = MachineFrame::of_address(machine_address);
-  if (machine_address % 8 != 0 || !descriptor_is_safe(low, high)) return Error::invalid;
+  if (machine_address % 8 != 0) return Error::invalid;
+  if (!descriptor_is_safe(low, high) && !HV_PLANTED(update_descriptor_unsafe)) return Error::invalid;
   if (!frames_.contains(frame) || frames_.info(frame).owner != caller.domain.id) return Error::invalid;
   const u32 entry = machine_address % kPageSize / 8;
   const FrameInfo& info = frames_.info(frame);
@@ -71,7 +73,7 @@ Error MemoryManager::set_ldt(Caller& caller, u32 base, u32 entries) {
   if (u64{base} + entries * 8 > kHypervisorPrivate) return Error::invalid;
   Vcpu& vcpu = caller.vcpu;
   if (vcpu.ldt_base == base && vcpu.ldt_entries == entries) return Error::none;
-  (void)drop_ldt_shadow(vcpu);
+  if (!HV_PLANTED(ldt_shadow_kept)) (void)drop_ldt_shadow(vcpu);
   vcpu.ldt_base = base;
   vcpu.ldt_entries = entries;
   caller.cpu.load_ldt(ldt_address(vcpu.id), entries);
@@ -98,7 +100,8 @@ bool MemoryManager::map_ldt_shadow(Vcpu& vcpu, u32 page) {
   const u32 entry = memory_.frame(table).load(index);
   const MachineFrame frame = MachineFrame::of_address(entry);
   // Only the domain's own pages: domain 0 may map others' pages, but not make them its descriptor table.
-  if ((entry & kEntryPresent) == 0 || frames_.info(frame).owner != vcpu.domain->id) return false;
+  if ((entry & kEntryPresent) == 0) return false;
+  if (frames_.info(frame).owner != vcpu.domain->id && !HV_PLANTED(ldt_of_any_owner)) return false;
   if (!tables_.take(frame, FrameType::ldt)) return false;
   memory_.frame(window).store(slot, frame.address() | kWritableEntry);
   return true;
@@ -123,7 +126,7 @@ void MemoryManager::drop_gdt(Vcpu& vcpu) {
   if (vcpu.gdt_entries == 0) return;
   for (u32 i = 0; i < pages_of(vcpu.gdt_entries); ++i) {
     memory_.frame(vcpu.domain->memory.descriptor_table).store(gdt_first_page(vcpu.id) + i, 0);
-    tables_.drop(vcpu.gdt_frames[i]);
+    if (!HV_PLANTED(gdt_kept)) tables_.drop(vcpu.gdt_frames[i]);
   }
   // The page is the guest's again: without the reserved descriptors it can become a GDT once more.
   if (frames_.info(vcpu.gdt_frames[0]).type_count == 0) clear_reserved_descriptors(vcpu.gdt_frames[0]);
@@ -147,6 +150,7 @@ void MemoryManager::clear_reserved_descriptors(MachineFrame first_gdt_page) {
 
 bool MemoryManager::reserved_descriptor(const Domain& domain, MachineFrame frame, u32 entry) const {
   if (entry < kFirstReservedDescriptor || entry >= kEndReservedDescriptors) return false;
+  if (HV_PLANTED(reserved_descriptor)) return false;
   for (u32 i = 0; i < domain.vcpu_count; ++i) {
     if (domain.vcpus[i]->gdt_entries != 0 && domain.vcpus[i]->gdt_frames[0] == frame) return true;
   }

@@ -87,7 +87,7 @@ HypercallResult MemoryManager::build_domain0(hw::Cpu& cpu, Domain& domain, Initi
   built.stack_top = info.shared_info_address;
   const bool valid = tables_.take(built.directory, FrameType::l2);
   if (valid) frames_.info(built.directory).flags |= FrameInfo::kPinned;
-  cpu.work(hw::Step::page_table_validate, tables_.take_scanned());
+  tables_.report_work(cpu);
   return valid ? Error::none : Error::invalid;
 }
 

@@ -1,5 +1,6 @@
 #include "memory/memory_manager.h"
 
+#include "base/planted.h"
 #include "domain.h"
 #include "memory/descriptor.h"
 #include "vcpu.h"
@@ -66,7 +67,7 @@ void MemoryManager::release_all(hw::Cpu& cpu, Domain& domain) {
   FrameList& owned = domain.memory.frames;
   for (MachineFrame frame = frames_.first(owned); frame != MachineFrame::none(); frame = frames_.next(frame)) {
     FrameInfo& info = frames_.info(frame);
-    if (!info.has(FrameInfo::kPinned)) continue;
+    if (!info.has(FrameInfo::kPinned) || HV_PLANTED(pins_kept_at_death)) continue;
     info.flags = static_cast<u8>(info.flags & ~FrameInfo::kPinned);
     tables_.drop(frame);
   }
@@ -89,13 +90,14 @@ void MemoryManager::release_all(hw::Cpu& cpu, Domain& domain) {
   }
   if (domain.memory.descriptor_table != MachineFrame::none()) release_core_frame(domain.memory.descriptor_table);
   domain.memory = DomainMemory{};
-  cpu.work(hw::Step::page_table_validate, tables_.take_scanned());
+  tables_.report_work(cpu);
   (void)tables_.take_ldt_unmapped();
   tlb_.settle(cpu);
 }
 
 bool MemoryManager::take_directory(Domain& domain, MachineFrame directory) {
-  if (!frames_.contains(directory) || frames_.info(directory).owner != domain.id) return false;
+  if (!frames_.contains(directory)) return false;
+  if (frames_.info(directory).owner != domain.id && !HV_PLANTED(base_of_any_owner)) return false;
   if (!tables_.take(directory, FrameType::l2)) return false;
   memory_.frame(directory).store(kPerDomainSlot, domain.memory.descriptor_table.address() | kWritableEntry);
   return true;
@@ -123,7 +125,7 @@ void MemoryManager::release_core_frame(MachineFrame frame) { frames_.release(fra
 bool MemoryManager::may_touch(const Caller& caller, MachineFrame frame) const {
   if (!frames_.contains(frame)) return false;
   const OwnerId owner = frames_.info(frame).owner;
-  return owner == caller.domain.id || tables_.foreign(owner);
+  return owner == caller.domain.id || tables_.foreign(owner) || (is_domain(owner) && HV_PLANTED(request_on_any_frame));
 }
 
 }  // namespace hv

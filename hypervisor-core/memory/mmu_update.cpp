@@ -1,4 +1,5 @@
 // The batched hypercall on page tables, and its short form for one entry.
+#include "base/planted.h"
 #include "domain.h"
 #include "domain_table.h"
 #include "interface/memory.h"
@@ -19,16 +20,15 @@ HypercallResult MemoryManager::mmu_update(Caller& caller, u32 list, u32 count, u
       error = Error::bad_address;
       break;
     }
-    caller.cpu.work(hw::Step::copy_word, copied * 2);
-    u32 tried = 0, commands = 0;
+    u32 tried = 0, updates = 0;
     for (; tried < copied && error == Error::none; ++tried) {
       const MmuUpdate& request = chunk[tried];
-      if ((request.pointer & 3) == static_cast<u32>(MmuRequest::extended)) ++commands;
+      if ((request.pointer & 3) == static_cast<u32>(MmuRequest::update_entry)) ++updates;
       error = mmu_request(caller, request.pointer, request.value);
     }
     completed += error == Error::none ? tried : tried - 1;
-    if (tried != commands) caller.cpu.work(hw::Step::page_table_update, tried - commands);
-    if (commands != 0) caller.cpu.work(hw::Step::mmu_extended, commands);
+    caller.cpu.work(hw::Step::mmu_request, tried);
+    if (updates != 0) caller.cpu.work(hw::Step::page_table_update, updates);
   }
   finish_call(caller);
   if (done != 0 && !caller.cpu.copy_to_guest(done, &completed, sizeof completed)) error = Error::bad_address;
@@ -42,6 +42,7 @@ Error MemoryManager::mmu_request(Caller& caller, u32 pointer, u32 value) {
       error = update_entry(caller, pointer, value);
       break;
     case MmuRequest::update_m2p: {
+      caller.cpu.work(hw::Step::m2p_update);
       const MachineFrame frame = MachineFrame::of_address(pointer);
       if (may_touch(caller, frame)) {
         set_machine_to_phys(frame, value);
@@ -69,6 +70,10 @@ Error MemoryManager::update_entry(Caller& caller, u32 machine_address, u32 entry
     return tables_.set_l2_entry(table, index, entry) ? Error::none : Error::invalid;
   }
   // Not a table now: an ordinary store, allowed where the guest could have a writable mapping.
+  if (HV_PLANTED(store_without_reference)) {
+    memory_.frame(table).store(index, entry);
+    return Error::none;
+  }
   if (!tables_.take(table, FrameType::writable)) return Error::invalid;
   memory_.frame(table).store(index, entry);
   tables_.drop(table);
@@ -106,17 +111,20 @@ Error MemoryManager::mmu_command(Caller& caller, u32 pointer, u32 value) {
 }
 
 Error MemoryManager::pin(Caller& caller, MachineFrame frame, FrameType type) {
+  caller.cpu.work(hw::Step::mmu_extended);
   if (!may_touch(caller, frame)) return Error::invalid;
   FrameInfo& info = frames_.info(frame);
-  if (info.has(FrameInfo::kPinned) || !tables_.take(frame, type)) return Error::invalid;
+  if (info.has(FrameInfo::kPinned) && !HV_PLANTED(pinned_twice)) return Error::invalid;
+  if (!tables_.take(frame, type)) return Error::invalid;
   info.flags |= FrameInfo::kPinned;
   return Error::none;
 }
 
 Error MemoryManager::unpin(Caller& caller, MachineFrame frame) {
+  caller.cpu.work(hw::Step::mmu_extended);
   if (!may_touch(caller, frame)) return Error::invalid;
   FrameInfo& info = frames_.info(frame);
-  if (!info.has(FrameInfo::kPinned)) return Error::invalid;
+  if (!info.has(FrameInfo::kPinned) && !HV_PLANTED(unpinned_unpinned)) return Error::invalid;
   info.flags = static_cast<u8>(info.flags & ~FrameInfo::kPinned);
   tables_.drop(frame);
   return Error::none;
@@ -125,18 +133,20 @@ Error MemoryManager::unpin(Caller& caller, MachineFrame frame) {
 // Loaded at once, not at the end of the batch: a later request of the batch may release the old directory, and the core
 // reads the rest of the list through the one that is loaded.
 Error MemoryManager::new_base_pointer(Caller& caller, MachineFrame directory) {
+  caller.cpu.work(hw::Step::mmu_extended);
   if (!take_directory(caller.domain, directory)) return Error::invalid;
   const MachineFrame old = caller.vcpu.directory;
   caller.vcpu.directory = directory;
   if (drop_ldt_shadow(caller.vcpu)) ldt_page_due_ = true;  // asks for a flush: the load below is one
   tlb_.load(caller.cpu, directory, static_cast<OwnerId>(caller.domain.id));
-  if (old != MachineFrame::none()) drop_directory(old);
+  if (old != MachineFrame::none() && !HV_PLANTED(old_base_kept)) drop_directory(old);
   return Error::none;
 }
 
 Error MemoryManager::set_foreign_domain(Caller& caller, DomainId id) {
   Domain* domain = domains_.find(id);
-  if (!caller.domain.privileged || domain == nullptr || domain->dying) return Error::invalid;
+  if (!caller.domain.privileged && !HV_PLANTED(foreign_domain_unprivileged)) return Error::invalid;
+  if (domain == nullptr || domain == &caller.domain || domain->dying) return Error::invalid;
   name_foreign(domain);
   return Error::none;
 }
@@ -146,8 +156,9 @@ Error MemoryManager::reassign_page(Caller& caller, MachineFrame frame) {
   if (!frames_.contains(frame)) return Error::invalid;
   const FrameInfo& info = frames_.info(frame);
   // A frame shared with the core always has a reference, so only those of the reservation pass.
-  if (info.owner != caller.domain.id || info.total_count != 0) return Error::invalid;
-  tlb_.request(info.owner, info.flush_stamp);
+  if (info.owner != caller.domain.id) return Error::invalid;
+  if (info.total_count != 0 && !HV_PLANTED(reassigned_in_use)) return Error::invalid;
+  if (!HV_PLANTED(no_flush_on_reassign)) tlb_.request(info.owner, info.flush_stamp);
   set_machine_to_phys(frame, kNoPage);
   frames_.move(frame, caller.domain.memory.frames, foreign_->memory.frames);
   return Error::none;
@@ -192,13 +203,13 @@ void MemoryManager::finish_request(Caller& caller) {
 }
 
 void MemoryManager::finish_call(Caller& caller) {
-  name_foreign(nullptr);
+  caller.cpu.work(hw::Step::mmu_call);
+  if (!HV_PLANTED(foreign_domain_stays)) name_foreign(nullptr);
   if (ldt_page_due_) {
     ldt_page_due_ = false;
     (void)map_ldt_shadow(caller.vcpu, 0);  // if it cannot be, the first use of the LDT faults and the guest is told
   }
-  const u32 scanned = tables_.take_scanned();
-  if (scanned != 0) caller.cpu.work(hw::Step::page_table_validate, scanned);
+  tables_.report_work(caller.cpu);
   tlb_.settle(caller.cpu);  // last: all of the above may have changed a type
 }
 

@@ -1,5 +1,6 @@
 #include "memory/page_exchange.h"
 
+#include "base/planted.h"
 #include "domain.h"
 
 namespace hv {
@@ -16,7 +17,8 @@ bool PageExchange::take_buffer(Domain& domain, u32 entry_address, PostedBuffer& 
   constexpr u32 kMapped = kEntryPresent | kEntryWritable;
   if ((entry & kMapped) != kMapped) return false;
   const MachineFrame frame = MachineFrame::of_address(entry);
-  if (frames.info(frame).owner != domain.id || frames.info(frame).total_count != 1) return false;
+  if (frames.info(frame).owner != domain.id) return false;
+  if (frames.info(frame).total_count != 1 && !HV_PLANTED(buffer_in_use)) return false;
 
   (void)memory_.tables().take(table, FrameType::l1);  // in use as one, so this is only a count
   (void)memory_.tables().set_l1_entry(table, index, entry & ~kEntryPresent);
@@ -37,7 +39,8 @@ MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const Poste
     return packet;
   }
   // The guest's CPU must not use the old translation after this: the posted page is the core's to overwrite.
-  memory_.tlb().request_owner(static_cast<OwnerId>(domain.id), posted.flush_stamp);
+  if (!HV_PLANTED(no_flush_on_delivery))
+    memory_.tlb().request_owner(static_cast<OwnerId>(domain.id), posted.flush_stamp);
   memory_.tlb().settle(cpu);
 
   frames.move(packet, frames.hypervisor(), domain.memory.frames);

@@ -1,5 +1,6 @@
 #include "memory/page_table.h"
 
+#include "base/planted.h"
 #include "memory/descriptor.h"
 
 namespace hv {
@@ -23,16 +24,21 @@ void exchange(hw::Words words, u32 index, u32 old, u32 entry) {
 bool PageTables::take(MachineFrame frame, FrameType type) {
   FrameInfo& info = frames_.info(frame);
   if (info.type != type) {
-    if (info.type_count != 0) return false;
-    if (info.has(FrameInfo::kFlushNeeded)) tlb_.request(info.owner, info.flush_stamp);
-    info.flags = static_cast<u8>(info.flags & ~(FrameInfo::kFlushNeeded | FrameInfo::kValidated));
+    if (info.type_count != 0 && !HV_PLANTED(type_changes_in_use)) return false;
+    if (info.has(FrameInfo::kFlushNeeded) && !HV_PLANTED(no_flush_on_retype))
+      tlb_.request(info.owner, info.flush_stamp);
+    info.flags = static_cast<u8>(info.flags & ~FrameInfo::kFlushNeeded);
+    if (!HV_PLANTED(contents_not_validated)) info.flags = static_cast<u8>(info.flags & ~FrameInfo::kValidated);
     info.type = type;
   }
   ++info.total_count;
   ++info.type_count;
   if (info.has(FrameInfo::kValidated)) return true;
   // The count is up before the contents are looked at, so that a table that maps itself writable is found out.
-  if (!validate(frame, type)) {
+  if (HV_PLANTED(count_after_validation)) --info.type_count;
+  const bool valid = validate(frame, type);
+  if (HV_PLANTED(count_after_validation)) ++info.type_count;
+  if (!valid) {
     --info.type_count;
     --info.total_count;
     return false;
@@ -44,7 +50,7 @@ bool PageTables::take(MachineFrame frame, FrameType type) {
 void PageTables::drop(MachineFrame frame) {
   FrameInfo& info = frames_.info(frame);
   if (--info.type_count == 0) {
-    if (info.type == FrameType::l1 || info.type == FrameType::l2) {
+    if ((info.type == FrameType::l1 || info.type == FrameType::l2) && !HV_PLANTED(contents_not_released)) {
       info.flags = static_cast<u8>(info.flags & ~FrameInfo::kValidated);
       info.type == FrameType::l1 ? drop_l1_entries(frame, kEntriesPerTable)
                                  : drop_l2_entries(frame, kGuestDirectorySlots);
@@ -59,7 +65,11 @@ void PageTables::release(MachineFrame frame) {
   FrameInfo& info = frames_.info(frame);
   if (--info.total_count != 0) return;
   info.flush_stamp = tlb_.now();
-  if (info.owner == kOwnerOrphan) frames_.release(frame, frames_.orphans());
+  if (info.owner == kOwnerOrphan) {
+    // It may have been domain 0 that held it, by a mapping.
+    if (!HV_PLANTED(no_flush_of_orphans)) tlb_.request_owner(kDomain0, info.flush_stamp);
+    frames_.release(frame, frames_.orphans());
+  }
 }
 
 bool PageTables::validate(MachineFrame frame, FrameType type) {
@@ -84,12 +94,12 @@ bool PageTables::validate_l1(MachineFrame table) {
   for (u32 index = 0; index < kEntriesPerTable; ++index) {
     const u32 entry = words.load(index);
     if (present(entry) && !take_mapping(owner, entry)) {
-      scanned_ += index + 1;
-      drop_l1_entries(table, index);
+      did(hw::Step::page_table_validate, index + 1);
+      if (!HV_PLANTED(l1_not_undone)) drop_l1_entries(table, index);
       return false;
     }
   }
-  scanned_ += kEntriesPerTable;
+  did(hw::Step::page_table_validate, kEntriesPerTable);
   return true;
 }
 
@@ -97,25 +107,26 @@ bool PageTables::validate_l2(MachineFrame directory) {
   for (u32 slot = 0; slot < kGuestDirectorySlots; ++slot) {
     const u32 entry = memory_.frame(directory).load(slot);  // looked up again: taking a table looks at other frames
     if (present(entry) && !take_table(directory, entry)) {
-      scanned_ += slot + 1;
-      drop_l2_entries(directory, slot);
+      did(hw::Step::directory_validate, slot + 1);
+      if (!HV_PLANTED(l2_not_undone)) drop_l2_entries(directory, slot);
       return false;
     }
   }
-  scanned_ += kGuestDirectorySlots;
+  did(hw::Step::directory_validate, kGuestDirectorySlots);
   map_.install(memory_, directory);
   return true;
 }
 
 bool PageTables::validate_descriptors(MachineFrame frame) {
+  if (HV_PLANTED(descriptors_not_validated)) return true;
   const hw::Words words = memory_.frame(frame);
   for (u32 index = 0; index < kDescriptorsPerPage; ++index) {
     if (!descriptor_is_safe(words.load(2 * index), words.load(2 * index + 1))) {
-      scanned_ += index + 1;
+      did(hw::Step::page_table_validate, index + 1);
       return false;
     }
   }
-  scanned_ += kDescriptorsPerPage;
+  did(hw::Step::page_table_validate, kDescriptorsPerPage);
   return true;
 }
 
@@ -125,7 +136,7 @@ void PageTables::drop_l1_entries(MachineFrame table, u32 end) {
     const u32 entry = words.load(index);
     if (present(entry)) drop_mapping(entry);
   }
-  scanned_ += end;
+  did(hw::Step::page_table_release, end);
 }
 
 void PageTables::drop_l2_entries(MachineFrame directory, u32 end) {
@@ -133,15 +144,17 @@ void PageTables::drop_l2_entries(MachineFrame directory, u32 end) {
     const u32 entry = memory_.frame(directory).load(slot);
     if (present(entry)) drop_table(directory, entry);
   }
-  scanned_ += end;
+  did(hw::Step::directory_validate, end);
 }
 
 bool PageTables::take_mapping(OwnerId table_owner, u32 entry) {
+  did(hw::Step::mapping_take);
   const MachineFrame target = target_of(entry);
-  if ((entry & kEntryForbidden) != 0 || !frames_.contains(target)) return false;
+  if ((entry & kEntryForbidden) != 0 && !HV_PLANTED(l1_forbidden_bits)) return false;
+  if (!frames_.contains(target)) return false;
   FrameInfo& info = frames_.info(target);
-  if (info.owner != table_owner && !(table_owner == kDomain0 && foreign(info.owner))) return false;
-  if (!writable(entry)) {
+  if (info.owner != table_owner && !foreign(info.owner) && !HV_PLANTED(mapping_of_any_owner)) return false;
+  if (!writable(entry) || HV_PLANTED(writable_mapping_untyped)) {
     ++info.total_count;
     return true;
   }
@@ -156,8 +169,9 @@ bool PageTables::take_mapping(OwnerId table_owner, u32 entry) {
 }
 
 void PageTables::drop_mapping(u32 entry) {
+  did(writable(entry) ? hw::Step::writable_drop : hw::Step::mapping_drop);
   const MachineFrame target = target_of(entry);
-  if (writable(entry)) {
+  if (writable(entry) && !HV_PLANTED(writable_mapping_untyped)) {
     drop(target);
     return;
   }
@@ -170,14 +184,19 @@ void PageTables::drop_mapping(u32 entry) {
 // keep itself alive.
 bool PageTables::take_table(MachineFrame directory, u32 entry) {
   const MachineFrame target = target_of(entry);
-  if ((entry & kEntryForbidden) != 0 || !frames_.contains(target)) return false;
-  if (target == directory) return !writable(entry);
+  if ((entry & kEntryForbidden) != 0 && !HV_PLANTED(l2_forbidden_bits)) return false;
+  if (!frames_.contains(target)) return false;
+  if (target == directory) return !writable(entry) || HV_PLANTED(self_map_writable);
   // Tables of one address space have one owner, also in domain 0: its right to map others' frames ends at pages.
-  return frames_.info(target).owner == frames_.info(directory).owner && take(target, FrameType::l1);
+  if (frames_.info(target).owner != frames_.info(directory).owner && !HV_PLANTED(table_of_any_owner)) return false;
+  did(hw::Step::table_take);
+  return take(target, FrameType::l1);
 }
 
 void PageTables::drop_table(MachineFrame directory, u32 entry) {
-  if (target_of(entry) != directory) drop(target_of(entry));
+  if (target_of(entry) == directory) return;
+  did(hw::Step::table_drop);
+  drop(target_of(entry));
 }
 
 bool PageTables::set_l1_entry(MachineFrame table, u32 index, u32 entry) {
@@ -185,7 +204,7 @@ bool PageTables::set_l1_entry(MachineFrame table, u32 index, u32 entry) {
   const u32 old = words.load(index);
   constexpr u32 kCounted = kEntryFrameMask | kEntryWritable | kEntryPresent;
   if (present(entry)) {
-    if ((entry & kEntryForbidden) != 0) return false;
+    if ((entry & kEntryForbidden) != 0 && !HV_PLANTED(l1_forbidden_bits_changed)) return false;
     if (((old ^ entry) & kCounted) == 0) {  // accessed, dirty, user, cache bits: no reference changes
       exchange(words, index, old, entry);
       return true;
@@ -193,18 +212,19 @@ bool PageTables::set_l1_entry(MachineFrame table, u32 index, u32 entry) {
     if (!take_mapping(frames_.info(table).owner, entry)) return false;
   }
   exchange(words, index, old, entry);
-  if (present(old)) drop_mapping(old);
+  if (present(old) && !HV_PLANTED(l1_old_entry_kept)) drop_mapping(old);
   return true;
 }
 
 bool PageTables::set_l2_entry(MachineFrame directory, u32 slot, u32 entry) {
-  if (slot >= kGuestDirectorySlots) return false;
+  if (slot >= kGuestDirectorySlots && !HV_PLANTED(hypervisor_slots)) return false;
   const u32 old = memory_.frame(directory).load(slot);
   if (present(entry)) {
     if ((entry & kEntryForbidden) != 0) return false;
     // Whether the directory lets a page table's pages be written makes no difference to the counts, unless the "page
     // table" is the directory itself, which must never become writable.
-    const u32 counted = kEntryFrameMask | kEntryPresent | (target_of(entry) == directory ? kEntryWritable : 0);
+    const bool self_map = target_of(entry) == directory && !HV_PLANTED(self_map_becomes_writable);
+    const u32 counted = kEntryFrameMask | kEntryPresent | (self_map ? kEntryWritable : 0);
     if (((old ^ entry) & counted) == 0) {
       exchange(memory_.frame(directory), slot, old, entry);
       return true;
@@ -212,7 +232,7 @@ bool PageTables::set_l2_entry(MachineFrame directory, u32 slot, u32 entry) {
     if (!take_table(directory, entry)) return false;
   }
   exchange(memory_.frame(directory), slot, old, entry);
-  if (present(old)) drop_table(directory, old);
+  if (present(old) && !HV_PLANTED(l2_old_entry_kept)) drop_table(directory, old);
   return true;
 }
 
@@ -224,10 +244,12 @@ bool PageTables::find_entry(MachineFrame directory, u32 address, MachineFrame& t
   return frames_.info(table).type == FrameType::l1;  // a self-mapped directory is no page table
 }
 
-u32 PageTables::take_scanned() {
-  const u32 scanned = scanned_;
-  scanned_ = 0;
-  return scanned;
+void PageTables::report_work(hw::Cpu& cpu) {
+  for (u32 i = 0; i <= kLastStep - kFirstStep; ++i) {
+    if (work_[i] == 0) continue;
+    cpu.work(static_cast<hw::Step>(kFirstStep + i), work_[i]);
+    work_[i] = 0;
+  }
 }
 
 bool PageTables::take_ldt_unmapped() {

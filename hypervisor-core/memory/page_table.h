@@ -5,9 +5,9 @@
 // entries and takes what they refer to; dropping the last one gives that back. A reference that cannot be taken leaves
 // everything as it was: new ones are taken before old ones are dropped.
 //
-// Whose frames a table may map is decided by the table's owner, whoever asks: its own, and in domain 0's tables also
-// those of the foreign domain that it named. The hypervisor's and free frames, nobody. The L2's writable bit is ignored
-// in the counts.
+// Whose frames a table may map is decided by the table's owner, whoever asks: its own, and while domain 0 has named a
+// foreign domain, that domain's. (Then only tables of the two are written.) The hypervisor's and free frames, nobody.
+// The L2's writable bit is ignored in the counts.
 #pragma once
 
 #include "hardware/memory.h"
@@ -56,19 +56,23 @@ class PageTables {
   bool set_l1_entry(MachineFrame table, u32 index, u32 entry);
   bool set_l2_entry(MachineFrame table, u32 index, u32 entry);
 
-  // The domain whose frames domain 0's tables may come to map now; kOwnerFree: none.
+  // The domain that domain 0 has named; kOwnerFree: none.
   void set_foreign(OwnerId owner) { foreign_ = owner; }
   bool foreign(OwnerId owner) const { return owner == foreign_ && is_domain(owner); }
 
   // Where `address` is mapped by a valid directory: false when there is no page table for it.
   bool find_entry(MachineFrame directory, u32 address, MachineFrame& table, u32& index) const;
 
-  // Entries looked at in validating and releasing since the last call: the work of a whole table hides in one request.
-  u32 take_scanned();
+  // Reports the steps since the last call: the work of a whole table hides in one request.
+  void report_work(hw::Cpu& cpu);
   // True once after a read-only mapping of a descriptor page in use was dropped: its shadow in the LDT must go too.
   bool take_ldt_unmapped();
 
  private:
+  static constexpr u32 kFirstStep = static_cast<u32>(hw::Step::page_table_validate),
+                       kLastStep = static_cast<u32>(hw::Step::table_drop);
+  void did(hw::Step step, u32 times = 1) { work_[static_cast<u32>(step) - kFirstStep] += times; }
+
   bool validate(MachineFrame frame, FrameType type);
   bool validate_l1(MachineFrame table);
   bool validate_l2(MachineFrame directory);
@@ -86,7 +90,7 @@ class PageTables {
   TlbClock& tlb_;
   const HypervisorMap& map_;
   OwnerId foreign_ = kOwnerFree;
-  u32 scanned_ = 0;
+  u32 work_[kLastStep - kFirstStep + 1] = {};
   bool ldt_unmapped_ = false;
 };
 

@@ -1,4 +1,5 @@
 // The balloon: a domain takes and gives back frames within its reservation.
+#include "base/planted.h"
 #include "domain.h"
 #include "interface/memory.h"
 #include "memory/memory_manager.h"
@@ -9,9 +10,16 @@ namespace {
 constexpr u32 kNumberBytes = sizeof(u32);
 constexpr u32 kChunk = 64;  // frame numbers copied at once
 
+// A frame shared with the core always has a reference, so only those of the reservation pass.
+bool may_give_back(const Domain& domain, const FrameInfo& info) {
+  return (info.owner == domain.id || HV_PLANTED(balloon_of_any_owner)) &&
+         (info.total_count == 0 || HV_PLANTED(balloon_in_use));
+}
+
 }  // namespace
 
 HypercallResult MemoryManager::dom_mem_op(Caller& caller, u32 op, u32 list, u32 count) {
+  caller.cpu.work(hw::Step::reservation_call);
   switch (static_cast<DomMemOp>(op)) {
     case DomMemOp::increase:
       return increase_reservation(caller, list, count);
@@ -38,7 +46,7 @@ HypercallResult MemoryManager::increase_reservation(Caller& caller, u32 list, u3
       for (u32 i = 0; i < wanted; ++i) frames_.release(MachineFrame{numbers[i]}, memory.frames);
       return done != 0 ? HypercallResult::count(done) : HypercallResult{Error::bad_address};
     }
-    caller.cpu.work(hw::Step::copy_word, wanted);
+    caller.cpu.work(hw::Step::reservation_take, wanted);
     done += wanted;
   }
   return HypercallResult::count(done);
@@ -54,13 +62,11 @@ HypercallResult MemoryManager::decrease_reservation(Caller& caller, u32 list, u3
       error = Error::bad_address;
       break;
     }
-    caller.cpu.work(hw::Step::copy_word, wanted);
+    caller.cpu.work(hw::Step::reservation_give, wanted);
     for (u32 i = 0; i < wanted && error == Error::none; ++i) {
       const MachineFrame frame{numbers[i]};
-      // A frame shared with the core always has a reference, so only those of the reservation pass.
-      if (frames_.contains(frame) && frames_.info(frame).owner == caller.domain.id &&
-          frames_.info(frame).total_count == 0) {
-        tlb_.request(frames_.info(frame).owner, frames_.info(frame).flush_stamp);
+      if (frames_.contains(frame) && may_give_back(caller.domain, frames_.info(frame))) {
+        if (!HV_PLANTED(no_flush_on_balloon)) tlb_.request(frames_.info(frame).owner, frames_.info(frame).flush_stamp);
         set_machine_to_phys(frame, kNoPage);
         frames_.release(frame, caller.domain.memory.frames);
         ++done;

@@ -1,5 +1,7 @@
 #include "memory/tlb_clock.h"
 
+#include "base/planted.h"
+
 namespace hv {
 
 void TlbClock::load(hw::Cpu& cpu, MachineFrame directory, OwnerId owner) {
@@ -16,6 +18,7 @@ void TlbClock::request(OwnerId owner, u32 stamp) {
 
 void TlbClock::request_owner(OwnerId owner, u32 stamp) {
   for (CpuId id = 0; id < cpu_count_; ++id) {
+    if (id != 0 && HV_PLANTED(no_flush_elsewhere)) continue;
     if (cpus_[id].owner == owner && !flushed_since(id, stamp)) due_ |= 1u << id;
   }
 }

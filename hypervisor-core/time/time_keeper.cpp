@@ -34,6 +34,7 @@ TimeKeeper::TimeKeeper(hw::Memory& memory, Arena& arena, EventChannels& events, 
 }
 
 HypercallResult TimeKeeper::set_alarm(Caller& caller, SystemTime time) {
+  caller.cpu.work(hw::Step::alarm_set);
   Vcpu& vcpu = caller.vcpu;
   if (vcpu.alarm_real != kNever) cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
   vcpu.alarm_real = requested(time);
@@ -108,24 +109,20 @@ SystemTime TimeKeeper::virtual_expiry(const Vcpu& current) {
 }
 
 void TimeKeeper::run_timers(Vcpu& current, SystemTime now) {
-  hw::Cpu& cpu = clock_.cpu();
-  PerCpu& here = cpus_[cpu.id()];
+  PerCpu& here = cpus_[clock_.cpu().id()];
   if (due(here.next_tick, now)) {
-    cpu.work(hw::Step::timer_run);
     here.next_tick = tick_after(now < here.next_tick ? here.next_tick : now);
     refresh(current);
     events_.send_virq(current, Virq::timer);
   }
   while (due(here.alarms.earliest(), now)) {
     Vcpu& expired = *here.alarms.first();
-    cpu.work(hw::Step::timer_run);
     here.alarms.remove(expired);
     expired.alarm_real = kNever;
     refresh(expired);
     events_.send_virq(expired, Virq::timer);
   }
   if (due(virtual_expiry(current), now)) {
-    cpu.work(hw::Step::timer_run);
     current.alarm_virtual = kNever;
     refresh(current);
     events_.send_virq(current, Virq::virtual_timer);

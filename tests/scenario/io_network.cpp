@@ -319,7 +319,7 @@ TEST_CASE("a packet between domains is copied once, received like any other, and
   CHECK(Packet(seen.begin() + 12, seen.end()) == Packet(packet.begin() + 12, packet.end()));
   CHECK(receiver.frame(4) != sender.frame(3));
   CHECK(host.memory.frames().info(sender.frame(3)).total_count == 1);
-  CHECK(host.cpu().times(hw::Step::copy_word) == 251);  // ceil(1001 / 4)
+  CHECK(host.cpu().times(hw::Step::packet_word) == 251);  // ceil(1001 / 4)
   check_conserved(host);
 }
 

@@ -29,6 +29,7 @@ class FakeMemory final : public hw::Memory {
   u32 frame_count() const override { return static_cast<u32>(words_.size() / kEntriesPerTable); }
   hw::Words frame(MachineFrame frame) override;
   void zero(MachineFrame frame) override;
+  u32* words_of(MachineFrame frame) { return &words_.at(std::size_t{frame.number()} * kEntriesPerTable); }
   u32 word(u32 machine_address) { return words_.at(machine_address / 4); }
   void set_word(u32 machine_address, u32 value) { words_.at(machine_address / 4) = value; }
   std::uint64_t digest(MachineFrame frame) const;  // of its contents

@@ -12,6 +12,10 @@ constexpr u32 kWindowPages = 32, kGdtPages = 16;  // of one vCPU behind kDescrip
 
 constexpr u32 frame_of(u32 entry) { return entry >> 12; }
 
+constexpr bool is_unused(const FrameInfo& info) {
+  return info.total_count == 0 && info.type_count == 0 && info.owner != kOwnerOrphan;
+}
+
 // What a guest may do with a segment descriptor: the first byte and one past the last that it reaches, and its ring.
 bool reaches_too_far(u32 low, u32 high) {
   if ((high & 0x8000) == 0) return false;
@@ -67,6 +71,7 @@ void MemoryChecker::collect_vcpu(const Domain& domain, const Vcpu& vcpu) {
   if (vcpu.directory != MachineFrame::none()) ++of(vcpu.directory).l2;
   const u32 gdt_pages = (vcpu.gdt_entries + 511) / 512;
   for (u32 i = 0; i < gdt_pages; ++i) ++of(vcpu.gdt_frames[i]).gdt;
+  if (gdt_pages != 0) check_reserved(vcpu.gdt_frames[0]);
   if (domain.memory.descriptor_table == MachineFrame::none()) return;
   const hw::Words window = machine_.ram.frame(domain.memory.descriptor_table);
   for (u32 i = 0; i < kWindowPages; ++i) {
@@ -81,6 +86,15 @@ void MemoryChecker::collect_vcpu(const Domain& domain, const Vcpu& vcpu) {
       fail("domain {}: frame {:#x} of another in its LDT", domain.id, frame_of(entry));
     ++of(MachineFrame{frame_of(entry)}).ldt;
   }
+}
+
+void MemoryChecker::check_reserved(MachineFrame page) {
+  constexpr u32 kReserved[] = {0,          0,      0xffff,     0x00cf9a00, 0xffff,     0x00cf9200, 0xc3ff,
+                               0x00cfba00, 0xc3ff, 0x00cfb200, 0xc3ff,     0x00cffa00, 0xc3ff,     0x00cff200};
+  const hw::Words words = machine_.ram.frame(page);
+  for (u32 i = 0; i < 2 * (kReservedEnd - kReservedFirst); ++i)
+    if (words.load(2 * kReservedFirst + i) != (i < std::size(kReserved) ? kReserved[i] : 0))
+      fail("reserved descriptor {} of GDT {:#x} is changed", kReservedFirst + i / 2, page.number());
 }
 
 void MemoryChecker::follow_directory(u32 directory) {
@@ -144,6 +158,7 @@ void MemoryChecker::follow_descriptors(u32 page) {
 void MemoryChecker::compare(u32 frame) {
   const References& found = references_[frame];
   const FrameInfo& says = info(frame);
+  if (is_unused(says) && found == References{}) return;
   const u32 typed = found.l1 + found.l2 + found.gdt + found.ldt + found.writable;
   const int kinds = (found.l1 != 0) + (found.l2 != 0) + (found.gdt != 0) + (found.ldt != 0) + (found.writable != 0);
   if (kinds > 1)
@@ -167,13 +182,12 @@ void MemoryChecker::compare(u32 frame) {
 void MemoryChecker::check_owners() {
   FrameTable& frames = memory_.frames();
   u32 listed = 0;
+  for (u32 f = 0; f < frame_count(); ++f) ++owned_[info(f).owner];
   const auto check_list = [&](const FrameList& list, u32 also) {
     listed += list.count;
     if (!frames.audit_list(list)) fail("a list of owner {:#x} is broken", list.owner);
-    u32 owned = 0;
-    for (u32 f = 0; f < frame_count(); ++f) owned += info(f).owner == list.owner ? 1 : 0;
-    if (owned != list.count + also)
-      fail("{:#x} owns {} frames and has {} on its lists", list.owner, owned, list.count + also);
+    if (owned_[list.owner] != list.count + also)
+      fail("{:#x} owns {} frames and has {} on its lists", list.owner, owned_[list.owner], list.count + also);
   };
   check_list(frames.free_list(), 0);
   check_list(frames.hypervisor(), 0);
@@ -185,6 +199,7 @@ void MemoryChecker::check_owners() {
     if (!frames.audit_list(domain.memory.shared)) fail("the shared list of domain {} is broken", domain.id);
   });
   if (listed != frame_count()) fail("{} frames are on lists, RAM has {}", listed, frame_count());
+  for (u32 f = 0; f < frame_count(); ++f) owned_[info(f).owner] = 0;
 }
 
 // What the CPUs have been given must be in use as what it was given as.

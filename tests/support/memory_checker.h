@@ -34,6 +34,7 @@ class MemoryChecker {
  private:
   struct References {
     u32 l1 = 0, l2 = 0, gdt = 0, ldt = 0, writable = 0, untyped = 0;
+    bool operator==(const References&) const = default;
   };
 
   template <class... Args>
@@ -46,6 +47,7 @@ class MemoryChecker {
 
   void collect_roots();
   void collect_vcpu(const Domain& domain, const Vcpu& vcpu);
+  void check_reserved(MachineFrame first_gdt_page);
   void follow_directory(u32 directory);
   void follow_table(u32 table);
   void follow_descriptors(u32 page);
@@ -57,6 +59,7 @@ class MemoryChecker {
   MemoryManager& memory_;
   const DomainTable& domains_;
   std::vector<References> references_;
+  std::vector<u32> owned_ = std::vector<u32>(1u << 16);  // frames of each owner, while they are counted
   std::string failure_;
 };
 

@@ -197,14 +197,14 @@ TEST_CASE("setting an alarm replaces the one before, 0 cancels, one already past
   }
 }
 
-TEST_CASE("with a slop of 50 us an alarm may go off that much early, on the way out of any entry") {
+TEST_CASE("with a slop of 50 us an alarm may go off that much early, with any interrupt of the timer") {
   TimeHost host{{.tick = 0, .timer_slop = 50'000}};
   set_alarm(host, host.domain0(), 10 * kMillisecond);
   host.machine.advance(10 * kMillisecond - 50'001 - host.machine.cpu(0).cycles);
-  host.interrupt(hw::kIpiLine);
+  host.interrupt(hw::kTimerLine);
   CHECK_FALSE(host.timer_event());
   host.machine.advance(1);
-  host.interrupt(hw::kIpiLine);
+  host.interrupt(hw::kTimerLine);
   CHECK(host.timer_event());
 }
 

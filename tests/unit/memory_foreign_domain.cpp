@@ -41,6 +41,7 @@ struct World : MemoryWorld {
 TEST_CASE("only domain 0 may name a foreign domain, and only one that exists") {
   World w;
   CHECK(w.update_foreign(*w.domain0, 1, {}) == 0);
+  CHECK(w.update_foreign(*w.domain0, 0, {}) == kInvalid);  // itself: it could be given its own pages
   CHECK(w.update_foreign(*w.domain0, 3, {}) == kInvalid);
   CHECK(w.update_foreign(*w.domain0, kDomainSelf, {}) == kInvalid);
   w.guest->domain.dying = true;
@@ -161,6 +162,19 @@ TEST_CASE("a reassigned page is flushed from the TLB of its old owner") {
   CHECK(w.update_foreign(*w.domain0, 1, {MemoryWorld::command_request(MmuCommand::reassign_page, frame.address())}) ==
         0);
   CHECK(w.cpu().base_loads == 1);
+}
+
+TEST_CASE("a dead domain's page that domain 0 had mapped is flushed from its TLB before anybody else can have it") {
+  for (const u32 flags : {kP, kP | kW}) {
+    World w;
+    REQUIRE(w.update_foreign(*w.domain0, 1, {{w.entry0, w.guest->page(20).address() | flags}}) == 0);
+    w.memory.release_all(w.cpu(), w.guest->domain);
+    REQUIRE(w.memory.frames().orphans().count == 1);
+    w.cpu().base_loads = 0;
+    CHECK(w.write_entry(*w.domain0, w.entry0, 0) == 0);
+    CHECK(w.memory.frames().orphans().count == 0);
+    CHECK(w.cpu().base_loads == 1);
+  }
 }
 
 TEST_CASE("commands that have no meaning on this machine are refused: larger tables, caches, page transfer") {

@@ -290,5 +290,6 @@ TEST_CASE("the core marks the work of each request, each command and each entry 
   CHECK(w.cpu().times(hw::Step::page_table_update) == 1);
   CHECK(w.cpu().times(hw::Step::mmu_extended) == 1);
   CHECK(w.cpu().times(hw::Step::page_table_validate) == 1024);
-  CHECK(w.cpu().times(hw::Step::copy_word) == 4);
+  CHECK(w.cpu().times(hw::Step::mmu_request) == 2);
+  CHECK(w.cpu().times(hw::Step::mmu_call) == 1);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workloads/programs/compute.h"
+#include "workloads/programs/lmbench/lmbench.h"
 #include "workloads/programs/udp_echo.h"
 
 namespace guest {
@@ -17,6 +18,13 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
       } catch (const ProfileError& error) {
         throw SpecError{spec.name, error.what()};
       }
+    } else if (const auto* lmbench = std::get_if<LmbenchSettings>(&program)) {
+      try {
+        entries_.push_back({"lmbench", std::make_unique<Lmbench>(*lmbench, clock)});
+        resident_pages_ += Lmbench::kResidentPages;
+      } catch (const std::invalid_argument& error) {
+        throw SpecError{spec.name, error.what()};
+      }
     } else {
       const auto& echo = std::get<UdpEchoSettings>(program);
       entries_.push_back({"udp_echo", std::make_unique<UdpEcho>(echo.port)});
@@ -26,6 +34,20 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
 
 bool GuestPrograms::running() const {
   return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.program->running(); });
+}
+
+bool GuestPrograms::finished() const {
+  return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.program->finished(); });
+}
+
+std::vector<ProgramResult> GuestPrograms::results() const {
+  std::vector<ProgramResult> results;
+  for (const Entry& entry : entries_) {
+    for (ProgramResult& result : entry.program->results()) {
+      results.push_back({entry.name + '.' + result.name, result.value, std::move(result.unit)});
+    }
+  }
+  return results;
 }
 
 std::int64_t GuestPrograms::useful_cycles() const {

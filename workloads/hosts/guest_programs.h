@@ -22,6 +22,9 @@ class GuestPrograms {
   std::uint64_t resident_pages() const { return resident_pages_; }  // that the programs will have touched
   bool running() const;
   std::int64_t useful_cycles() const;
+  bool finished() const;  // all of them
+  // Under "<program>.<result>": "lmbench.null_call".
+  std::vector<ProgramResult> results() const;
 
  private:
   std::vector<Entry> entries_;

@@ -35,7 +35,7 @@ class OneKernelPlatform final : public Platform {
   bool up() const override;
   void check_boot() const override {}
   IpAddress address_of(std::size_t) const override { return guest_address(0); }
-  std::int64_t useful_cycles(std::size_t guest) const override { return programs_[guest].useful_cycles(); }
+  const GuestPrograms& programs(std::size_t guest) const override { return programs_[guest]; }
   std::uint64_t core_bytes(std::size_t) const override { return 0; }
   void add_metrics(std::vector<Metric>& metrics) const override;
   std::optional<std::string> audit() override { return on_machine_->audit(); }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "workloads/hosts/guest_programs.h"
 #include "workloads/kernel/packet.h"
 
 namespace guest {
@@ -26,7 +27,7 @@ class Platform {
   virtual void check_boot() const = 0;
 
   virtual IpAddress address_of(std::size_t guest) const = 0;
-  virtual std::int64_t useful_cycles(std::size_t guest) const = 0;
+  virtual const GuestPrograms& programs(std::size_t guest) const = 0;
   virtual std::uint64_t core_bytes(std::size_t guest) const = 0;
   virtual void add_metrics(std::vector<Metric>& metrics) const = 0;
   virtual std::optional<std::string> audit() = 0;

@@ -99,13 +99,12 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
     for (const GuestPrograms::Entry& entry : programs.entries()) {
       processes.push_back({entry.name, entry.program.get()});
     }
-    auto port =
-        std::make_unique<XenPort>(guest.name, machine, kernel_file(spec), guest_address(i), std::move(processes));
+    auto port = std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes));
     orders.push_back({&guest, port->boot_entry(), guest_address(i)});
     guests_.push_back({std::move(programs), std::move(port)});
   }
   builder_ = std::make_unique<DomainBuilder>(std::move(orders));
-  domain0_ = std::make_unique<XenPort>("domain 0", machine, kernel_file(spec), IpAddress{0},
+  domain0_ = std::make_unique<XenPort>("domain 0", machine, spec, IpAddress{0},
                                        std::vector<NamedProgram>{{"builder", builder_.get()}});
   builder_->use(*domain0_);
   machine.set_supervisor(*this);
@@ -229,9 +228,11 @@ std::optional<std::string> XenPlatform::audit() {
   if (core_ == nullptr) return std::nullopt;
   if (const char* broken = hv::audit(*core_)) return broken;
   for (std::size_t i = 0; i < guests_.size(); ++i) {
-    if (guests_[i].port != nullptr && !translations_agree(*guests_[i].port)) {
+    if (guests_[i].port == nullptr) continue;
+    if (!translations_agree(*guests_[i].port)) {
       return fmt::format("{}: its frames are not those its page tables map", spec_.guests[i].name);
     }
+    if (auto wrong = guests_[i].port->audit()) return wrong;
   }
   return std::nullopt;
 }

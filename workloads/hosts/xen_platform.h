@@ -22,7 +22,7 @@ class XenPlatform final : public Platform, private model::Supervisor, private si
   bool up() const override;
   void check_boot() const override;
   IpAddress address_of(std::size_t guest) const override { return guest_address(guest); }
-  std::int64_t useful_cycles(std::size_t guest) const override { return guests_[guest].programs.useful_cycles(); }
+  const GuestPrograms& programs(std::size_t guest) const override { return guests_[guest].programs; }
   std::uint64_t core_bytes(std::size_t guest) const override;
   void add_metrics(std::vector<Metric>& metrics) const override;
   std::optional<std::string> audit() override;

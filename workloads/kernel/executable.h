@@ -19,7 +19,8 @@ struct Segment {
 
 struct Executable {
   std::vector<Segment> segments;
-  u32 break_start = 0;  // where the heap begins
+  u32 break_start = 0;      // where the heap begins
+  std::string interpreter;  // path of another executable that is mapped beside it: the loader; empty: none
   UserCode code;        // from its first instruction on: the dynamic loader, if it has one; returning is exit(0)
 };
 

@@ -13,19 +13,24 @@
 namespace guest {
 
 class Kernel;
+class OpenFile;
 struct Executable;
 
-// A file on a file system. Its pages are in the page cache; their contents exist nowhere.
+// What a name stands for. Its pages are in the page cache; their contents exist nowhere.
 class Inode {
  public:
   virtual ~Inode() = default;
+  // What a process holds that opens it; `self` is this inode. Null: it cannot be opened.
+  virtual std::shared_ptr<OpenFile> open(const std::shared_ptr<Inode>&) { return nullptr; }
+  virtual u32 blocks() const { return 0; }  // that it occupies in its file system
+
   u32 bytes = 0;
   std::map<u32, GuestFrame> pages;               // the page cache: resident pages by their number in the file
   std::shared_ptr<const Executable> executable;  // null: cannot be executed
 };
 
-// What a process that opened something holds (Linux: struct file). Charges its own paths; the system call around it,
-// its descriptor and the bytes copied to or from the user at `address` are charged there.
+// What a process that opened something holds (Linux: struct file). Charges its own paths and what it copies to or from
+// the user at `address`; the system call around it and its descriptor are charged there.
 class OpenFile {
  public:
   virtual ~OpenFile() = default;
@@ -35,7 +40,8 @@ class OpenFile {
   struct Ready {
     bool read = false, write = false;
   };
-  virtual Ready poll(Kernel& kernel) = 0;                     // charged
+  virtual Ready poll(Kernel&) { return {true, true}; }        // charged; what never blocks costs nothing
+  virtual void release(Kernel&) {}                            // its last descriptor was closed
   virtual std::shared_ptr<Inode> inode() { return nullptr; }  // that mmap can map; null: nothing to map
 };
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 
 #include "model/execution.h"
 #include "workloads/kernel/system_calls.h"
@@ -21,26 +21,32 @@ constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
 class Kernel::SwitchRegisters {
  public:
   SwitchRegisters(Kernel& kernel, Process& previous, const Process& next)
-      : kernel_{kernel}, previous_{previous}, next_{next} {}
+      : place_{kernel.machine()}, previous_{previous}, next_{next} {}
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> here) {
-    model::Cpu& cpu = kernel_.cpu();
-    cpu.suspend_here(here, model::Burst{});
-    previous_.registers = cpu.registers();
-    cpu.registers() = next_.registers;
+    place_.suspend(here);
+    hw::Registers& registers = place_.machine().running().registers();
+    previous_.registers = registers;
+    registers = next_.registers;
   }
-  void await_resume() const {}
+  void await_resume() { place_.resumed(); }
 
  private:
-  Kernel& kernel_;
+  model::SuspendedPlace place_;
   Process& previous_;
   const Process& next_;
 };
 
 Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address,
                const KernelFile& file)
-    : name_{std::move(name)}, machine_{machine}, port_{port}, file_{file}, scheduler_{processors}, udp_{address} {
-  start_process_ = machine.code().add_entry([this](model::Cpu&) { current().main->handle().resume(); });
+    : name_{std::move(name)},
+      machine_{machine},
+      port_{port},
+      file_{file},
+      scheduler_{processors},
+      udp_{address},
+      memory_{*this, port},
+      life_{*this, port, scheduler_, processors} {
   for (u32 i = 0; i < processors; ++i) {
     idle_.push_back(std::make_unique<Process>(0, fmt::format("idle/{}", i)));
     scheduler_.set_idle(i, *idle_.back());
@@ -62,6 +68,10 @@ void Kernel::charge(const Path& path, u64 times) {
   port_.executed(work, path.interrupt_pairs * static_cast<u32>(times));
 }
 
+void Kernel::touch(u32 address, u32 lines, model::Use use) {
+  if (!cpu().touch(address, lines, use)) panic(fmt::format("its own memory at {:#x} is not mapped", address));
+}
+
 void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use) {
   // Where in its page a function or structure begins is as good as random; the golden ratio spreads it evenly.
   constexpr u32 kSpread = 2'654'435'769u;
@@ -70,60 +80,29 @@ void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_
   for (u32 i = 0; i < used; ++i) {
     const u32 page = (path.home + i) % pages;
     const u32 line = (page * kSpread >> 16) % (kLinesPerPage - file_.lines_per_page + 1);
-    if (!cpu().touch(start + page * hv::kPageSize + line * 64, file_.lines_per_page, use)) {
-      panic("its own image is not mapped");
-    }
+    touch(start + page * hv::kPageSize + line * 64, file_.lines_per_page, use);
   }
 }
 
 // --- processes -------------------------------------------------------------------------------------------------------
 
-Process& Kernel::add_process(std::string name) {
-  const auto id = static_cast<ProcessId>(processes_.size() + 1);
-  processes_.push_back(std::make_unique<Process>(id, std::move(name)));
-  Process& process = *processes_.back();
-  process.counter = Scheduler::slice_ticks(process.nice);
-  scheduler_.add_process(process);
-  // 8 kB as on i386. Only the upper page is ever touched, so the two need not be neighbours.
-  take_page();
-  process.kernel_stack = take_page().kernel_address() + hv::kPageSize;
-  return process;
-}
-
-void Kernel::make_ready(Process& process, model::Task<> main) {
-  process.main.emplace(std::move(main));
-  const Selectors selectors = port_.selectors();
-  process.registers = hw::Registers{};
-  process.registers.eip = start_process_;
-  process.registers.cs = selectors.kernel_cs;
-  process.registers.ss = process.registers.ds = process.registers.es = selectors.kernel_ds;
-  process.registers.esp = process.kernel_stack;
-  wake(process);
-}
-
 model::Task<> Kernel::spawn(std::string name, Program& program) {
-  Process& process = add_process(std::move(name));
-  process.space = std::make_unique<AddressSpace>();
-  co_await port_.create_space(*process.space);
-  make_ready(process, run_program(process, program));
-}
-
-model::Task<> Kernel::run_program(Process& process, Program& program) {
-  co_await port_.enable_events();  // the switch to here had them off
-  enter_user_mode();
-  SystemCalls calls{*this, process};
-  co_await program.run(calls);
-  panic("program " + process.name + " returned, and nobody waits for it");
+  return life_.spawn(std::move(name), [&program](SystemCalls& calls) { return program.run(calls); });
 }
 
 model::Task<> Kernel::start_daemons() {
-  make_ready(add_process("kupdated"), write_back_daemon());
+  life_.start_thread("kupdated", write_back_daemon());
   co_return;
 }
 
 model::Task<> Kernel::write_back_daemon() {
+  co_await life_.finish_switch();
   co_await port_.enable_events();
-  while (true) co_await sleep_for(kWriteBackTicks);  // there are no dirty buffers yet
+  while (true) {
+    co_await sleep_for(kWriteBackTicks);
+    file_system_.delete_orphans();
+    file_system_.commit();
+  }
 }
 
 model::Task<> Kernel::idle() {
@@ -149,6 +128,7 @@ model::Task<> Kernel::schedule() {
     charge(paths().switch_task);
     co_await port_.switch_process(*choice.next);
     co_await SwitchRegisters{*this, previous, *choice.next};
+    co_await life_.finish_switch();
   }
   co_await port_.enable_events();
 }
@@ -160,8 +140,10 @@ model::Task<> Kernel::reschedule_if_needed() {
 model::Task<> Kernel::sleep_on(WaitQueue& queue) {
   Process& process = current();
   process.state = Process::State::sleeping;
+  process.waits_in = &queue;
   queue.add(process);
   co_await schedule();
+  process.waits_in = nullptr;
 }
 
 model::Task<> Kernel::sleep_for(u64 ticks) {
@@ -187,17 +169,12 @@ void Kernel::enter_system_call() {
 
 model::Task<> Kernel::leave_system_call() {
   co_await reschedule_if_needed();
+  if (signal_pending()) co_await deliver_signals();
   if (!port_.return_to_user()) panic("the kernel stack is not there");
 }
 
 void Kernel::enter_user_mode() {
-  model::Cpu& here = cpu();
-  const std::array<u32, 5> frame = {here.registers().eip, hw::kRing3Cs, hw::kInterruptFlag, kUserStackTop,
-                                    hw::kRing3Ds};
-  here.registers().esp = current().kernel_stack - static_cast<u32>(sizeof frame);
-  if (!here.write(here.registers().esp, frame.data(), sizeof frame) || !port_.return_to_user()) {
-    panic("the kernel stack is not there");
-  }
+  enter_user_mode({cpu().registers().eip, hw::kRing3Cs, hw::kInterruptFlag, kUserStackTop, hw::kRing3Ds});
 }
 
 void Kernel::timer_interrupt(u32 ticks) {
@@ -212,36 +189,30 @@ void Kernel::timer_interrupt(u32 ticks) {
 
 // --- memory ----------------------------------------------------------------------------------------------------------
 
-GuestFrame Kernel::take_page() {
+void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 seed) {
+  // One page of zeros, as the kernel image has it.
+  pages_ =
+      PageAllocator{GuestFrame{first.number() + 1}, frames - 1, low_end, sim::Random{seed}.stream(name_ + ".pages")};
+  memory_.set_zero_page(first);
+}
+
+GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);
-  const std::optional<GuestFrame> frame = pages_.take();
+  const std::optional<GuestFrame> frame = pages_.take(use);
   if (!frame) panic("out of memory");
   return *frame;
 }
 
-void Kernel::zero_page() {
-  cpu().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached), model::Cause::bytes);
-}
-
 model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
   charge(paths().exception);
-  charge(paths().page_fault);
-  charge(paths().fault_zero);
   Process& process = current();
-  const bool mapped = (error_code & hw::kFaultPresent) != 0;
+  const bool write = (error_code & hw::kFaultWrite) != 0;
+  if (process.space && address < kKernelStart && co_await memory_.fault(*process.space, address, write)) co_return;
   const bool from_user = (error_code & hw::kFaultUser) != 0;
-  if (mapped || !from_user || !process.space || process.space->area_of(address) == nullptr) {
+  if (!from_user || !process.signal_handlers[number_of(Signal::segmentation)]) {
     panic(fmt::format("page fault at {:#010x}, error code {:#x}, in process {}", address, error_code, process.name));
   }
-  const GuestFrame frame = take_page();
-  zero_page();
-  AddressSpace& space = *process.space;
-  const u32 slot = address / kDirectorySlotBytes;
-  if (!space.tables.contains(slot)) co_await port_.create_table(space, slot);
-  const Area& area = *space.area_of(address);
-  ++space.present_pages;
-  co_await port_.set_entry(space, address, {.frame = frame, .present = true, .writable = area.protection.write});
-  co_await port_.entry_installed(space, address, false);
+  force_signal(process, Signal::segmentation);
 }
 
 // --- UDP -------------------------------------------------------------------------------------------------------------

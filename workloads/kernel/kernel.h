@@ -11,10 +11,13 @@
 #include <vector>
 
 #include "model/machine.h"
-#include "workloads/kernel/detached_tasks.h"
+#include "workloads/kernel/file_system.h"
+#include "workloads/kernel/memory_map.h"
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
+#include "workloads/kernel/process_life.h"
 #include "workloads/kernel/scheduler.h"
+#include "workloads/kernel/signals.h"
 #include "workloads/kernel/timer_list.h"
 #include "workloads/kernel/udp.h"
 #include "workloads/ports/port.h"
@@ -25,7 +28,6 @@ class Program;
 
 inline constexpr u32 kTicksPerSecond = 100;  // HZ of Linux 2.4 on i386
 inline constexpr s64 kTickNanoseconds = 1'000'000'000 / kTicksPerSecond;
-inline constexpr u32 kUserStackTop = kKernelStart;
 
 class Kernel {
  public:
@@ -35,7 +37,8 @@ class Kernel {
   Kernel& operator=(const Kernel&) = delete;
 
   // --- boot, called by the port ------------------------------------------------------------------------------------
-  void give_memory(PageAllocator pages) { pages_ = std::move(pages); }
+  // Before the first process. `seed`: of the order in which free pages are taken, a stream of its own per kernel.
+  void give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 seed);
   // Makes the process of `program`, which must outlive the kernel; it runs as soon as it is scheduled.
   model::Task<> spawn(std::string name, Program& program);
   model::Task<> start_daemons();
@@ -50,60 +53,83 @@ class Kernel {
   void timer_interrupt(u32 ticks);  // so many ticks have passed since the last one on this processor
   void receive(const sim::Packet& packet);
   bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
-  // Before any return to user mode.
+  // Before any return to user mode; signals last, and only if signal_pending().
   model::Task<> reschedule_if_needed();
+  bool signal_pending();
+  // By the user's frame just below the end of the kernel stack, which is the same afterwards.
+  model::Task<> deliver_signals();
+  // Puts a frame there, for a port whose entries leave it elsewhere.
+  void set_user_frame(const UserFrame& frame);
 
   // --- services, called in a process --------------------------------------------------------------------------------
   Process& current() { return scheduler_.current(port_.processor()); }
-  void enter_system_call();           // ring 3 to the kernel
-  model::Task<> leave_system_call();  // and back
-  void enter_user_mode();             // of a process that never was there
+  Process* find_process(ProcessId id) { return life_.find(id); }  // null: there is none
+  void enter_system_call();                                       // ring 3 to the kernel
+  model::Task<> leave_system_call();                              // and back
+  void enter_user_mode();                                         // of a process that never was there
+  void enter_user_mode(const UserFrame& frame);
   model::Task<> schedule();
   model::Task<> sleep_on(WaitQueue& queue);  // until taken from it
   model::Task<> sleep_for(u64 ticks);
   void wake(Process& process);
+  void signal(Process& process, Signal signal);        // charged; wakes it if it waits for something
+  void force_signal(Process& process, Signal signal);  // of an exception
+  // Copies between the kernel and the memory of the current process, which is used and faults in if it must: reading or
+  // writing it. A clear stores zeros there.
+  model::Task<> copy_user(u32 address, u32 bytes, model::Use use);
+  model::Task<> clear_user(u32 address, u32 bytes);
+  // The same of what a program has on its stack and uses itself around the call: names, sets, results.
+  void charge_user_copy(u32 bytes);
+  void charge_zeroing(u32 bytes);  // of a page that is not in the cache
+  FileSystem& file_system() { return file_system_; }
   UdpSocket& bind_udp(std::uint16_t port);
   model::Task<Datagram> receive_from(UdpSocket& socket);
   model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
 
   // --- for the port and for reports ---------------------------------------------------------------------------------
-  GuestFrame take_page();  // charged; panics when there is none
+  GuestFrame take_page(PageUse use = PageUse::kernel);  // charged; panics when there is none
   PageAllocator& pages() { return pages_; }
-  DetachedTasks& handlers() { return handlers_; }
+  // Starts a handler on the stack of the current process.
+  void handle(model::Task<> handler) { current().image->handlers.start(std::move(handler)); }
   const std::string& name() const { return name_; }
   model::Machine& machine() { return machine_; }
   model::Cpu& cpu() { return machine_.running(); }
+  Port& port() { return port_; }
   const KernelFile::Paths& paths() const { return file_.paths; }
   void charge(const Path& path, u64 times = 1);
+  void touch(u32 address, u32 lines, model::Use use);  // of the kernel's own memory
   u64 ticks() const { return ticks_; }
   const UdpLayer& udp() const { return udp_; }
-  const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
+  const std::vector<std::unique_ptr<Process>>& processes() const { return life_.all(); }
+  MemoryMap& memory() { return memory_; }
+  const MemoryMap& memory() const { return memory_; }
+  ProcessLife& life() { return life_; }
   [[noreturn]] void panic(const std::string& reason) const { throw KernelPanic{name_, reason}; }
 
  private:
   class SwitchRegisters;
 
-  Process& add_process(std::string name);
-  model::Task<> run_program(Process& process, Program& program);
+  UserFrame user_frame();
+  model::Task<> handle_signal(Process& process, Signal signal);
   model::Task<> write_back_daemon();
-  void make_ready(Process& process, model::Task<> main);
   void use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use);
-  void zero_page();
   void charge_payload(u32 bytes);
+  model::Task<> use_user_memory(u32 address, u32 bytes, model::Use use);
 
   std::string name_;
   model::Machine& machine_;
   Port& port_;
   const KernelFile& file_;
-  u32 start_process_;  // entry point of a process that never ran
   Scheduler scheduler_;
   TimerList timers_;
   UdpLayer udp_;
   PageAllocator pages_;
+  FileSystem file_system_{*this};
   u64 ticks_ = 0;  // jiffies
   bool up_ = false;
-  std::vector<std::unique_ptr<Process>> idle_, processes_;
-  DetachedTasks handlers_;
+  std::vector<std::unique_ptr<Process>> idle_;
+  MemoryMap memory_;
+  ProcessLife life_;
 };
 
 }  // namespace guest

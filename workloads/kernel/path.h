@@ -67,6 +67,7 @@ struct KernelFile : model::ParameterTable {
     Path area_unmap;    // munmap, per area, beyond its pages
     Path area_protect;  // mprotect, per area
     Path area_copy;     // fork, per area
+    Path area_release;  // exit, exec: per area, beyond its pages
     Path entry_scan;    // per page-table entry looked at by fork, unmap, protect
     Path entry_copy;    // fork, per present entry, beyond the scan
     Path entry_clear;   // unmap, per present entry, beyond the scan
@@ -77,10 +78,11 @@ struct KernelFile : model::ParameterTable {
     Path signal_action, signal_send, signal_deliver, signal_return;
 
     // Files.
-    Path user_copy;       // one copy from or to user memory, beyond its bytes
-    Path descriptor;      // descriptor to open file, and its reference given back
-    Path path_component;  // one name of a path looked up in the directory cache
-    Path path_name;       // the path's string fetched from the user and given back
+    Path user_copy;        // one copy from or to user memory, beyond its bytes
+    Path descriptor;       // descriptor to open file, and its reference given back
+    Path path_component;   // one name of a path looked up in the directory cache
+    Path path_name;        // the path's string fetched from the user and given back
+    Path directory_entry;  // one entry of a directory's blocks looked at
     Path stat, open, close, duplicate;
     Path read, write;                // beyond descriptor and what lies behind
     Path device_read, device_write;  // /dev/zero, /dev/null
@@ -93,7 +95,8 @@ struct KernelFile : model::ParameterTable {
     Path file_delete;     // and away with it
     Path block_allocate;  // one block for a file that grows, with its buffer
     Path block_free;
-    Path write_page;  // preparing and committing one page of a write, beyond blocks and bytes
+    Path write_page;     // preparing and committing one page of a write, beyond blocks and bytes
+    Path journal_block;  // one block of metadata in a transaction that is committed
 
     // Network.
     Path socket_receive;  // receive call from its entry to the data, or to sleeping

@@ -12,6 +12,7 @@
 #include "hardware/registers.h"
 #include "model/task.h"
 #include "workloads/kernel/address_space.h"
+#include "workloads/kernel/detached_tasks.h"
 #include "workloads/kernel/file.h"
 #include "workloads/kernel/wait_queue.h"
 
@@ -43,11 +44,18 @@ struct Process {
   bool on_processor = false;  // it is the current process there
   bool in_run_queue = false;
 
-  std::unique_ptr<AddressSpace> space;  // null: a kernel thread, which borrows the one before it
-  hw::Registers registers;              // while it does not run; EIP names where it goes on
-  u32 kernel_stack = 0;                 // address just above its kernel stack
-  UserCode code;                        // what it was started with; outlives `main`
-  std::optional<model::Task<>> main;    // its whole life; started by the first switch to it
+  // Null: a kernel thread, which borrows the one before it. Processors that have it loaded keep it alive too.
+  std::shared_ptr<AddressSpace> space;
+  hw::Registers registers;  // while it does not run; EIP names where it goes on
+  u32 kernel_stack = 0;     // address just above its kernel stack
+  std::array<GuestFrame, 2> kernel_pages{GuestFrame{0}, GuestFrame{0}};  // the stack is in the second
+  struct Image {                        // what runs of it; exec puts another in its place
+    UserCode code;                      // outlives `main`
+    std::optional<model::Task<>> main;  // started by the first switch to it
+    DetachedTasks handlers;             // of interrupts and exceptions that came while it ran
+  };
+  std::unique_ptr<Image> image = std::make_unique<Image>();
+  std::unique_ptr<Image> replaced_image;  // by exec, until it is left
 
   Process* parent = nullptr;  // null: the kernel itself
   std::vector<Process*> children;
@@ -57,7 +65,8 @@ struct Process {
   std::vector<std::shared_ptr<OpenFile>> descriptors;  // by number; null: free
 
   std::array<UserCode, kSignals> signal_handlers;  // empty: the default action
-  u32 pending_signals = 0;                         // bit per number
+  u32 pending_signals = 0, blocked_signals = 0;    // bit per number
+  WaitQueue* waits_in = nullptr;                   // that a signal takes it out of; null: it does not sleep in one
 };
 
 }  // namespace guest

@@ -17,6 +17,7 @@ class Scheduler {
  public:
   static constexpr s32 kSameProcessorBonus = 15;
   static constexpr s32 kSameSpaceBonus = 1;
+  static constexpr s32 kMostTicks = 20;  // that a parent gets together from its children's slices (MAX_COUNTER)
   // Ticks of a new time slice at HZ 100: 6 at nice 0, 1 at 19, 11 at -20.
   static constexpr s32 slice_ticks(s32 nice) { return ((20 - nice) >> 2) + 1; }
 
@@ -24,7 +25,9 @@ class Scheduler {
 
   // Idle process of each processor: runs when nothing else can, never in the queue.
   void set_idle(u32 processor, Process& idle);
-  void add_process(Process& process) { processes_.push_back(&process); }  // for recalculation; not yet runnable
+  void add_process(Process& process) { processes_.push_back(&process); }       // for recalculation; not yet runnable
+  void remove_process(Process& process) { std::erase(processes_, &process); }  // dead
+  void set_need_reschedule(u32 processor) { processors_[processor].need_reschedule = true; }
 
   Process& current(u32 processor) const { return *processors_[processor].current; }
   bool need_reschedule(u32 processor) const { return processors_[processor].need_reschedule; }

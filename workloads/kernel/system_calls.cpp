@@ -16,21 +16,6 @@ model::Task<> SystemCalls::access(std::span<const model::Sweep> sweeps, sim::Cyc
   co_await model::compute(kernel_.machine(), work, sweeps);
 }
 
-model::Task<> SystemCalls::pause() {
-  kernel_.enter_system_call();
-  WaitQueue nobody_wakes;
-  co_await kernel_.sleep_on(nobody_wakes);
-  co_await kernel_.leave_system_call();
-}
-
-model::Task<u32> SystemCalls::map(Mapping mapping) {
-  kernel_.enter_system_call();
-  const u32 start = mapping.address.value();
-  process_.space->areas.emplace(start, Area{start, start + mapping.bytes, mapping.protection});
-  co_await kernel_.leave_system_call();
-  co_return start;
-}
-
 model::Task<UdpSocket*> SystemCalls::udp_socket(std::uint16_t port) {
   kernel_.enter_system_call();
   UdpSocket& socket = kernel_.bind_udp(port);

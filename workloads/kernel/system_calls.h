@@ -10,14 +10,14 @@
 #include <string>
 
 #include "model/code_map.h"
+#include "workloads/kernel/descriptors.h"
 #include "workloads/kernel/kernel.h"
 
 namespace guest {
 
-using Descriptor = s32;  // negative: there is none
-
 struct FileStatus {
   u32 bytes = 0;
+  u32 blocks = 0;  // of 4 KB that it occupies, with those that list the others
 };
 
 struct Mapping {

@@ -12,6 +12,14 @@ inline constexpr u32 kFirstKernelSlot = kKernelStart / kDirectorySlotBytes;
 constexpr u32 slot_of(u32 address) { return address / kDirectorySlotBytes; }
 constexpr u32 index_in_table(u32 address) { return address / hv::kPageSize % hv::kEntriesPerTable; }
 
+// Where a table's entry is in the kernel's map of memory.
+constexpr u32 entry_address(GuestFrame table, u32 index) {
+  return table.kernel_address() + index * static_cast<u32>(sizeof(u32));
+}
+
+// Freed tables are kept for the next process, up to a point; then they are reduced to fewer (Linux's check_pgt_cache).
+inline constexpr std::size_t kMostKeptTables = 50, kTablesKept = 25;
+
 // Of a user page. `frame`: what stands in the word, which is not the kernel's own number everywhere.
 constexpr u32 entry_word(const PageEntry& entry, hv::MachineFrame frame) {
   if (!entry.present) return 0;

@@ -9,6 +9,7 @@
 
 #include <optional>
 
+#include "model/code_map.h"
 #include "model/task.h"
 #include "sim/time.h"
 #include "workloads/kernel/address_space.h"
@@ -89,13 +90,19 @@ class Port {
   virtual model::Task<> entry_installed(AddressSpace& space, u32 address, bool replaced) = 0;
   virtual model::Task<> flush_range(AddressSpace& space, u32 start, u32 end) = 0;  // [flush_tlb_range]
   virtual model::Task<> flush_space(AddressSpace& space) = 0;                      // [flush_tlb_mm]
-  virtual model::Task<> tables_released(AddressSpace& space) = 0;                  // [flush_tlb_pgtables]
+  // After some were. Those of a space without areas, which is at its end, were flushed before.
+  virtual model::Task<> tables_released(AddressSpace& space) = 0;  // [clear_page_tables' end, flush_tlb_pgtables]
+
+  // --- user memory --------------------------------------------------------------------------------------------------
+  // Where the kernel, about to read or write the page of the current process that holds `address`, finds that address:
+  // there, unless it runs in an address space of its own. Then what was missing has faulted in.
+  virtual model::Task<u32> reach_user(u32 address, model::Use) { co_return address; }
 
   // --- processes ----------------------------------------------------------------------------------------------------
   // Address space and kernel stack of `next`, while still in the registers of the process before it. Events are
   // disabled [switch_mm, switch_to].
   virtual model::Task<> switch_process(const Process& next) = 0;
-  // The running process gets another address space [activate_mm, in exec].
+  // The running process begins a new program in `space`, which is loaded unless it was before [exec_mmap].
   virtual model::Task<> activate_space(AddressSpace& space) = 0;
   // In a child of fork, before its first return to user mode [ret_from_fork].
   virtual model::Task<> start_child(AddressSpace& space) = 0;

@@ -3,12 +3,20 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/task.h"
 
 namespace guest {
 
 class SystemCalls;
+
+// What a benchmark has measured, in the unit that it reports.
+struct ProgramResult {
+  std::string name;
+  double value;
+  std::string unit;
+};
 
 class Program {
  public:
@@ -19,6 +27,10 @@ class Program {
   // Cycles of finished useful work, without what memory and kernel made of it.
   std::int64_t useful_cycles() const { return useful_cycles_; }
   bool running() const { return running_; }  // past its start-up
+
+  // A benchmark is finished when it has all its results; other programs go on for ever.
+  virtual bool finished() const { return false; }
+  virtual std::vector<ProgramResult> results() const { return {}; }
 
  protected:
   void count_work(std::int64_t cycles) { useful_cycles_ += cycles; }

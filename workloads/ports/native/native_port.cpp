@@ -1,10 +1,10 @@
 #include "workloads/ports/native/native_port.h"
 
 #include <algorithm>
-#include <set>
 
 #include "interface/layout.h"
 #include "model/execution.h"
+#include "workloads/kernel/memory_audit.h"
 #include "workloads/ports/page_entry.h"
 
 namespace guest {
@@ -20,28 +20,24 @@ constexpr u32 kKernelPages =
     hv::kEntryPresent | hv::kEntryWritable | hv::kEntryLarge | hv::kEntryGlobal | hv::kEntryAccessed | hv::kEntryDirty;
 constexpr u32 kKernelText = kKernelStart + 0x100000;  // i386 Linux is linked to 1 MB
 
-PageAllocator memory_above_kernel(model::Machine& machine) {
-  const u32 frames = machine.memory().frame_count();
-  return PageAllocator{GuestFrame{kKernelImageFrames}, frames - kKernelImageFrames};
-}
-
 }  // namespace
 
 // HLT with interrupts on. Whatever interrupts it makes the code behind it go on.
 class NativePort::Halt {
  public:
-  explicit Halt(NativePort& port) : port_{port} {}
+  explicit Halt(NativePort& port) : port_{port}, place_{port.machine_} {}
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> here) {
     model::Cpu& cpu = port_.machine_.running();
-    port_.processors_[cpu.id()].halted = cpu.suspend_here(here, model::Burst{});
+    port_.processors_[cpu.id()].halted = place_.suspend(here);
     cpu.registers().eip = hw::kIdleLoop;
     cpu.registers().eflags |= hw::kInterruptFlag;
   }
-  void await_resume() const {}
+  void await_resume() { place_.resumed(); }
 
  private:
   NativePort& port_;
+  model::SuspendedPlace place_;
 };
 
 NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress address,
@@ -51,8 +47,10 @@ NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress 
       master_directory_{kKernelImageFrames - 1},
       processors_(machine.cpu_count()),
       kernel_{"native", machine, *this, machine.cpu_count(), address, kernel_file(spec)},
+      tables_{kernel_, master_directory_},
       driver_{kernel_, *machine.network()} {
-  kernel_.give_memory(memory_above_kernel(machine));
+  kernel_.give_memory(GuestFrame{kKernelImageFrames}, machine.memory().frame_count() - kKernelImageFrames,
+                      GuestFrame{kLowMemoryBytes / hv::kPageSize}, spec.seed);
   build_kernel_map();
   machine.set_supervisor(*this);
 }
@@ -60,7 +58,7 @@ NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress 
 // What the boot loader and the kernel's first instructions do before there is an address space to run in.
 void NativePort::build_kernel_map() {
   const u64 bytes = std::min<u64>(u64{machine_.memory().frame_count()} * hv::kPageSize, kLowMemoryBytes);
-  const hw::Words directory = words(master_directory_);
+  const hw::Words directory = tables_.words(master_directory_);
   for (u32 slot = 0; slot < bytes / kDirectorySlotBytes; ++slot) {
     directory.store(kFirstKernelSlot + slot, slot * kDirectorySlotBytes | kKernelPages);
   }
@@ -69,9 +67,8 @@ void NativePort::build_kernel_map() {
 // --- boot ------------------------------------------------------------------------------------------------------------
 
 void NativePort::power_on() {
-  const u32 boot_entry = machine_.code().add_entry([this](model::Cpu&) { kernel_.handlers().start(boot()); });
-  const u32 other_entry =
-      machine_.code().add_entry([this](model::Cpu&) { kernel_.handlers().start(start_processor()); });
+  const u32 boot_entry = machine_.code().add_entry([this](model::Cpu&) { kernel_.handle(boot()); });
+  const u32 other_entry = machine_.code().add_entry([this](model::Cpu&) { kernel_.handle(start_processor()); });
   for (u32 i = machine_.cpu_count(); i-- > 0;) {  // the boot processor last: the others wait for its work
     model::Cpu& cpu = machine_.physical_cpu(i);
     cpu.registers() = hw::Registers{};
@@ -115,22 +112,8 @@ void NativePort::add_metrics(std::vector<Metric>& metrics) const {
   add("kernel.transmit_dropped", driver_.transmit_dropped());
 }
 
-// Every page is free, or somebody's.
 std::optional<std::string> NativePort::audit() {
-  std::set<u32> seen;
-  for (const auto& process : kernel_.processes()) {
-    if (!process->space) continue;
-    for (const auto& [slot, table] : process->space->tables) {
-      for (u32 index = 0; index < hv::kEntriesPerTable; ++index) {
-        const u32 word = words(table).load(index);
-        if ((word & hv::kEntryPresent) == 0) continue;
-        if (!seen.insert(hv::MachineFrame::of_address(word).number()).second) {
-          return "a page belongs to two processes of the native kernel";
-        }
-      }
-    }
-  }
-  return std::nullopt;
+  return audit_memory(kernel_, [this](const AddressSpace& space, u32 at) { return tables_.look_at(space, at); });
 }
 
 // --- entries ---------------------------------------------------------------------------------------------------------
@@ -138,11 +121,11 @@ std::optional<std::string> NativePort::audit() {
 void NativePort::hypercall(model::Cpu&, hw::Registers&) { kernel_.panic("there is no hypervisor to call"); }
 
 void NativePort::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t line) {
-  kernel_.handlers().start(handle_interrupt(registers, line));
+  kernel_.handle(handle_interrupt(registers, line));
 }
 
 void NativePort::exception(model::Cpu&, hw::Registers& registers, std::uint32_t fault_address) {
-  kernel_.handlers().start(handle_exception(registers, fault_address));
+  kernel_.handle(handle_exception(registers, fault_address));
 }
 
 void NativePort::enter_kernel(const hw::Registers& interrupted) {
@@ -150,7 +133,10 @@ void NativePort::enter_kernel(const hw::Registers& interrupted) {
   registers.cs = hw::kHypervisorCs;
   registers.ss = hw::kHypervisorDs;
   registers.eflags &= ~hw::kInterruptFlag;
-  if (interrupted.ring() == 3) registers.esp = kernel_.current().kernel_stack;
+  if (interrupted.ring() != 3) return;
+  registers.esp = kernel_.current().kernel_stack;
+  constexpr u32 kFrameBytes = sizeof(hw::Registers);  // that the entry stores there
+  kernel_.touch(registers.esp - kFrameBytes, 1, model::Use::write);
 }
 
 model::Task<> NativePort::handle_interrupt(hw::Registers interrupted, u32 line) {
@@ -160,7 +146,10 @@ model::Task<> NativePort::handle_interrupt(hw::Registers interrupted, u32 line) 
     timer_interrupt();
   } else if (line == driver_.interrupt_line()) {
     driver_.interrupt();
-  }  // an IPI only says that the flag for rescheduling was set
+  } else if (processors_[processor()].flush_due) {  // else an IPI says that the flag for rescheduling was set
+    processors_[processor()].flush_due = false;
+    machine_.running().load_page_table_base(machine_.running().page_table_base());
+  }
   co_await return_from(interrupted);
 }
 
@@ -172,7 +161,13 @@ model::Task<> NativePort::handle_exception(hw::Registers interrupted, u32 fault_
 }
 
 model::Task<> NativePort::return_from(hw::Registers interrupted) {
-  if (interrupted.ring() == 3) co_await kernel_.reschedule_if_needed();
+  if (interrupted.ring() == 3) {
+    co_await kernel_.reschedule_if_needed();
+    if (kernel_.signal_pending()) {
+      kernel_.set_user_frame({interrupted.eip, interrupted.cs, interrupted.eflags, interrupted.esp, interrupted.ss});
+      co_await kernel_.deliver_signals();
+    }
+  }
   if (interrupted.eip == hw::kIdleLoop) {
     interrupted.eip = processors_[processor()].halted;
     interrupted.eflags &= ~hw::kInterruptFlag;
@@ -200,14 +195,6 @@ model::Task<> NativePort::enable_events() {
   co_return;
 }
 
-GuestFrame NativePort::take_table() {
-  const GuestFrame frame = kernel_.take_page();
-  if (frame.number() >= kLowMemoryBytes / hv::kPageSize) kernel_.panic("no low memory for a page table");
-  machine_.memory().zero(hv::MachineFrame{frame.number()});
-  machine_.running().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached));
-  return frame;
-}
-
 KernelImage NativePort::image() const {
   return {.text = kKernelText,
           .text_pages = kKernelTextPages,
@@ -227,50 +214,39 @@ void NativePort::did(Operation operation, u32 times) {
 }
 
 model::Task<> NativePort::create_space(AddressSpace& space) {
-  space.directory = take_table();
-  const hw::Words from = words(master_directory_), to = words(space.directory);
-  for (u32 slot = kFirstKernelSlot; slot < hv::kEntriesPerTable; ++slot) to.store(slot, from.load(slot));
+  tables_.create_space(space);
   co_return;
 }
 
 model::Task<> NativePort::release_space(AddressSpace& space) {
-  kernel_.pages().give(space.directory);
+  tables_.release_space(space);
   co_return;
 }
 
 model::Task<> NativePort::create_table(AddressSpace& space, u32 slot) {
-  const GuestFrame table = take_table();
-  space.tables.emplace(slot, table);
-  words(space.directory).store(slot, hv::MachineFrame{table.number()}.address() | kTableEntry);
+  tables_.create_table(space, slot);
   co_return;
 }
 
 model::Task<> NativePort::release_table(AddressSpace& space, u32 slot) {
-  words(space.directory).store(slot, 0);
-  const auto table = space.tables.find(slot);
-  kernel_.pages().give(table->second);
-  space.tables.erase(table);
+  tables_.release_table(space, slot);
   co_return;
 }
 
-PageEntry NativePort::entry(const AddressSpace& space, u32 address) {
-  const u32 word = words(space.tables.at(slot_of(address))).load(index_in_table(address));
-  return entry_of(word, GuestFrame{hv::MachineFrame::of_address(word).number()});
-}
+PageEntry NativePort::entry(const AddressSpace& space, u32 address) { return tables_.entry(space, address); }
 
 model::Task<> NativePort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
-  const u32 word = entry_word(entry, hv::MachineFrame{entry.frame.number()});
-  words(space.tables.at(slot_of(address))).store(index_in_table(address), word);
+  tables_.set_entry(space, address, entry);
   co_return;
 }
 
 model::Task<> NativePort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
-  if (replaced && loaded(space)) machine_.running().invalidate_page(address);
+  if (replaced && loaded(space, processor())) machine_.running().invalidate_page(address);
   co_return;
 }
 
-bool NativePort::loaded(const AddressSpace& space) {
-  return machine_.running().page_table_base() == hv::MachineFrame{space.directory.number()};
+bool NativePort::loaded(const AddressSpace& space, hv::CpuId cpu) const {
+  return machine_.physical_cpu(cpu).page_table_base() == hv::MachineFrame{space.directory.number()};
 }
 
 void NativePort::load(const AddressSpace& space) {
@@ -279,25 +255,42 @@ void NativePort::load(const AddressSpace& space) {
 
 model::Task<> NativePort::flush_range(AddressSpace& space, u32, u32) { return flush_space(space); }
 
+// A space has one process, so another processor that has it loaded borrows it for a kernel thread or to be idle, and is
+// told by an interrupt. Not modelled: the sender's wait for its answer.
 model::Task<> NativePort::flush_space(AddressSpace& space) {
-  if (loaded(space)) load(space);
+  for (u32 cpu = 0; cpu < machine_.cpu_count(); ++cpu) {
+    if (!loaded(space, cpu)) continue;
+    if (cpu == processor()) {
+      load(space);
+    } else {
+      processors_[cpu].flush_due = true;
+      machine_.running().send_ipi(cpu);
+    }
+  }
   co_return;
 }
 
-model::Task<> NativePort::tables_released(AddressSpace& space) { return flush_space(space); }
+// Of a space at its end everything was flushed before.
+model::Task<> NativePort::tables_released(AddressSpace& space) {
+  tables_.trim();
+  if (!space.areas.empty()) co_await flush_space(space);
+}
 
 model::Task<> NativePort::activate_space(AddressSpace& space) {
-  load(space);
+  if (!loaded(space, processor())) load(space);
   co_return;
 }
 
 model::Task<> NativePort::switch_process(const Process& next) {
-  if (next.space && !loaded(*next.space)) load(*next.space);
+  if (next.space && !loaded(*next.space, processor())) load(*next.space);
   machine_.running().set_ring1_stack(hw::kHypervisorDs, next.kernel_stack);  // the stack of the gates, here ring 0's
   co_return;
 }
 
-model::Task<> NativePort::wait_for_interrupt(std::optional<u64>) { co_await Halt{*this}; }
+model::Task<> NativePort::wait_for_interrupt(std::optional<u64>) {
+  tables_.trim();
+  co_await Halt{*this};
+}
 
 void NativePort::send_reschedule(u32 processor) { machine_.running().send_ipi(processor); }
 

@@ -11,6 +11,7 @@
 #include "model/machine.h"
 #include "workloads/hosts/one_kernel_platform.h"
 #include "workloads/kernel/kernel.h"
+#include "workloads/ports/direct_tables.h"
 #include "workloads/ports/native/nic_driver.h"
 #include "workloads/ports/port.h"
 #include "workloads/programs/program.h"
@@ -65,6 +66,7 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
   struct Processor {
     u32 halted = 0;  // EIP of its idle process while the processor waits
     sim::Cycles next_tick;
+    bool flush_due = false;  // another processor has changed the tables that are loaded here
   };
 
   void build_kernel_map();
@@ -75,16 +77,15 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
   model::Task<> return_from(hw::Registers interrupted);
   void enter_kernel(const hw::Registers& interrupted);
   void timer_interrupt();
-  hw::Words words(GuestFrame frame) { return machine_.memory().frame(hv::MachineFrame{frame.number()}); }
-  GuestFrame take_table();  // a zeroed page in the direct map
   void load(const AddressSpace& space);
-  bool loaded(const AddressSpace& space);  // on this processor
+  bool loaded(const AddressSpace& space, hv::CpuId cpu) const;
 
   model::Machine& machine_;
   std::vector<NamedProgram> programs_;
   GuestFrame master_directory_;
   std::vector<Processor> processors_;
   Kernel kernel_;
+  DirectTables tables_;
   NicDriver driver_;
 };
 

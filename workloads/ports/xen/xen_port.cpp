@@ -17,19 +17,20 @@ constexpr u32 kSystemCallVector = 0x80;
 
 }  // namespace
 
-XenPort::XenPort(std::string name, model::Machine& machine, const KernelFile& file, IpAddress address,
+XenPort::XenPort(std::string name, model::Machine& machine, const HostSpec& spec, IpAddress address,
                  std::vector<NamedProgram> programs)
     : machine_{machine},
       programs_{std::move(programs)},
-      kernel_{std::move(name), machine, *this, 1, address, file},
+      seed_{spec.seed},
+      kernel_{std::move(name), machine, *this, 1, address, kernel_file(spec)},
       memory_{kernel_},
       updates_{kernel_},
       events_{kernel_},
       vif_{*this, events_} {
   auto& code = machine.code();
-  boot_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handlers().start(boot()); });
-  upcall_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handlers().start(event_upcall()); });
-  page_fault_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handlers().start(page_fault()); });
+  boot_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(boot()); });
+  upcall_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(event_upcall()); });
+  page_fault_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(page_fault()); });
   unexpected_entry_ = code.add_entry([this](model::Cpu&) { kernel_.panic("an exception that nothing here raises"); });
 }
 
@@ -46,7 +47,7 @@ void XenPort::read_start_info(u32 address) {
   layout_ = ImageLayout{start_.first_free_page};
   const u32 boot_stack_page = start_.pages - 1;
   if (layout_.end() >= boot_stack_page) kernel_.panic("too little memory for the kernel");
-  kernel_.give_memory(PageAllocator{GuestFrame{layout_.end()}, boot_stack_page - layout_.end()});
+  kernel_.give_memory(GuestFrame{layout_.end()}, boot_stack_page - layout_.end(), GuestFrame{start_.pages}, seed_);
   kernel_.idle_process(0).kernel_stack = GuestFrame{boot_stack_page}.kernel_address() + hv::kPageSize;
   loaded_directory_ = GuestFrame{start_.table_first + start_.table_pages - 1};
   updates_.place(layout_.update_list(), layout_.arguments() + kArgumentDone);
@@ -121,9 +122,8 @@ model::Task<> XenPort::page_fault() {
   error_code = (error_code & ~hw::kFaultUser) | ((interrupted_cs & 3) == 3 ? hw::kFaultUser : 0);
 
   if (!updates_.empty()) {  // the update that the access needs may be waiting: flush and let it try again
-    const bool disabled = save_and_disable_events();
-    co_await updates_.flush();
-    co_await restore_events(disabled);
+    kernel_.charge(kernel_.paths().exception);
+    co_await flush();
   } else {
     co_await kernel_.page_fault(address, error_code);
   }
@@ -134,7 +134,10 @@ model::Task<> XenPort::page_fault() {
 model::Task<> XenPort::return_from(hw::Registers interrupted) {
   const bool to_user = (memory_.load(interrupted.esp + sizeof(u32)) & 3) == 3;
   co_await enable_events();
-  if (to_user) co_await kernel_.reschedule_if_needed();
+  if (to_user) {
+    co_await kernel_.reschedule_if_needed();
+    if (kernel_.signal_pending()) co_await kernel_.deliver_signals();
+  }
   hw::Registers& registers = machine_.running().registers();
   registers = interrupted;
   if (!machine_.running().interrupt_return()) kernel_.panic("the kernel stack is not there");
@@ -183,42 +186,7 @@ model::Task<> XenPort::restore_events(bool were_disabled) {
   if (!were_disabled) co_await enable_events();
 }
 
-// --- page tables -----------------------------------------------------------------------------------------------------
-
-u32 XenPort::entry_virtual_address(u32 address) const {
-  const u32 page = GuestFrame::of_kernel_address(address).number();
-  return GuestFrame{start_.table_first + page / hv::kEntriesPerTable}.kernel_address() +
-         page % hv::kEntriesPerTable * static_cast<u32>(sizeof(u32));
-}
-
-u32 XenPort::entry_machine_address(u32 address) const {
-  const u32 entry = entry_virtual_address(address);
-  return machine_frame(GuestFrame::of_kernel_address(entry)).address() | entry % hv::kPageSize;
-}
-
-GuestFrame XenPort::take_table() {
-  static constexpr std::array<u8, hv::kPageSize> kZeros{};
-  const GuestFrame frame = kernel_.take_page();
-  memory_.write(frame.kernel_address(), kZeros.data(), hv::kPageSize);
-  machine_.running().charge(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached));
-  return frame;
-}
-
-// And back again.
-model::Task<> XenPort::unprotect_table(GuestFrame table) {
-  const bool disabled = save_and_disable_events();
-  const hv::MachineFrame frame = machine_frame(table);
-  co_await updates_.command(hv::MmuCommand::unpin, frame.address());
-  co_await updates_.update_entry(entry_machine_address(table.kernel_address()), frame.address() | kKernelPage);
-  co_await restore_events(disabled);
-}
-
-// Two requests: the kernel gives up its right to write the page, and asks for it to be checked and kept as a table.
-model::Task<> XenPort::protect_table(GuestFrame table, hv::MmuCommand pin) {
-  const hv::MachineFrame frame = machine_frame(table);
-  co_await updates_.update_entry(entry_machine_address(table.kernel_address()), frame.address() | kReadOnlyKernelPage);
-  co_await updates_.command(pin, frame.address());
-}
+// --- code ------------------------------------------------------------------------------------------------------------
 
 KernelImage XenPort::image() const { return {layout_.text(), kKernelTextPages, layout_.data(), kKernelDataPages}; }
 
@@ -230,87 +198,6 @@ void XenPort::did(Operation operation, u32 times) {
   machine_.running().charge(machine_.file().cpu.load_segment * times, model::Cause::operation);
 }
 
-model::Task<> XenPort::create_space(AddressSpace& space) {
-  space.directory = take_table();
-  // The kernel's part is the same in all of them.
-  std::array<u32, hv::kGuestDirectorySlots - kFirstKernelSlot> kernel_slots;
-  constexpr u32 kOffset = kFirstKernelSlot * sizeof(u32);
-  memory_.read(loaded_directory_.kernel_address() + kOffset, kernel_slots.data(), sizeof kernel_slots);
-  memory_.write(space.directory.kernel_address() + kOffset, kernel_slots.data(), sizeof kernel_slots);
-  const bool disabled = save_and_disable_events();
-  co_await protect_table(space.directory, hv::MmuCommand::pin_l2);
-  co_await restore_events(disabled);
-}
-
-model::Task<> XenPort::release_space(AddressSpace& space) {
-  co_await unprotect_table(space.directory);
-  kernel_.pages().give(space.directory);
-}
-
-model::Task<> XenPort::create_table(AddressSpace& space, u32 slot) {
-  const bool disabled = save_and_disable_events();
-  co_await updates_.flush();
-  const GuestFrame table = take_table();
-  space.tables.emplace(slot, table);
-  co_await protect_table(table, hv::MmuCommand::pin_l1);
-  co_await updates_.update_entry(machine_frame(space.directory).address() | slot * static_cast<u32>(sizeof(u32)),
-                                 machine_frame(table).address() | kTableEntry);
-  co_await updates_.flush();
-  co_await restore_events(disabled);
-}
-
-model::Task<> XenPort::release_table(AddressSpace& space, u32 slot) {
-  const bool disabled = save_and_disable_events();
-  const auto table = space.tables.find(slot);
-  co_await updates_.update_entry(machine_frame(space.directory).address() | slot * static_cast<u32>(sizeof(u32)), 0);
-  co_await unprotect_table(table->second);
-  kernel_.pages().give(table->second);
-  space.tables.erase(table);
-  co_await restore_events(disabled);
-}
-
-// The kernel reads its tables where they are, in its map of memory; they hold machine frames.
-PageEntry XenPort::entry(const AddressSpace& space, u32 address) {
-  const u32 place = space.tables.at(slot_of(address)).kernel_address() + index_in_table(address) * 4;
-  const u32 word = memory_.load(place);
-  if ((word & hv::kEntryPresent) == 0) return {};
-  const u32 frame = hv::MachineFrame::of_address(word).number();
-  return entry_of(word, GuestFrame{memory_.load(hv::kMachineToPhysStart + frame * 4)});
-}
-
-model::Task<> XenPort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
-  const bool disabled = save_and_disable_events();
-  const hv::MachineFrame table = machine_frame(space.tables.at(slot_of(address)));
-  co_await updates_.update_entry(table.address() | index_in_table(address) * 4,
-                                 entry_word(entry, machine_frame(entry.frame)));
-  co_await restore_events(disabled);
-}
-
-// One batch per fault: the entry, and the stale translation where there may be one.
-model::Task<> XenPort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
-  const bool disabled = save_and_disable_events();
-  if (replaced && space.directory == loaded_directory_) {
-    co_await updates_.command(hv::MmuCommand::invalidate_page, address & hv::kEntryFrameMask);
-  }
-  co_await updates_.flush();
-  co_await restore_events(disabled);
-}
-
-model::Task<> XenPort::flush_range(AddressSpace& space, u32, u32) { return flush_space(space); }
-
-model::Task<> XenPort::flush_space(AddressSpace& space) {
-  const bool disabled = save_and_disable_events();
-  if (space.directory == loaded_directory_) co_await updates_.command(hv::MmuCommand::flush_tlb, 0);
-  co_await updates_.flush();
-  co_await restore_events(disabled);
-}
-
-model::Task<> XenPort::tables_released(AddressSpace&) {
-  const bool disabled = save_and_disable_events();
-  co_await updates_.flush();
-  co_await restore_events(disabled);
-}
-
 // --- processes and idleness ------------------------------------------------------------------------------------------
 
 model::Task<> XenPort::load(const AddressSpace& space) {
@@ -319,6 +206,7 @@ model::Task<> XenPort::load(const AddressSpace& space) {
 }
 
 model::Task<> XenPort::activate_space(AddressSpace& space) {
+  if (space.directory == loaded_directory_) co_return;
   const bool disabled = save_and_disable_events();
   co_await load(space);
   co_await updates_.flush();
@@ -348,9 +236,11 @@ model::Task<> XenPort::switch_process(const Process& next) {
     const auto done = memory_.get<hv::MulticallEntry>(list + i * static_cast<u32>(sizeof(hv::MulticallEntry)));
     if (static_cast<s32>(done.result) < 0) kernel_.panic("the hypervisor refused a process switch");
   }
+  give_unprotected_tables();
 }
 
 model::Task<> XenPort::wait_for_interrupt(std::optional<u64> timer_ticks) {
+  co_await trim_tables();
   const u64 deadline =  // 0: none
       timer_ticks ? static_cast<u64>(accounted_time_ + static_cast<s64>(*timer_ticks) * kTickNanoseconds) : 0;
   co_await expect_success("timer", hv::Hypercall::set_timer_op, hv::high_word(deadline), hv::low_word(deadline));

@@ -23,8 +23,8 @@ namespace guest {
 
 class XenPort final : public Port {
  public:
-  // Programs become processes when the domain boots. They, the machine and the file outlive the port.
-  XenPort(std::string name, model::Machine& machine, const KernelFile& file, IpAddress address,
+  // Programs become processes when the domain boots. They, the machine and the spec's files outlive the port.
+  XenPort(std::string name, model::Machine& machine, const HostSpec& spec, IpAddress address,
           std::vector<NamedProgram> programs);
 
   u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
@@ -37,10 +37,12 @@ class XenPort final : public Port {
   const hv::StartInfo& start_info() const { return start_; }
   const ImageLayout& layout() const { return layout_; }
   hv::MachineFrame machine_frame(GuestFrame frame) const { return frames_[frame.number()]; }
-  void set_machine_frame(GuestFrame frame, hv::MachineFrame machine) { frames_[frame.number()] = machine; }
+  void set_machine_frame(GuestFrame frame, hv::MachineFrame machine);
   // Of the entry that maps a page of the kernel's map: where the entry is mapped, and where it is in machine memory.
   u32 entry_virtual_address(u32 address) const;
   u32 entry_machine_address(u32 address) const;
+
+  std::optional<std::string> audit();  // of the pages that its processes map
 
   // As local_irq_save and _restore.
   bool save_and_disable_events();
@@ -85,14 +87,25 @@ class XenPort final : public Port {
   model::Task<> dispatch_events();
   void timer_event();
 
-  GuestFrame take_table();                        // a page of zeros
+  u32 frame_list_address(GuestFrame frame) const {
+    return start_.frame_list_address + frame.number() * static_cast<u32>(sizeof(u32));
+  }
+  hv::MachineFrame look_up_machine_frame(GuestFrame frame);
+  u32 slot_machine_address(const AddressSpace& space, u32 slot) const;
+  model::Task<> flush();
   model::Task<> load(const AddressSpace& space);  // queued
-  model::Task<> unprotect_table(GuestFrame table);
+  GuestFrame fresh_table();                       // a page of zeros
+  // The next four queue requests: with events disabled.
   model::Task<> protect_table(GuestFrame table, hv::MmuCommand pin);
+  model::Task<> unprotect_table(GuestFrame table);
+  model::Task<> keep(std::vector<GuestFrame>& kept, GuestFrame table);
+  void give_unprotected_tables();
+  model::Task<> trim_tables();
   model::Task<> expect_success(const char* what, hv::Hypercall number, u32 a = 0, u32 b = 0, u32 c = 0, u32 d = 0);
 
   model::Machine& machine_;
   std::vector<NamedProgram> programs_;
+  u64 seed_;
   Kernel kernel_;
   KernelMemory memory_;
   UpdateQueue updates_;
@@ -104,6 +117,9 @@ class XenPort final : public Port {
   ImageLayout layout_{0};
   std::vector<hv::MachineFrame> frames_;  // the physical-to-machine array
   GuestFrame loaded_directory_{0};
+  GuestFrame last_read_{0};                                 // of the entry that was read last
+  std::vector<GuestFrame> kept_tables_, kept_directories_;  // freed: of tables all entries are absent
+  std::vector<GuestFrame> unprotected_;                     // no longer tables once the queue is flushed
   u32 timer_port_ = 0, network_port_ = 0;
   s64 accounted_time_ = 0;  // system time up to which ticks were counted
 };

@@ -1,0 +1,55 @@
+"""The tables of lmbench results in the paper's layout: systems down, benchmarks across.
+
+Each cell has the simulated value, the published one below it, and a shade for the error. A published value that was
+fitted on (role `calibration`) is marked: only the other cells are predictions.
+"""
+import _style as style
+
+SYSTEMS = ["L-SMP", "L-UP", "X", "V", "U"]
+WORST = 30  # per cent of error at which the shade is full
+
+
+def number(value):
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def shade(error):
+    """White when right, red when the simulation is slower, blue when it is faster."""
+    depth = min(abs(error) / WORST, 1) * 0.6
+    return (1, 1 - depth, 1 - depth) if error > 0 else (1 - depth, 1 - depth * 0.6, 1)
+
+
+def draw(name, title, benchmarks):
+    """`benchmarks`: (second part of the id, heading)."""
+    options = style.arguments(title)
+    ledger = style.ledger(options.results)
+    rows = [system for system in SYSTEMS if any(f"{name}.{key}.{system}" in ledger.index for key, _ in benchmarks)]
+    if not rows:
+        print(f"{name}: nothing simulated")
+        return
+    figure, axes = style.new_figure(width=0.85 * len(benchmarks) + 1.2, height=0.42 * (len(rows) + 1) + 0.9)
+    axes.axis("off")
+    axes.set_xlim(-1, len(benchmarks))
+    axes.set_ylim(len(rows) + 0.7, -1)
+    for x, (_, heading) in enumerate(benchmarks):
+        axes.text(x + 0.5, -0.5, heading, ha="center", va="center", fontsize=8)
+    for y, system in enumerate(rows):
+        axes.text(-0.1, y + 0.5, system, ha="right", va="center", fontweight="bold")
+        for x, (key, _) in enumerate(benchmarks):
+            cell_id = f"{name}.{key}.{system}"
+            if cell_id in ledger.index:
+                draw_cell(axes, x, y, ledger.loc[cell_id])
+    axes.text(0, len(rows) + 0.35, "simulated, published below it, error; all times in us. Italic with °: a value that "
+              "may be fitted on, the others are predictions.", fontsize=7, color="#555555")
+    axes.set_title(title, loc="left")
+    style.save(figure, options.out, name.replace("tab", "table"))
+
+
+def draw_cell(axes, x, y, row):
+    fitted = row.role == "calibration"
+    axes.add_patch(style.plt.Rectangle((x, y), 1, 1, facecolor=shade(row.error_percent), edgecolor="#bbbbbb",
+                                       linewidth=0.6))
+    axes.text(x + 0.5, y + 0.33, number(row.simulated), ha="center", va="center", fontsize=9,
+              color=style.SIMULATED, style="italic" if fitted else "normal")
+    axes.text(x + 0.5, y + 0.74, f"{number(row.published)}{'°' if fitted else ''}  {row.error_percent:+.0f} %",
+              ha="center", va="center", fontsize=6.5, color=style.PUBLISHED)

@@ -1,0 +1,16 @@
+// One end of an established TCP connection with nothing in flight, as poll sees it. The protocol itself is not
+// modelled: no data can be sent.
+#pragma once
+
+#include "workloads/kernel/file.h"
+
+namespace guest {
+
+class TcpConnection final : public OpenFile {
+ public:
+  model::Task<u32> read(Kernel& kernel, u32 address, u32 bytes) override;
+  model::Task<u32> write(Kernel& kernel, u32 address, u32 bytes) override;
+  Ready poll(Kernel& kernel) override;
+};
+
+}  // namespace guest

@@ -1,0 +1,169 @@
+// The system calls on files: into the kernel, the descriptor or the name, the operation, and out again.
+#include <algorithm>
+
+#include "workloads/kernel/descriptors.h"
+#include "workloads/kernel/file_system.h"
+#include "workloads/kernel/pipe.h"
+#include "workloads/kernel/socket.h"
+#include "workloads/kernel/system_calls.h"
+
+namespace guest {
+
+namespace {
+
+// Bytes of what calls copy besides buffers, on i386.
+constexpr u32 kStatus = 96;  // struct stat64
+constexpr u32 kTime = 8;     // struct timeval
+constexpr u32 kTwoDescriptors = 8;
+
+// A set of descriptors up to `last`, in whole words.
+u32 bytes_of_set(Descriptor last) { return (static_cast<u32>(last) / 32 + 1) * 4; }
+
+void fetch_name(Kernel& kernel, const std::string& path) {
+  kernel.charge(kernel.paths().path_name);
+  kernel.charge_user_copy(static_cast<u32>(path.size()) + 1);
+}
+
+Descriptor open_inode(Kernel& kernel, Process& process, const std::shared_ptr<Inode>& inode) {
+  kernel.charge(kernel.paths().open);
+  std::shared_ptr<OpenFile> file = inode ? inode->open(inode) : nullptr;
+  return file ? add_descriptor(process, std::move(file)) : -1;
+}
+
+FileStatus report_status(Kernel& kernel, const Inode* inode) {
+  kernel.charge(kernel.paths().stat);
+  kernel.charge_user_copy(kStatus);
+  return inode != nullptr ? FileStatus{inode->bytes, inode->blocks()} : FileStatus{};
+}
+
+}  // namespace
+
+model::Task<Descriptor> SystemCalls::open(std::string path) {
+  kernel_.enter_system_call();
+  fetch_name(kernel_, path);
+  const Descriptor descriptor = open_inode(kernel_, process_, kernel_.file_system().find(path));
+  co_await kernel_.leave_system_call();
+  co_return descriptor;
+}
+
+model::Task<Descriptor> SystemCalls::create(std::string path) {
+  kernel_.enter_system_call();
+  fetch_name(kernel_, path);
+  const Descriptor descriptor = open_inode(kernel_, process_, kernel_.file_system().create(path));
+  co_await kernel_.leave_system_call();
+  co_return descriptor;
+}
+
+model::Task<> SystemCalls::close(Descriptor file) {
+  kernel_.enter_system_call();
+  close_descriptor(kernel_, process_, file);
+  co_await kernel_.leave_system_call();
+}
+
+model::Task<Descriptor> SystemCalls::duplicate(Descriptor file) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().descriptor);
+  std::shared_ptr<OpenFile> open_file = open_file_of(process_, file);
+  kernel_.charge(kernel_.paths().duplicate);
+  const Descriptor copy = open_file ? add_descriptor(process_, std::move(open_file)) : -1;
+  co_await kernel_.leave_system_call();
+  co_return copy;
+}
+
+model::Task<u32> SystemCalls::read(Descriptor file, u32 address, u32 bytes) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().read);
+  kernel_.charge(kernel_.paths().descriptor);
+  OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
+  const u32 done = open_file != nullptr ? co_await open_file->read(kernel_, address, bytes) : 0;
+  co_await kernel_.leave_system_call();
+  co_return done;
+}
+
+model::Task<u32> SystemCalls::write(Descriptor file, u32 address, u32 bytes) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().write);
+  kernel_.charge(kernel_.paths().descriptor);
+  OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
+  const u32 done = open_file != nullptr ? co_await open_file->write(kernel_, address, bytes) : 0;
+  co_await kernel_.leave_system_call();
+  co_return done;
+}
+
+model::Task<std::optional<FileStatus>> SystemCalls::stat(std::string path) {
+  kernel_.enter_system_call();
+  fetch_name(kernel_, path);
+  std::optional<FileStatus> status;
+  if (const std::shared_ptr<Inode> inode = kernel_.file_system().find(path)) {
+    status = report_status(kernel_, inode.get());
+  }
+  co_await kernel_.leave_system_call();
+  co_return status;
+}
+
+model::Task<std::optional<FileStatus>> SystemCalls::status(Descriptor file) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().descriptor);
+  std::optional<FileStatus> status;
+  if (const std::shared_ptr<OpenFile> open_file = open_file_of(process_, file)) {
+    status = report_status(kernel_, open_file->inode().get());
+  }
+  co_await kernel_.leave_system_call();
+  co_return status;
+}
+
+model::Task<bool> SystemCalls::unlink(std::string path) {
+  kernel_.enter_system_call();
+  fetch_name(kernel_, path);
+  const bool unlinked = kernel_.file_system().unlink(path);
+  co_await kernel_.leave_system_call();
+  co_return unlinked;
+}
+
+model::Task<bool> SystemCalls::make_directory(std::string path) {
+  kernel_.enter_system_call();
+  fetch_name(kernel_, path);
+  const bool made = kernel_.file_system().make_directory(path);
+  co_await kernel_.leave_system_call();
+  co_return made;
+}
+
+model::Task<SystemCalls::PipeEnds> SystemCalls::pipe() {
+  kernel_.enter_system_call();
+  PipeFiles files = make_pipe(kernel_);
+  const Descriptor read_end = add_descriptor(process_, std::move(files.read_end));
+  const Descriptor write_end = add_descriptor(process_, std::move(files.write_end));
+  kernel_.charge_user_copy(kTwoDescriptors);
+  co_await kernel_.leave_system_call();
+  co_return PipeEnds{read_end, write_end};
+}
+
+model::Task<u32> SystemCalls::select(std::span<const Descriptor> files, bool for_writing) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().select);
+  const u32 set = files.empty() ? 0 : bytes_of_set(*std::max_element(files.begin(), files.end()));
+  kernel_.charge_user_copy(set);  // of the three sets, one is there
+  kernel_.charge_user_copy(kTime);
+  u32 ready = 0;
+  for (const Descriptor file : files) {
+    kernel_.charge(kernel_.paths().select_descriptor);
+    const std::shared_ptr<OpenFile> open_file = open_file_of(process_, file);
+    if (!open_file) continue;
+    const OpenFile::Ready answer = open_file->poll(kernel_);
+    if (for_writing ? answer.write : answer.read) ++ready;
+  }
+  kernel_.charge_user_copy(set);
+  kernel_.charge_user_copy(kTime);  // what is left of it
+  co_await kernel_.leave_system_call();
+  co_return ready;
+}
+
+model::Task<Descriptor> SystemCalls::tcp_connection() {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().open);
+  const Descriptor descriptor = add_descriptor(process_, std::make_shared<TcpConnection>());
+  co_await kernel_.leave_system_call();
+  co_return descriptor;
+}
+
+}  // namespace guest
