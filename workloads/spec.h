@@ -24,6 +24,7 @@ struct MachineFile;
 namespace guest {
 
 struct KernelFile;
+struct WorkstationFile;
 struct ProcessShapes;
 
 class SpecError : public std::runtime_error {
@@ -106,12 +107,13 @@ struct ClientSpec {
   sim::Duration timeout = sim::Duration::seconds(10);  // a reply later than this counts as lost
 };
 
-enum class System : std::uint8_t { native, xen };
+enum class System : std::uint8_t { native, xen, vmware };
 enum class World : std::uint8_t { fifo, simgrid };
 
 struct HostSpec {
   const model::MachineFile* machine = nullptr;  // outlives the Host
   const KernelFile* kernel_file = nullptr;      // outlives the Host; none: linux24.json as it is
+  const WorkstationFile* workstation_file = nullptr;  // outlives the Host; none: workstation32.json as it is
   std::uint32_t cpus = 1;
   System system = System::xen;
 
