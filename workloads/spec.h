@@ -25,6 +25,8 @@ namespace guest {
 
 struct KernelFile;
 struct ProcessShapes;
+struct UmlFile;
+struct WorkstationFile;
 
 class SpecError : public std::runtime_error {
  public:
@@ -106,12 +108,14 @@ struct ClientSpec {
   sim::Duration timeout = sim::Duration::seconds(10);  // a reply later than this counts as lost
 };
 
-enum class System : std::uint8_t { native, xen };
+enum class System : std::uint8_t { native, xen, vmware, uml };
 enum class World : std::uint8_t { fifo, simgrid };
 
 struct HostSpec {
   const model::MachineFile* machine = nullptr;  // outlives the Host
   const KernelFile* kernel_file = nullptr;      // outlives the Host; none: linux24.json as it is
+  const UmlFile* uml_file = nullptr;            // outlives the Host; none: skas3.json as it is
+  const WorkstationFile* workstation_file = nullptr;  // outlives the Host; none: workstation32.json as it is
   std::uint32_t cpus = 1;
   System system = System::xen;
 

@@ -6,6 +6,8 @@
 #include "workloads/hosts/one_kernel_platform.h"
 #include "workloads/hosts/xen_platform.h"
 #include "workloads/ports/native/native_port.h"
+#include "workloads/ports/uml/uml_port.h"
+#include "workloads/ports/vmware/vmware_port.h"
 
 namespace guest {
 
@@ -30,6 +32,10 @@ constexpr std::array kSystems = {
                make_one_kernel<NativePort>},
     SystemInfo{System::xen, "xen", "paravirtual Linux in domains of the hypervisor core", CoalescingProfile::xen,
                make_xen},
+    SystemInfo{System::vmware, "vmware", "Linux in a virtual machine of VMware Workstation 3.2 on a Linux host",
+               CoalescingProfile::linux24_napi, make_one_kernel<VmwarePort>},
+    SystemInfo{System::uml, "uml", "Linux as a process of a Linux host (User-Mode Linux, skas3)",
+               CoalescingProfile::linux24_napi, make_one_kernel<UmlPort>},
 };
 
 }  // namespace

@@ -221,7 +221,7 @@ void FileSystem::prepare_write(RegularFile& file, u32 page, u32 bytes) {
   kernel_.charge(kernel_.paths().write_page);
   change_inode(file.number());  // its size and times
   if (file.pages.contains(page)) return;
-  add_blocks(file.number(), file.add_page(page, kernel_.take_page()));
+  add_blocks(file.number(), file.add_page(page, kernel_.take_page(PageUse::user)));
   change_block_number(file, page);
   kernel_.charge_zeroing(hv::kPageSize - bytes);
 }
@@ -230,7 +230,7 @@ void FileSystem::truncate(RegularFile& file) {
   const u32 blocks = file.blocks();
   file.bytes = 0;
   change_inode(file.number());
-  if (blocks == 0) return;
+  if (file.pages.empty()) return;
   kernel_.charge(kernel_.paths().block_free, blocks);
   blocks_in_use_ -= blocks;
   change_allocation(file.number(), MetadataBlock::Kind::block_bitmap);
@@ -267,7 +267,7 @@ void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const
   file->bytes = bytes;
   file->executable = std::move(executable);
   for (u32 page = 0; page < pages_for(bytes); ++page) {
-    const std::optional<GuestFrame> frame = kernel_.pages().take();
+    const std::optional<GuestFrame> frame = kernel_.pages().take(PageUse::user);
     if (!frame) kernel_.panic("no memory for file " + std::string{path});
     blocks_in_use_ += file->add_page(page, *frame);
   }

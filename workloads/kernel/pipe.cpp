@@ -38,7 +38,7 @@ class WriteEnd final : public OpenFile {
 
 PipeFiles make_pipe(Kernel& kernel) {
   kernel.charge(kernel.paths().pipe_create);
-  const auto pipe = std::make_shared<Pipe>(kernel.take_page());
+  const auto pipe = std::make_shared<Pipe>(kernel.take_page(PageUse::kernel));
   return {std::make_shared<ReadEnd>(pipe), std::make_shared<WriteEnd>(pipe)};
 }
 
@@ -49,10 +49,17 @@ void Pipe::wake_sleepers(Kernel& kernel) {
 // Between the user and the ring from `place` on: two copies if it goes over the end of the page. The pipe changes
 // before the copy is made, for a copy may fault or be interrupted, and on another processor somebody may look at the
 // pipe.
-model::Task<> Pipe::copy(Kernel& kernel, u32 place, u32 address, u32 bytes, model::Use use) {
-  const u32 first = std::min(bytes, kCapacity - place);
-  co_await kernel.copy_user(address, first, use);
-  if (first < bytes) co_await kernel.copy_user(address + first, bytes - first, use);
+model::Task<> Pipe::copy(Kernel& kernel, u32 place, u32 address, u32 bytes, model::Use user_use) {
+  const u32 line = kernel.machine().file().cache.line_bytes;
+  const model::Use own_use = user_use == model::Use::read ? model::Use::write : model::Use::read;
+  while (bytes > 0) {
+    const u32 part = std::min(bytes, kCapacity - place);
+    kernel.touch(page_.kernel_address() + place, (place % line + part - 1) / line + 1, own_use);
+    co_await kernel.copy_user(address, part, user_use);
+    address += part;
+    bytes -= part;
+    place = 0;
+  }
 }
 
 model::Task<u32> Pipe::read(Kernel& kernel, u32 address, u32 bytes) {

@@ -31,7 +31,7 @@ class Pipe {
  private:
   void wake_sleepers(Kernel& kernel);
   void end_closed(Kernel& kernel);
-  model::Task<> copy(Kernel& kernel, u32 place, u32 address, u32 bytes, model::Use use);
+  model::Task<> copy(Kernel& kernel, u32 place, u32 address, u32 bytes, model::Use user_use);
 
   GuestFrame page_;
   u32 start_ = 0, length_ = 0;  // of what is in the page, which is used as a ring

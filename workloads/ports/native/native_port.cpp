@@ -9,19 +9,6 @@
 
 namespace guest {
 
-namespace {
-
-// Pages below the kernel's free memory: real-mode memory, the kernel image and its boot-time tables.
-constexpr u32 kKernelImageFrames = 0x400000 / hv::kPageSize;
-// What the direct map of i386 Linux covers; page tables and stacks must be in it.
-constexpr u32 kLowMemoryBytes = 896u << 20;
-
-constexpr u32 kKernelPages =
-    hv::kEntryPresent | hv::kEntryWritable | hv::kEntryLarge | hv::kEntryGlobal | hv::kEntryAccessed | hv::kEntryDirty;
-constexpr u32 kKernelText = kKernelStart + 0x100000;  // i386 Linux is linked to 1 MB
-
-}  // namespace
-
 // HLT with interrupts on. Whatever interrupts it makes the code behind it go on.
 class NativePort::Halt {
  public:
@@ -44,10 +31,9 @@ NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress 
                        std::vector<NamedProgram> programs)
     : machine_{machine},
       programs_{std::move(programs)},
-      master_directory_{kKernelImageFrames - 1},
       processors_(machine.cpu_count()),
       kernel_{"native", machine, *this, machine.cpu_count(), address, kernel_file(spec)},
-      tables_{kernel_, master_directory_},
+      tables_{kernel_, kMasterDirectory},
       driver_{kernel_, *machine.network()} {
   kernel_.give_memory(GuestFrame{kKernelImageFrames}, machine.memory().frame_count() - kKernelImageFrames,
                       GuestFrame{kLowMemoryBytes / hv::kPageSize}, spec.seed);
@@ -58,7 +44,7 @@ NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress 
 // What the boot loader and the kernel's first instructions do before there is an address space to run in.
 void NativePort::build_kernel_map() {
   const u64 bytes = std::min<u64>(u64{machine_.memory().frame_count()} * hv::kPageSize, kLowMemoryBytes);
-  const hw::Words directory = tables_.words(master_directory_);
+  const hw::Words directory = tables_.words(kMasterDirectory);
   for (u32 slot = 0; slot < bytes / kDirectorySlotBytes; ++slot) {
     directory.store(kFirstKernelSlot + slot, slot * kDirectorySlotBytes | kKernelPages);
   }
@@ -80,7 +66,7 @@ void NativePort::power_on() {
 }
 
 model::Task<> NativePort::boot() {
-  machine_.running().load_page_table_base(hv::MachineFrame{master_directory_.number()});
+  machine_.running().load_page_table_base(hv::MachineFrame{kMasterDirectory.number()});
   driver_.start();
   machine_.router().route(driver_.interrupt_line(), 0);
   machine_.router().unmask(driver_.interrupt_line());
@@ -92,7 +78,7 @@ model::Task<> NativePort::boot() {
 
 model::Task<> NativePort::start_processor() {
   model::Cpu& cpu = machine_.running();
-  if (cpu.id() != 0) cpu.load_page_table_base(hv::MachineFrame{master_directory_.number()});
+  if (cpu.id() != 0) cpu.load_page_table_base(hv::MachineFrame{kMasterDirectory.number()});
   cpu.set_direct_gate({0x80, hw::kHypervisorCs, 0});
 
   // The ticks of the processors are spread over the period, as Linux does it.
@@ -193,13 +179,6 @@ void NativePort::disable_events() { machine_.running().charge(machine_.file().cp
 model::Task<> NativePort::enable_events() {
   machine_.running().charge(machine_.file().cpu.enable_interrupts);
   co_return;
-}
-
-KernelImage NativePort::image() const {
-  return {.text = kKernelText,
-          .text_pages = kKernelTextPages,
-          .data = kKernelText + kKernelTextPages * hv::kPageSize,
-          .data_pages = kKernelDataPages};
 }
 
 void NativePort::executed(sim::Cycles, u32 interrupt_pairs) {

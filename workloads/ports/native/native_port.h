@@ -14,6 +14,7 @@
 #include "workloads/ports/direct_tables.h"
 #include "workloads/ports/native/nic_driver.h"
 #include "workloads/ports/port.h"
+#include "workloads/ports/stock_image.h"
 #include "workloads/programs/program.h"
 
 namespace guest {
@@ -33,7 +34,7 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
   u32 processor() const override { return machine_.running().id(); }
   void disable_events() override;
   model::Task<> enable_events() override;
-  KernelImage image() const override;
+  KernelImage image() const override { return kStockImage; }
   bool enter_system_call() override { return machine_.running().system_call_entry(); }
   bool return_to_user() override { return machine_.running().interrupt_return(); }
   void executed(sim::Cycles, u32 interrupt_pairs) override;
@@ -82,7 +83,6 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
 
   model::Machine& machine_;
   std::vector<NamedProgram> programs_;
-  GuestFrame master_directory_;
   std::vector<Processor> processors_;
   Kernel kernel_;
   DirectTables tables_;

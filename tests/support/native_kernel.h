@@ -1,0 +1,87 @@
+// A guest kernel that has the machine to itself, on bare hardware or what takes its place, with programs that a test
+// writes down as coroutines.
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "model/machine.h"
+#include "sim/outside/fifo_wire.h"
+#include "support/guest_host.h"
+#include "workloads/kernel/system_calls.h"
+#include "workloads/ports/native/native_port.h"
+#include "workloads/programs/program.h"
+
+namespace test {
+
+template <class Port, guest::System kSystem>
+class KernelOn {
+ public:
+  explicit KernelOn(std::vector<guest::UserCode> programs, std::uint32_t cpus = 1,
+                    const model::MachineFile& machine = dell2650()) {
+    spec_ = host_of(kSystem, {}, cpus);
+    std::vector<guest::NamedProgram> named;
+    for (guest::UserCode& code : programs) {
+      programs_.push_back(std::make_unique<Written>(std::move(code)));
+      named.push_back({"program " + std::to_string(named.size()), programs_.back().get()});
+    }
+    machine_.emplace(machine, cpus, model::CoalescingProfile::linux24_napi, queue_, fingerprint_);
+    machine_->nic().connect(wire_);
+    port_ = std::make_unique<Port>(spec_, *machine_, guest::guest_address(0), std::move(named));
+    port_->power_on();
+  }
+
+  guest::Kernel& kernel() { return port_->kernel(); }
+  model::Machine& machine() { return *machine_; }
+  Port& port() { return *port_; }
+
+  // Until every program has done what is written in it, which they must within `limit` of simulated time.
+  void run(sim::Duration limit = sim::Duration::seconds(100)) {
+    for (const auto& program : programs_) {
+      while (!program->done()) {
+        if (!sim::run_next(queue_, wire_, sim::Time::at(limit))) throw std::runtime_error{"the programs are not done"};
+      }
+    }
+  }
+  void run_for(sim::Duration duration) { sim::run_until(queue_, wire_, queue_.now() + duration); }
+
+ private:
+  class Written final : public guest::Program {
+   public:
+    explicit Written(guest::UserCode code) : code_{std::move(code)} {}
+    bool done() const { return done_; }
+    model::Task<> run(guest::SystemCalls& calls) override {
+      started();
+      co_await code_(calls);
+      done_ = true;
+    }
+
+   private:
+    guest::UserCode code_;
+    bool done_ = false;
+  };
+
+  guest::HostSpec spec_;
+  sim::EventQueue queue_;
+  sim::Fingerprint fingerprint_;
+  sim::FifoWire wire_{queue_, sim::SwitchSettings{}};
+  std::vector<std::unique_ptr<Written>> programs_;
+  std::optional<model::Machine> machine_;
+  std::unique_ptr<Port> port_;
+};
+
+using NativeKernel = KernelOn<guest::NativePort, guest::System::native>;
+
+// `bytes` of a program's own memory, with its pages there.
+inline model::Task<guest::u32> buffer(guest::SystemCalls& calls, guest::u32 bytes) {
+  guest::Mapping mapping;
+  mapping.bytes = bytes;
+  mapping.protection = {.write = true};
+  const guest::u32 address = co_await calls.map(mapping);
+  co_await calls.access(model::Sweep{address, bytes, model::Use::write});
+  co_return address;
+}
+
+}  // namespace test

@@ -1,0 +1,94 @@
+// The host under User-Mode Linux: a Linux 2.4 with the skas3 patch, as far as its two processes notice it.
+//
+// K is the guest kernel. C runs all user code of the guest, in one of the address spaces that K makes for it and fills
+// by requests at /proc/mm. C stops at each of its system calls, faults and signals, and K, which traces it, goes on.
+// What the host's own code costs is taken from the same paths that a native kernel charges, so that a host call costs
+// what a call of that kind costs natively; only the stop and the request have prices of their own.
+//
+// K runs in ring 1 here, where it would run in ring 3, so that its time has an account of its own.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "model/machine.h"
+#include "workloads/kernel/path.h"
+#include "workloads/ports/uml/host_space.h"
+#include "workloads/ports/uml/uml_file.h"
+
+namespace guest {
+
+class HostKernel {
+ public:
+  struct Prices {
+    sim::Cycles call;         // a host system call that does little: the mean of native null I/O
+    sim::Cycles signal_mask;  // sigprocmask: what a native sigaction costs
+    sim::Cycles minor_fault;  // a file's page that is in memory, beyond exception and return
+    sim::Cycles traced_call;  // what C's own system call has become: getpid, beyond entry and return
+    sim::Cycles tick;         // the host's own timer interrupt, beyond entry and return
+    sim::Cycles switch_over;
+    sim::Cycles map, live_unmap, empty_unmap;
+  };
+  struct Counts {
+    u64 switches = 0;  // between K and C
+    u64 calls = 0, signal_masks = 0;
+    u64 maps = 0, live_unmaps = 0, empty_unmaps = 0;
+    u64 minor_faults = 0;
+  };
+
+  HostKernel(model::Machine& machine, const KernelFile& kernel, const UmlFile& file);
+
+  u32 guest_frames() const { return guest_frames_; }  // of the guest's physical memory
+  static constexpr hv::MachineFrame machine_frame(GuestFrame frame) {
+    return hv::MachineFrame{kHostFrames + frame.number()};
+  }
+  static constexpr GuestFrame guest_frame(hv::MachineFrame frame) { return GuestFrame{frame.number() - kHostFrames}; }
+
+  void start();  // on the present CPU, with K's address space
+
+  // --- K's calls ----------------------------------------------------------------------------------------------------
+  void call(u32 times = 1);
+  void change_signal_mask(u32 times = 1);
+  // Address spaces for C, by numbers that K chooses.
+  void open_space(u32 id);
+  void close_space(u32 id);
+  void switch_space(u32 id);  // which of them C is in
+  bool is_in_space(u32 id) const { return user_space_ == spaces_.at(id).get(); }
+  void map(u32 id, u32 address, GuestFrame frame, bool writable);
+  void unmap(u32 id, u32 address, u32 bytes);
+
+  // --- C and K ------------------------------------------------------------------------------------------------------
+  // C has entered the host with these registers and stops; K runs. The registers to go on with are K's business.
+  void stop_user();
+  // C's system call, entered already, in which it stops twice.
+  void stop_user_in_call();
+  // K lets C go on in user mode with `user`.
+  void continue_user(const hw::Registers& user);
+  // A fault of C: true if it was the first access to what is mapped, and C can go on.
+  bool minor_fault(u32 address, bool write);
+  u32 timer_interrupt();  // ticks since the last one
+
+  HostSpace& space(u32 id) { return *spaces_.at(id); }
+  const std::map<u32, std::unique_ptr<HostSpace>>& spaces() const { return spaces_; }
+  const Prices& prices() const { return prices_; }
+  const Counts& counts() const { return counts_; }
+
+ private:
+  class InHost;
+
+  static Prices prices_of(const model::Machine& machine, const KernelFile& kernel, const UmlFile& file);
+  void spend(sim::Cycles cycles);
+  void switch_to(hv::MachineFrame directory);
+
+  model::Machine& machine_;
+  Prices prices_;
+  Counts counts_;
+  u32 guest_frames_;
+  HostFrames frames_;
+  HostSpace kernel_space_;                            // K's
+  std::map<u32, std::unique_ptr<HostSpace>> spaces_;  // C's
+  HostSpace* user_space_ = nullptr;                   // where C is
+  sim::Cycles next_tick_;
+};
+
+}  // namespace guest

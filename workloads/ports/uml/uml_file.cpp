@@ -1,0 +1,39 @@
+#include "workloads/ports/uml/uml_file.h"
+
+namespace guest {
+
+namespace {
+
+model::ParameterFields fields_of(UmlFile& file) {
+  return {
+      {"uml.switch", "ns", &file.switch_time},
+      {"uml.request", "ns", &file.request},
+      {"uml.request_map", "percent", &file.map_percent},
+      {"uml.request_live_unmap", "percent", &file.live_unmap_percent},
+      {"uml.request_empty_unmap", "percent", &file.empty_unmap_percent},
+      {"uml.kernel_range_tables", "tables", &file.kernel_range_tables},
+      {"uml.signal_frame_copies", "copies", &file.signal_frame_copies},
+      {"uml.first_run_calls", "calls", &file.first_run_calls},
+  };
+}
+
+}  // namespace
+
+UmlFile UmlFile::parse(const model::ParameterText& text) {
+  UmlFile file;
+  file.read(text, fields_of(file));
+  return file;
+}
+
+const UmlFile& UmlFile::skas3() {
+  static const UmlFile file = parse(model::read_parameter_text(RINGZERO_SKAS3));
+  return file;
+}
+
+void UmlFile::set(std::string_view key, double value) {
+  UmlFile changed = *this;
+  changed.assign(key, value, fields_of(changed));
+  *this = std::move(changed);
+}
+
+}  // namespace guest

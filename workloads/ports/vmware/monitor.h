@@ -1,0 +1,84 @@
+// The virtual machine monitor: it has ring 0, and the guest's kernel, translated, runs in ring 1 below it.
+//
+// User code runs directly. What it or the translated kernel cannot be allowed to do comes here: faults, which are the
+// guest's own or hidden from it (shadow_tables.h), interrupts, which all belong to the host in the other world, and the
+// call-outs of translated code. The guest's interrupt flag is that of its EFLAGS; the hardware's is always on there.
+// One virtual processor, on the machine's first.
+#pragma once
+
+#include <optional>
+
+#include "model/machine.h"
+#include "workloads/ports/vmware/shadow_tables.h"
+#include "workloads/ports/vmware/workstation_file.h"
+
+namespace guest {
+
+class Monitor final : public model::Supervisor {
+ public:
+  // The virtual machine has what the host, the monitor and the shadow tables leave of the machine's memory.
+  Monitor(model::Machine& machine, const WorkstationFile& file);
+
+  // How often, since power on.
+  struct Counts {
+    u64 transitions = 0;    // direct execution to translated code and back, other than for a fault
+    u64 true_faults = 0;    // passed on to the guest
+    u64 hidden_faults = 0;  // not
+    u64 traced_writes = 0;
+    u64 address_space_loads = 0;
+    u64 world_switches = 0;  // round trips
+    u64 port_accesses = 0;
+  };
+  const Counts& counts() const { return counts_; }
+  GuestMemory& memory() { return memory_; }
+  ShadowTables& shadow() { return shadow_; }
+  const ShadowTables& shadow() const { return shadow_; }
+
+  // The guest's interrupt descriptor table: where it is entered. On the stack is what hardware pushes.
+  struct Gates {
+    u32 page_fault = 0, timer = 0;
+  };
+  void power_on(const Gates& gates);
+
+  // --- call-outs of translated code ---------------------------------------------------------------------------------
+  void executed(sim::Cycles work);  // so much of it, natively
+  void load_segments(u32 times);
+  void read_clock(u32 times);
+  void entered_from_user();                         // by a system call, which is back with the next return
+  void load_page_table_base(GuestFrame directory);  // of the guest
+  void invalidate_page(u32 address);
+  void set_kernel_stack(u32 stack);                     // of the next entry from user mode
+  u32 fault_address() const { return fault_address_; }  // CR2
+  u32 take_ticks();                                     // of the virtual timer, since they were last taken
+  void acknowledge_timer();                             // at the interrupt controller
+  bool interrupt_waits() const { return waiting_ticks_ > 0; }
+  void take_interrupt();  // which waits; at the present registers
+  void halt();            // until there is one
+
+  // --- Supervisor ---------------------------------------------------------------------------------------------------
+  void hypercall(model::Cpu& cpu, hw::Registers& registers) override;
+  void exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) override;
+  void interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) override;
+  bool hidden_fault(model::Cpu& cpu, std::uint32_t address, std::uint32_t error_code) override;
+  model::Account account() const override { return model::Account::hypervisor; }
+
+ private:
+  void charge(sim::Cycles cycles) { machine_.running().charge(cycles, model::Cause::emulation); }
+  void arm_host_tick();
+  // The guest goes on at `gate`, as if hardware had taken it there.
+  void deliver(hw::Registers& registers, u32 gate, std::optional<u32> error_code);
+
+  model::Machine& machine_;
+  const WorkstationFile& file_;
+  GuestMemory memory_;
+  ShadowTables shadow_;
+  Gates gates_;
+  Counts counts_;
+  u32 kernel_stack_ = 0;
+  u32 fault_address_ = 0;
+  u32 waiting_ticks_ = 0, taken_ticks_ = 0;
+  sim::Cycles next_host_tick_;
+  std::optional<hw::Registers> halted_;  // the guest, while the processor is idle in the host's world
+};
+
+}  // namespace guest

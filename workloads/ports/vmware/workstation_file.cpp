@@ -1,0 +1,61 @@
+#include "workloads/ports/vmware/workstation_file.h"
+
+namespace guest {
+
+namespace {
+
+// A shadow directory, and tables for text, data, stack, and the kernel's part that one fault and its handler need.
+constexpr u32 kFewestShadowPages = 16;
+
+model::ParameterFields fields_of(WorkstationFile& file) {
+  return {
+      {"vmware.transition", "cycles", &file.transition},
+      {"vmware.shadow_event", "cycles", &file.shadow_event},
+      {"vmware.load_address_space", "cycles", &file.load_address_space},
+      {"vmware.invalidate_page", "cycles", &file.invalidate_page},
+      {"vmware.shadow_pages", "pages", &file.shadow_pages},
+      {"vmware.indirect_branch", "cycles", &file.indirect_branch},
+      {"vmware.work_per_indirect_branch", "cycles", &file.work_per_indirect_branch},
+      {"vmware.load_segment", "cycles", &file.load_segment},
+      {"vmware.read_clock", "cycles", &file.read_clock},
+      {"vmware.port_access", "cycles", &file.port_access},
+      {"vmware.port_accesses_per_tick", "accesses", &file.port_accesses_per_tick},
+      {"vmware.world_switch", "cycles", &file.world_switch},
+      {"vmware.host_wake", "cycles", &file.host_wake},
+      {"vmware.host_pages", "pages", &file.host_pages},
+  };
+}
+
+void check(const WorkstationFile& file, const std::string& name) {
+  if (file.shadow_pages < kFewestShadowPages) {
+    throw model::ParameterError(name, "vmware.shadow_pages", "expected at least 16");
+  }
+  if (file.work_per_indirect_branch == sim::Cycles{0}) {
+    throw model::ParameterError(name, "vmware.work_per_indirect_branch", "expected more than 0");
+  }
+}
+
+}  // namespace
+
+WorkstationFile WorkstationFile::load(const std::string& path) { return parse(model::read_parameter_text(path)); }
+
+WorkstationFile WorkstationFile::parse(const model::ParameterText& text) {
+  WorkstationFile file;
+  file.read(text, fields_of(file));
+  check(file, text.name);
+  return file;
+}
+
+const WorkstationFile& WorkstationFile::workstation32() {
+  static const WorkstationFile file = load(RINGZERO_WORKSTATION32);
+  return file;
+}
+
+void WorkstationFile::set(std::string_view key, double value) {
+  WorkstationFile changed = *this;
+  changed.assign(key, value, fields_of(changed));
+  check(changed, name);
+  *this = std::move(changed);
+}
+
+}  // namespace guest

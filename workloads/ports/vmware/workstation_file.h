@@ -1,0 +1,53 @@
+// What the monitor costs and how large it is: VMware Workstation 3.2 on a 32-bit host, from
+// workloads/ports/vmware/workstation32.json.
+//
+// Costs are per event. How often each event happens follows from the mechanism (shadow_tables.h, monitor.h), so that
+// the few fitted ones decide whole tables.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/parameter_file.h"
+#include "workloads/kernel/memory.h"
+#include "workloads/spec.h"
+
+namespace guest {
+
+struct WorkstationFile : model::ParameterTable {
+  // Both throw model::ParameterError.
+  static WorkstationFile load(const std::string& path);
+  static WorkstationFile parse(const model::ParameterText& text);
+  static const WorkstationFile& workstation32();  // workstation32.json, loaded once
+
+  void set(std::string_view key, double value);  // overrides one value, in the unit of its entry
+
+  // Between direct execution and translated code.
+  sim::Cycles transition;  // into the guest's kernel and back, beyond the hardware's entry and return
+
+  // Shadow page tables. One price for a fault passed on, a hidden fault and an emulated store to a traced table: only
+  // their sum can be known from what was published. Beyond the hardware's exception.
+  sim::Cycles shadow_event;
+  sim::Cycles load_address_space;  // CR3 loaded by the guest, with what its switch of processes does around it
+  sim::Cycles invalidate_page;
+  u32 shadow_pages = 0;  // that all shadow tables together may have
+
+  // Translated kernel code.
+  sim::Cycles indirect_branch;           // a return, beyond the native one
+  sim::Cycles work_per_indirect_branch;  // of kernel code, between two of them
+  sim::Cycles load_segment;              // the shadow descriptor looked up
+  sim::Cycles read_clock;                // the cycle counter, in the translation
+  sim::Cycles port_access;               // a device register that the monitor itself emulates
+  u32 port_accesses_per_tick = 0;        // interrupt controller and timer
+
+  // The other world.
+  sim::Cycles world_switch;  // to the host and back
+  sim::Cycles host_wake;     // the host's process that waits for the virtual machine's next interrupt
+  u32 host_pages = 0;        // of memory that stay with the host and the monitor, beside the shadow tables
+};
+
+inline const WorkstationFile& workstation_file(const HostSpec& spec) {
+  return spec.workstation_file != nullptr ? *spec.workstation_file : WorkstationFile::workstation32();
+}
+
+}  // namespace guest
