@@ -4,6 +4,8 @@
 
 #include "support/native_kernel.h"
 #include "support/xen_kernel.h"
+#include "workloads/kernel/executable.h"
+#include "workloads/kernel/file_system.h"
 
 namespace {
 
@@ -231,5 +233,56 @@ TEST_CASE("copy on write is one entry and one INVLPG, copied or kept") {
     Meter of_zeros{calls};
     co_await write(calls, kLibrary + 8 * kPage, 1);
     CHECK(of_zeros.counts() == expected(calls, {0, 0, 0, 1}, {2, 1, 0, 1}));
+  });
+}
+
+TEST_CASE("exec tears down in place, then installs the page of arguments: a table and an entry, a hypercall each") {
+  run([](SystemCalls& calls) -> Task<> {
+    co_await set_up(calls);
+    co_await fork_and_wait(calls);
+    std::optional<Meter> meter;
+    std::optional<Counts> counts;
+    guest::Executable executable;
+    executable.segments = {
+        {.start = kData, .bytes = 20 * kPage, .file_bytes = 2 * kPage, .protection = {.write = true}}};
+    executable.break_start = kData + 20 * kPage;
+    executable.code = [&meter, &counts](SystemCalls& of_child) -> Task<> {
+      counts = meter->counts();
+      CHECK(of_child.process().space->areas.size() == 3);  // file, zeros, stack
+      CHECK(of_child.process().space->present_pages == 1);
+      co_await write(of_child, kData, 1);  // a copy of the file's page
+      co_await of_child.exit(3);
+    };
+    calls.kernel().file_system().install("/program", 2 * kPage,
+                                         std::make_shared<const guest::Executable>(std::move(executable)));
+    const guest::UserCode code = [&meter](SystemCalls& of_child) -> Task<> {
+      meter.emplace(of_child);
+      co_await of_child.exec("/program");
+      CHECK(false);  // it does not return
+    };
+    const guest::ProcessId child = co_await calls.fork(code);
+    const std::optional<u32> status = co_await calls.wait(child);
+    CHECK(status == 3u);
+    REQUIRE(counts);
+    CHECK(*counts ==
+          expected(calls, {0, 0, kAreas + 1, 0}, {kPresent + kTables + kAreas + 1 + 2, kAreas + 2 + 2, kAreas + 1, 0}));
+    CHECK(calls.kernel().find_process(child) == nullptr);
+  });
+}
+
+TEST_CASE("a child that nobody waits for leaves nothing behind, nor does one that its parent left behind") {
+  run([](SystemCalls& calls) -> Task<> {
+    co_await set_up(calls);
+    const std::size_t before = calls.kernel().processes().size();
+    const guest::ProcessId child = co_await calls.fork([](SystemCalls& of_child) -> Task<> {
+      co_await of_child.fork([](SystemCalls& of_grandchild) -> Task<> { co_await of_grandchild.sleep(2); });
+      co_await of_child.fork([](SystemCalls&) -> Task<> { co_return; });
+    });
+    const std::optional<u32> status = co_await calls.wait(child);
+    CHECK(status == 0u);
+    const std::optional<u32> nobody = co_await calls.wait(child);
+    CHECK(!nobody);
+    co_await calls.sleep(5);
+    CHECK(calls.kernel().processes().size() == before);
   });
 }
