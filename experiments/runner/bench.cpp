@@ -59,9 +59,8 @@ Benchmark bench_many_domains() {
                           .replications = {}};
     const Plan plan = paper_plan("fig6", choices);
     const Setup& setup = plan.points.front().setup;
-    const model::MachineFile machine = machine_of(setup);
-    const guest::KernelFile kernel = kernel_of(setup);
-    guest::Host host{host_spec(setup, machine, kernel, plan.experiment.seed)};
+    const ModelFiles files{setup};
+    guest::Host host{host_spec(setup, files, plan.experiment.seed)};
     host.boot();
     host.run_for(setup.warmup);
     const Stopwatch stopwatch;

@@ -15,6 +15,7 @@ namespace runner {
 namespace {
 
 constexpr double kSelfConsistency = 0.01;  // of the paper with itself: docs/accuracy.md
+constexpr double kAnything = 1e15;         // of a fitted value without a range: it is only not negative
 constexpr double kWidestStep = 0.2;        // of the scale: over the steps of page and cache placement, within linearity
 
 void expect_fittable(const std::string& id, const Place& place, const std::vector<PublishedValue>& published) {
@@ -144,11 +145,13 @@ class StageRunner {
       for (const std::string& key : fitted.keys) {
         const auto entry = std::ranges::find(entries, key, &ParameterEntry::key);
         if (entry == entries.end()) throw InputError{{"calibration", ""}, "no parameter " + in_quotes(key)};
-        if (!entry->range) throw InputError{{"calibration", ""}, key + " has no range to be fitted in"};
+        if (!entry->range && entry->origin != "fitted") {
+          throw InputError{{"calibration", ""}, key + " is " + entry->origin + " and has no range to be fitted in"};
+        }
         add_key(lead, *entry);
       }
       FitParameter& p = lead.parameter;
-      p.scale = (p.high - p.low) / 2;
+      p.scale = p.high < kAnything ? (p.high - p.low) / 2 : p.start / 2;
       p.step = std::max(p.grain, p.scale * kWidestStep);
       leads_.push_back(std::move(lead));
     }
@@ -159,13 +162,14 @@ class StageRunner {
     const bool first = lead.proportions.empty();
     const double proportion = first ? 1 : entry.value / p.start;
     const double grain = entry.unit == "ns" || entry.unit == "us" ? 0.1 : 1;
+    const auto [low, high] = entry.range.value_or(ParameterEntry::Interval{0, kAnything});
     lead.proportions.push_back(proportion);
     lead.grains.push_back(grain);
     if (first) {
-      p = {entry.value, entry.range->first, entry.range->second, 0, 0, grain};
+      p = {entry.value, low, high, 0, 0, grain};
     } else if (proportion > 0) {
-      p.low = std::max(p.low, entry.range->first / proportion);
-      p.high = std::min(p.high, entry.range->second / proportion);
+      p.low = std::max(p.low, low / proportion);
+      p.high = std::min(p.high, high / proportion);
       p.grain = std::min(p.grain, grain / proportion);
     }
   }

@@ -147,7 +147,7 @@ std::string domain_name(const DomainSettings& domain, std::uint32_t i) {
 
 void check_setup(const Setup& setup, const Place& place) {
   check_parameters(setup, place);
-  const model::MachineFile machine = machine_of(setup, place);
+  const model::MachineFile machine = ModelFiles{setup, place}.machine;
   check_cpus(setup, machine, place);
   check_memory(setup, machine, place);
   check_scheduler(setup, place);

@@ -14,11 +14,12 @@ model::MachineFile load_machine(const std::string& name) {
   }
 }
 
-guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, const guest::KernelFile& kernel,
-                          std::uint64_t seed) {
+guest::HostSpec host_spec(const Setup& setup, const ModelFiles& files, std::uint64_t seed) {
   guest::HostSpec spec = setup.host;
-  spec.machine = &machine;
-  spec.kernel_file = &kernel;
+  spec.machine = &files.machine;
+  spec.kernel_file = &files.kernel;
+  spec.workstation_file = &files.workstation;
+  spec.uml_file = &files.uml;
   spec.seed = seed;
   for (const DomainSettings& domain : setup.domains) {
     for (std::uint32_t i = 0; i < domain.count.value_or(1); ++i) {
@@ -27,6 +28,8 @@ guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine,
       for (guest::ProgramSpec& program : guest.programs) {
         auto* compute = std::get_if<guest::ComputeSettings>(&program);
         if (compute != nullptr) compute->values = profile_values(setup, compute->profile);
+        auto* lmbench = std::get_if<guest::LmbenchSettings>(&program);
+        if (lmbench != nullptr) lmbench->shapes = files.shapes;
       }
     }
   }

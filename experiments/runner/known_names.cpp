@@ -6,6 +6,7 @@
 #include "experiments/runner/metrics.h"
 #include "schedule/registry.h"
 #include "workloads/profiles/profile.h"
+#include "workloads/programs/lmbench/suite.h"
 
 namespace runner {
 
@@ -62,6 +63,7 @@ std::vector<std::string> known_metrics() {
   std::vector<std::string> names;
   for (const MetricInfo& metric : metric_catalogue()) names.emplace_back(metric.name);
   for (const MetricInfo& metric : metric_catalogue()) names.push_back(relative_name(metric.name));
+  for (const std::string& test : guest::lmbench_test_names()) names.push_back("lmbench." + test);
   return names;
 }
 

@@ -17,6 +17,6 @@ std::vector<std::string> known_profiles();  // of workloads/profiles
 std::vector<std::string> known_schedulers();
 std::vector<std::string> known_scheduler_variants();  // of any scheduler
 std::vector<std::string> known_scheduler_variants(const std::string& scheduler);
-std::vector<std::string> known_metrics();  // of metrics.h, in its order
+std::vector<std::string> known_metrics();  // of metrics.h, in its order, then the results of benchmarks
 
 }  // namespace runner

@@ -65,20 +65,25 @@ Table with_parameters(Table table, const Setup& setup, const Place& place) {
 
 std::vector<ParameterEntry> known_parameters(const std::string& machine) {
   std::vector<ParameterEntry> entries = load_machine(machine).entries();
-  for (const ParameterEntry& entry : guest::KernelFile::linux24().entries()) entries.push_back(entry);
+  const auto add = [&entries](const model::ParameterTable& table) {
+    entries.insert(entries.end(), table.entries().begin(), table.entries().end());
+  };
+  add(guest::KernelFile::linux24());
+  add(guest::WorkstationFile::workstation32());
+  add(guest::UmlFile::skas3());
+  add(guest::ProcessShapes::standard());
   for (const std::string& profile : known_profiles()) {
     for (ParameterEntry& entry : guest::profile_entries(profile)) entries.push_back(std::move(entry));
   }
   return entries;
 }
 
-model::MachineFile machine_of(const Setup& setup, const Place& place) {
-  return with_parameters(load_machine(setup.machine), setup, place);
-}
-
-guest::KernelFile kernel_of(const Setup& setup, const Place& place) {
-  return with_parameters(guest::KernelFile::linux24(), setup, place);
-}
+ModelFiles::ModelFiles(const Setup& setup, const Place& place)
+    : machine{with_parameters(load_machine(setup.machine), setup, place)},
+      kernel{with_parameters(guest::KernelFile::linux24(), setup, place)},
+      workstation{with_parameters(guest::WorkstationFile::workstation32(), setup, place)},
+      uml{with_parameters(guest::UmlFile::skas3(), setup, place)},
+      shapes{std::make_shared<guest::ProcessShapes>(with_parameters(guest::ProcessShapes::standard(), setup, place))} {}
 
 guest::ProfileValues profile_values(const Setup& setup, const std::string& profile, const Place& place) {
   const std::string prefix = profile + '.';
@@ -111,8 +116,7 @@ void check_parameters(const Setup& setup, const Place& place) {
                      Mismatch{fmt::format("a parameter of {}, of the kernel or of a profile", setup.machine),
                               in_quotes(parameter.key), nearest_name(parameter.key, keys)}};
   }
-  machine_of(setup, place);
-  kernel_of(setup, place);
+  const ModelFiles files{setup, place};
   for (const std::string& profile : known_profiles()) {
     try {
       guest::load_profile(profile, profile_values(setup, profile, place));

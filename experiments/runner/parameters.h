@@ -1,14 +1,19 @@
 // The numbers of the model that an experiment may set: entries of the machine file ("memory.line_refill"), of the
-// core's paths ("core.schedule"), of the guest kernel's ("kernel.fork.instructions") and of the programs' profiles
+// core's paths ("core.schedule"), of the guest kernel's ("kernel.fork.instructions"), of the systems below it
+// ("vmware.transition", "uml.switch"), of lmbench's processes and of the programs' profiles
 // ("cint2000.steady_insertions"). The files stay as they are; a set-up says what differs from them.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "experiments/runner/experiment.h"
 #include "model/machine_file.h"
 #include "workloads/kernel/path.h"
+#include "workloads/ports/uml/uml_file.h"
+#include "workloads/ports/vmware/workstation_file.h"
+#include "workloads/programs/lmbench/process_shapes.h"
 #include "workloads/spec.h"
 
 namespace runner {
@@ -18,9 +23,20 @@ using model::ParameterEntry;
 // As the files have them: the machine's with the core's, the kernel's, those of every profile.
 std::vector<ParameterEntry> known_parameters(const std::string& machine);
 
-// Machine and kernel of a set-up with its parameters set. Throw InputError below `place`, the set-up's.
-model::MachineFile machine_of(const Setup& setup, const Place& place = {"parameters", ""});
-guest::KernelFile kernel_of(const Setup& setup, const Place& place = {"parameters", ""});
+// The parameter files of a set-up's host with its parameters set.
+struct ModelFiles {
+  // Throws InputError below `place`, the set-up's.
+  explicit ModelFiles(const Setup& setup, const Place& place = {"parameters", ""});
+
+  model::MachineFile machine;
+  guest::KernelFile kernel;
+  guest::WorkstationFile workstation;
+  guest::UmlFile uml;
+  std::shared_ptr<const guest::ProcessShapes> shapes;  // of lmbench
+};
+
+// What the host is built from; the files outlive it.
+guest::HostSpec host_spec(const Setup& setup, const ModelFiles& files, std::uint64_t seed);
 
 // What a set-up gives a profile instead of its file's values. Throws InputError below `place`.
 guest::ProfileValues profile_values(const Setup& setup, const std::string& profile,

@@ -51,8 +51,4 @@ bool concerns(const LedgerLine& line, const Point& point);  // whether the line 
 
 model::MachineFile load_machine(const std::string& name);  // as its file has it; throws InputError
 
-// What the host is built from; machine and kernel outlive it.
-guest::HostSpec host_spec(const Setup& setup, const model::MachineFile& machine, const guest::KernelFile& kernel,
-                          std::uint64_t seed);
-
 }  // namespace runner

@@ -181,9 +181,8 @@ std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
 }
 
 Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
-  const model::MachineFile machine = machine_of(setup);
-  const guest::KernelFile kernel = kernel_of(setup);
-  const guest::HostSpec spec = host_spec(setup, machine, kernel, seed);
+  const ModelFiles files{setup};
+  const guest::HostSpec spec = host_spec(setup, files, seed);
   guest::Host host{spec};
   try {
     return measure(host, spec, setup, options);

@@ -70,13 +70,10 @@ Error MemoryManager::update_entry(Caller& caller, u32 machine_address, u32 entry
     return tables_.set_l2_entry(table, index, entry) ? Error::none : Error::invalid;
   }
   // Not a table now: an ordinary store, allowed where the guest could have a writable mapping.
-  if (HV_PLANTED(store_without_reference)) {
-    memory_.frame(table).store(index, entry);
-    return Error::none;
-  }
-  if (!tables_.take(table, FrameType::writable)) return Error::invalid;
+  const bool taken = tables_.take(table, FrameType::writable);
+  if (!taken && !HV_PLANTED(store_without_reference)) return Error::invalid;
   memory_.frame(table).store(index, entry);
-  tables_.drop(table);
+  if (taken) tables_.drop(table);
   return Error::none;
 }
 

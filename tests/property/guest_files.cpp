@@ -84,14 +84,14 @@ Task<> random_operations(SystemCalls& calls, std::uint64_t seed, int operations)
         auto& file = reference.names[name];
         if (!file) file = std::make_shared<ReferenceFile>();
         *file = {};
-        reference.open[expected] = std::make_shared<ReferenceOpen>(file);
+        reference.open[expected] = std::make_shared<ReferenceOpen>(ReferenceOpen{file});
         break;
       }
       case 1: {  // open
         if (reference.open.size() > 5) break;
         const Descriptor expected = named == reference.names.end() ? -1 : reference.lowest_free();
         CHECK(co_await calls.open(name) == expected);
-        if (expected >= 0) reference.open[expected] = std::make_shared<ReferenceOpen>(named->second);
+        if (expected >= 0) reference.open[expected] = std::make_shared<ReferenceOpen>(ReferenceOpen{named->second});
         break;
       }
       case 2:  // close

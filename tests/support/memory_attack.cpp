@@ -154,7 +154,6 @@ void MemoryAttack::destroy_guest(u32 which) {
   Actor& guest = actors_[which];
   if (actors_[0].broken) over_ = true;
   if (over_) return;
-  ++counts_.crashes;
   const CpuId other = 1 - cpu_;
   if (running_[other] == static_cast<s32>(which)) {
     core_->memory().load_address_space(machine_.cpu(other), core_->run_states().idle(other));
@@ -248,7 +247,6 @@ void AttackCounts::add(const AttackCounts& other) {
   checks += other.checks;
   faults += other.faults;
   flushes += other.flushes;
-  crashes += other.crashes;
   domains_built += other.domains_built;
 }
 

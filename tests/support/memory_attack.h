@@ -88,7 +88,7 @@ std::string write_replay(const std::string& name, const std::string& failure, st
 
 struct AttackCounts {
   std::uint64_t commands = 0, hypercalls = 0, requests = 0, accepted = 0, refused = 0;
-  std::uint64_t checks = 0, faults = 0, flushes = 0, crashes = 0, domains_built = 0;
+  std::uint64_t checks = 0, faults = 0, flushes = 0, domains_built = 0;
   void add(const AttackCounts& other);
 };
 

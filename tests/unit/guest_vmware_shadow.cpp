@@ -17,6 +17,15 @@ constexpr model::Access kRead{.user = true}, kWrite{.write = true, .user = true}
 constexpr model::Access kKernelRead{}, kKernelWrite{.write = true};
 constexpr u32 kAddress = 0x08048000;
 
+// Hides nothing, so that a fault of the CPU is seen.
+class NoMonitor final : public model::Supervisor {
+ public:
+  void hypercall(model::Cpu&, hw::Registers&) override {}
+  void exception(model::Cpu&, hw::Registers&, std::uint32_t) override {}
+  void interrupt(model::Cpu&, hw::Registers&, std::uint32_t) override {}
+  model::Account account() const override { return model::Account::hypervisor; }
+};
+
 // A guest with page tables written by hand: tables of directory d are in the frames after it.
 struct Guest {
   static constexpr u32 kFirst = 1'000, kFrames = 8'192;
@@ -24,6 +33,7 @@ struct Guest {
   explicit Guest(u32 shadow_pages = 64) : shadow{machine, memory, hv::MachineFrame{500}, shadow_pages} {
     machine.physical_cpu(0).registers().cs = hw::kRing1Cs;
     machine.set_running(&machine.physical_cpu(0));
+    machine.set_supervisor(monitor);
   }
   ~Guest() { machine.set_running(nullptr); }
 
@@ -40,6 +50,7 @@ struct Guest {
     return model::walk(machine.physical_memory(), machine.running().page_table_base(), address, access);
   }
 
+  NoMonitor monitor;
   sim::EventQueue queue;
   sim::Fingerprint fingerprint;
   model::Machine machine{test::dell2650(), 1, model::CoalescingProfile::linux24_napi, queue, fingerprint};
@@ -97,10 +108,10 @@ TEST_CASE("a table is traced from its first use, and may not be written even whe
   CHECK(guest.shadow.traced(GuestFrame{100}));
   CHECK(!guest.shadow.traced(GuestFrame{101}));
   CHECK(guest.shadow.resolve(own_place, kKernelWrite) == Fault::filled);
-  CHECK(guest.access(own_place, kKernelWrite).translated);
+  CHECK(guest.machine.running().touch(own_place, 1, model::Use::write));  // and is in the TLB
   CHECK(guest.shadow.resolve(kAddress, kRead) == Fault::filled);
   CHECK(guest.shadow.traced(GuestFrame{101}));
-  CHECK(!guest.access(own_place, kKernelWrite).translated);
+  CHECK(!guest.machine.running().touch(own_place, 1, model::Use::write));
   CHECK(guest.access(own_place, kKernelRead).translated);
   CHECK(!guest.shadow.audit());
 }

@@ -33,17 +33,18 @@ TEST_CASE("a parameter is a number in its entry's unit, or a quantity") {
            {0, sim::Duration{}},
        }) {
     CAPTURE(value);
-    CHECK(machine_of(plan_of(with("memory.line_refill", value)).points[0].setup).memory.line_refill == refill);
+    CHECK(ModelFiles(plan_of(with("memory.line_refill", value)).points[0].setup).machine.memory.line_refill == refill);
   }
-  CHECK(machine_of(plan_of(with("cpu.load_cr3", "300 cycles")).points[0].setup).cpu.load_cr3 == sim::Cycles{300});
-  CHECK(machine_of(plan_of(with("memory.size", "3 GiB")).points[0].setup).memory.size == 3ull << 30);
-  CHECK(machine_of(plan_of(small_experiment()).points[0].setup).memory.line_refill == in_file);
+  CHECK(ModelFiles(plan_of(with("cpu.load_cr3", "300 cycles")).points[0].setup).machine.cpu.load_cr3 ==
+        sim::Cycles{300});
+  CHECK(ModelFiles(plan_of(with("memory.size", "3 GiB")).points[0].setup).machine.memory.size == 3ull << 30);
+  CHECK(ModelFiles(plan_of(small_experiment()).points[0].setup).machine.memory.line_refill == in_file);
 }
 
 TEST_CASE("parameters of a profile reach the programs that have it") {
   const Setup setup = plan_of(with("cint2000.steady_insertions", 4'000'000)).points[0].setup;
-  const model::MachineFile machine = machine_of(setup);
-  const guest::HostSpec spec = host_spec(setup, machine, guest::KernelFile::linux24(), 1);
+  const ModelFiles files{setup};
+  const guest::HostSpec spec = host_spec(setup, files, 1);
   const auto& compute = std::get<guest::ComputeSettings>(spec.guests[0].programs[0]);
   CHECK(guest::load_profile(compute.profile, compute.values).steady_insertions == 4'000'000);
   CHECK(guest::load_profile(compute.profile).steady_insertions == 1'000'000);
@@ -54,14 +55,14 @@ TEST_CASE("cases, varied keys and the command line set them, in this order") {
   json["cases"] = {{{"name", "case"}, {"set", {{"parameters.memory.line_refill", 2}, {"parameters.tlb.walk", 3}}}}};
   json["vary"] = {{"parameters.memory.line_refill", {30, 44.5}}};
   const auto refill = [](const Plan& plan, std::size_t point) {
-    return machine_of(plan.points[point].setup).memory.line_refill.picoseconds();
+    return ModelFiles(plan.points[point].setup).machine.memory.line_refill.picoseconds();
   };
   const Plan plan = plan_of(json);
   REQUIRE(plan.points.size() == 2);
   CHECK(refill(plan, 0) == 30'000);
   CHECK(refill(plan, 1) == 44'500);
   CHECK(plan.points[1].name == "case/parameters.memory.line_refill=44.5");
-  CHECK(machine_of(plan.points[1].setup).tlb.cost.walk == sim::Cycles{3});
+  CHECK(ModelFiles(plan.points[1].setup).machine.tlb.cost.walk == sim::Cycles{3});
   CHECK(refill(plan_of(json, {.set = {"parameters.memory.line_refill=60"}}), 0) == 60'000);
 }
 
@@ -94,7 +95,7 @@ TEST_CASE("they are part of the resolved configuration, which resolves to itself
   read_settings(again, written, {"written", ""});
   CHECK(write_settings(again) == written);
   CHECK(!write_settings(plan_of(small_experiment()).points[0].setup).contains("parameters"));
-  CHECK(machine_of(setup).hash() == load_machine("dell2650").hash());
+  CHECK(ModelFiles(setup).machine.hash() == load_machine("dell2650").hash());
 }
 
 TEST_CASE("more memory holds more domains") {

@@ -75,14 +75,14 @@ TEST_CASE("normalising divides by the point of the same case and the same other 
 
 TEST_CASE("a count stands for numbered domains, and every domain has its own seed-independent name") {
   const Plan plan = plan_of(small_experiment());
-  const model::MachineFile machine = load_machine("dell2650");
-  const guest::HostSpec spec = host_spec(plan.points[0].setup, machine, guest::KernelFile::linux24(), 9);
+  const ModelFiles files{plan.points[0].setup};
+  const guest::HostSpec spec = host_spec(plan.points[0].setup, files, 9);
   REQUIRE(spec.guests.size() == 3);
   CHECK(spec.guests[0].name == "compute1");
   CHECK(spec.guests[1].name == "compute2");
   CHECK(spec.guests[2].name == "echo");
   CHECK(spec.seed == 9);
-  CHECK(spec.machine == &machine);
+  CHECK(spec.machine == &files.machine);
 }
 
 TEST_CASE("the resolved configuration is an experiment's set-up again, and resolves to itself") {

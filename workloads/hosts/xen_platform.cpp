@@ -197,7 +197,7 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".cpu_time", vcpu == nullptr ? 0 : static_cast<std::uint64_t>(core_->run_states().cpu_time(*vcpu, now)), "ns");
     add(".switches_in", vcpu == nullptr ? 0 : vcpu->times_switched_in, "");
     if (guests_[i].port == nullptr) continue;
-    const XenPort& port = *guests_[i].port;
+    XenPort& port = *guests_[i].port;
     add(".packets_received", port.vif().received(), "packets");
     add(".packets_transmitted", port.vif().transmitted(), "packets");
     add(".transmit_dropped", port.vif().transmit_dropped(), "packets");
@@ -205,6 +205,7 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".socket_dropped", port.kernel().udp().buffer_full(), "packets");
     add(".page_table_requests", port.updates().requests(), "");
     add(".page_table_batches", port.updates().flushes(), "");
+    add(".free_pages", port.free_pages(), "pages");
   }
 }
 

@@ -89,6 +89,7 @@ class Kernel {
   // --- for the port and for reports ---------------------------------------------------------------------------------
   GuestFrame take_page(PageUse use = PageUse::kernel);  // charged; panics when there is none
   PageAllocator& pages() { return pages_; }
+  const PageAllocator& pages() const { return pages_; }
   // Starts a handler on the stack of the current process.
   void handle(model::Task<> handler) { current().image->handlers.start(std::move(handler)); }
   const std::string& name() const { return name_; }

@@ -110,7 +110,7 @@ model::Task<> ProcessLife::run_image(Process& process, bool forked) {
 
 model::Task<> ProcessLife::run_new_image(Process& process) {
   process.replaced_image.reset();
-  return run_user(process);
+  co_await run_user(process);
 }
 
 model::Task<> ProcessLife::run_user(Process& process) {
@@ -151,17 +151,14 @@ model::Task<> ProcessLife::load_segments(Process& process, const std::shared_ptr
   for (const Segment& segment : file->executable->segments) {
     const u32 file_end = segment.start + segment.file_bytes;
     if (segment.file_bytes > 0) {
-      co_await memory.map(*process.space, {.start = segment.start,
-                                           .end = whole_pages(file_end),
-                                           .protection = segment.protection,
-                                           .file = file,
-                                           .file_page = segment.file_page});
+      Area of_file{.start = segment.start, .end = whole_pages(file_end), .protection = segment.protection};
+      of_file.file = file;
+      of_file.file_page = segment.file_page;
+      co_await memory.map(*process.space, std::move(of_file));
     }
-    const u32 end = whole_pages(segment.start + segment.bytes);
-    if (end > whole_pages(file_end)) {
-      co_await memory.map(*process.space,
-                          {.start = whole_pages(file_end), .end = end, .protection = segment.protection});
-    }
+    Area of_zeros{.start = whole_pages(file_end), .end = whole_pages(segment.start + segment.bytes)};
+    of_zeros.protection = segment.protection;
+    if (of_zeros.end > of_zeros.start) co_await memory.map(*process.space, std::move(of_zeros));
     // The rest of the last page of the file is no longer the file's.
     if (segment.bytes > segment.file_bytes && file_end % hv::kPageSize != 0) {
       co_await kernel_.clear_user(file_end, whole_pages(file_end) - file_end);

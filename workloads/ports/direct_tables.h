@@ -23,6 +23,7 @@ class DirectTables {
   void create_table(AddressSpace& space, u32 slot);
   void release_table(AddressSpace& space, u32 slot);
   void trim();  // the kept tables [check_pgt_cache]
+  u32 kept() const { return static_cast<u32>(kept_.size()); }
   PageEntry entry(const AddressSpace& space, u32 address);
   void set_entry(AddressSpace& space, u32 address, const PageEntry& entry);
 

@@ -96,6 +96,7 @@ void NativePort::add_metrics(std::vector<Metric>& metrics) const {
   add("kernel.packets_received", driver_.received());
   add("kernel.packets_transmitted", driver_.transmitted());
   add("kernel.transmit_dropped", driver_.transmit_dropped());
+  metrics.push_back({"kernel.free_pages", kernel_.pages().free_frames() + tables_.kept(), "pages"});
 }
 
 std::optional<std::string> NativePort::audit() {

@@ -1,17 +1,8 @@
 #include "workloads/ports/uml/uml_port.h"
 
-#include "interface/layout.h"
 #include "model/execution.h"
 
 namespace guest {
-
-namespace {
-
-// The guest's memory below what its kernel can give away: real-mode memory, the image and its boot-time tables.
-constexpr u32 kKernelImageFrames = 0x400000 / hv::kPageSize;
-constexpr u32 kKernelText = kKernelStart + 0x100000;
-
-}  // namespace
 
 // nanosleep: the host has nothing to run until its timer has a signal for the guest kernel.
 class UmlPort::Sleep {
@@ -39,7 +30,7 @@ UmlPort::UmlPort(const HostSpec& spec, model::Machine& machine, IpAddress addres
       programs_{std::move(programs)},
       kernel_{"uml", machine, *this, 1, address, kernel_file(spec)},
       host_{machine, kernel_file(spec), file_},
-      tables_{kernel_, GuestFrame{kKernelImageFrames - 1}} {
+      tables_{kernel_, kMasterDirectory} {
   for (const GuestSpec& guest : spec.guests) {
     if (guest.network) throw SpecError{guest.name, "system uml has no network interface yet: network must be false"};
   }
@@ -71,13 +62,6 @@ model::Task<> UmlPort::boot() {
   co_await kernel_.start_daemons();
   kernel_.set_up();
   co_await kernel_.idle();
-}
-
-KernelImage UmlPort::image() const {
-  return {.text = kKernelText,
-          .text_pages = kKernelTextPages,
-          .data = kKernelText + kKernelTextPages * hv::kPageSize,
-          .data_pages = kKernelDataPages};
 }
 
 void UmlPort::add_metrics(std::vector<Metric>& metrics) const {

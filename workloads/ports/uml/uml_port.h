@@ -15,6 +15,7 @@
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/direct_tables.h"
 #include "workloads/ports/port.h"
+#include "workloads/ports/stock_image.h"
 #include "workloads/ports/uml/host_kernel.h"
 #include "workloads/programs/program.h"
 
@@ -47,7 +48,7 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   // --- Port --------------------------------------------------------------------------------------------------------
   Selectors selectors() const override { return {hw::kRing1Cs, hw::kRing1Ds}; }
   u32 processor() const override { return 0; }
-  KernelImage image() const override;
+  KernelImage image() const override { return kStockImage; }
   bool enter_system_call() override;
   bool return_to_user() override;
   void executed(sim::Cycles work, u32 interrupt_pairs) override;

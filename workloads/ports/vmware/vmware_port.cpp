@@ -8,6 +8,20 @@
 
 namespace guest {
 
+namespace {
+
+// The file, if it leaves the virtual machine a place to be.
+const WorkstationFile& fitting_file(const HostSpec& spec, model::Machine& machine) {
+  constexpr u32 kFewestFrames = (64u << 20) / hv::kPageSize;
+  const WorkstationFile& file = workstation_file(spec);
+  if (u64{file.host_pages} + file.shadow_pages + kFewestFrames > machine.memory().frame_count()) {
+    throw SpecError{"vmware", "the host and the monitor leave less than 64 MB of the machine's memory"};
+  }
+  return file;
+}
+
+}  // namespace
+
 // STI with an interrupt waiting: its handler comes first.
 class VmwarePort::AfterInterrupt {
  public:
@@ -45,7 +59,7 @@ VmwarePort::VmwarePort(const HostSpec& spec, model::Machine& machine, IpAddress 
     : machine_{machine},
       programs_{std::move(programs)},
       kernel_{"vmware", machine, *this, 1, address, kernel_file(spec)},
-      monitor_{machine, workstation_file(spec)},
+      monitor_{machine, fitting_file(spec, machine)},
       tables_{*this, kMasterDirectory} {
   for (const GuestSpec& guest : spec.guests) {
     if (guest.network) throw SpecError{guest.name, "system vmware has no network card yet: network must be false"};

@@ -42,6 +42,7 @@ class XenPort final : public Port {
   u32 entry_virtual_address(u32 address) const;
   u32 entry_machine_address(u32 address) const;
 
+  u32 free_pages() { return kernel_.pages().free_frames() + kept_pages(); }
   std::optional<std::string> audit();  // of the pages that its processes map
 
   // As local_irq_save and _restore.
@@ -100,6 +101,9 @@ class XenPort final : public Port {
   model::Task<> unprotect_table(GuestFrame table);
   model::Task<> keep(std::vector<GuestFrame>& kept, GuestFrame table);
   void give_unprotected_tables();
+  u32 kept_pages() const {
+    return static_cast<u32>(kept_tables_.size() + kept_directories_.size() + unprotected_.size());
+  }
   model::Task<> trim_tables();
   model::Task<> expect_success(const char* what, hv::Hypercall number, u32 a = 0, u32 b = 0, u32 c = 0, u32 d = 0);
 
