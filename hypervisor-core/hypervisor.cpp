@@ -8,11 +8,6 @@ namespace hv {
 
 namespace {
 
-constexpr CpuId kDeviceCpu = 0;  // takes the interrupts of the devices, and runs their timers
-
-// An idle vCPU belongs to no domain; whoever asks for the caller's on an interrupt gets this one, which owns nothing.
-constinit Domain no_domain;
-
 Scheduler& make_scheduler(hw::Machine& machine, Arena& arena, const BootParameters& parameters) {
   Scheduler* scheduler =
       make_scheduler(parameters.scheduler, parameters.variant, {parameters.context_switch_allowance}, arena);
@@ -41,20 +36,23 @@ Hypervisor::Hypervisor(hw::Machine& machine, Arena memory, const BootParameters&
       events_{machine.memory(), arena_, domains_, run_states_, clock_},
       time_{machine.memory(),
             arena_,
+            run_states_,
             events_,
             clock_,
             {parameters.tick, parameters.timer_slop, machine.wall_clock_seconds()},
             machine.cpu_count(),
             parameters.max_domains * kMaxVcpusPerDomain},
-      network_{machine, arena_, domains_, memory_, events_, clock_},
+      network_{machine, arena_, domains_, memory_, run_states_, events_, clock_},
+      network_line_{machine.network() == nullptr ? kNoLine : machine.network()->interrupt_line()},
       lifecycle_{machine, domains_, memory_, run_states_, events_, time_, network_, clock_},
       control_{domains_, lifecycle_, memory_, run_states_, time_, network_, clock_},
-      traps_{machine, memory_, events_, lifecycle_} {
+      traps_{memory_, events_, lifecycle_} {
+  if (machine.cycles_per_second() > SystemClock::kMaxFrequency) machine.stop("the cycle counter is too fast");
   clock_.enter(machine.cpu(0));
   for (SystemTime& booted : booted_at_) booted = kNever;
-  if (machine.network() != nullptr) {
-    machine.interrupts().route(machine.network()->interrupt_line(), kDeviceCpu);
-    machine.interrupts().unmask(machine.network()->interrupt_line());
+  if (network_line_ != kNoLine) {
+    machine.interrupts().route(network_line_, kDeviceCpu);
+    machine.interrupts().unmask(network_line_);
   }
 }
 
@@ -73,25 +71,38 @@ Domain& Hypervisor::create_domain0(u32 kilobytes, u32 vcpus, u32 entry_eip) {
   return *domain0;
 }
 
-Caller Hypervisor::enter(hw::Cpu& cpu) {
+inline Vcpu& Hypervisor::enter(hw::Cpu& cpu) {
   clock_.enter(cpu);
-  Vcpu& current = run_states_.current(cpu.id());
-  return {cpu, current, current.is_idle ? no_domain : *current.domain};
+  return run_states_.current(cpu.id());
+}
+
+inline Caller Hypervisor::enter_from_guest(hw::Cpu& cpu, const hw::Registers& registers) {
+  if (registers.ring() == 0) machine_.stop("exception inside the hypervisor");
+  Vcpu& vcpu = enter(cpu);
+  return {cpu, vcpu, *vcpu.domain};
+}
+
+inline bool Hypervisor::work_due() const { return (run_states_.attention() | memory_.flushes_due()) != 0; }
+
+// Mostly there is nothing to do, for any CPU, and two tests say so: every hypercall and exception comes through here.
+inline void Hypervisor::leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& registers) {
+  if (work_due() || events_.upcall_due(current)) work_and_leave(cpu, current, registers);
 }
 
 void Hypervisor::boot_cpu(hw::Cpu& cpu, hw::Registers& registers) {
-  Caller caller = enter(cpu);
-  caller.vcpu.run_since = booted_at_[cpu.id()] = clock_.now();
+  Vcpu& idle = enter(cpu);
+  idle.run_since = booted_at_[cpu.id()] = clock_.now();
   registers = idle_registers();
-  memory_.load_address_space(cpu, caller.vcpu);
+  memory_.load_address_space(cpu, idle);
   cpu.set_task_switched(true);
   cpu.arm_timer(hw::kTimerOff);
   armed_[cpu.id()] = kNever;
-  leave(cpu, registers);
+  run_states_.attend(cpu.id());
+  leave(cpu, idle, registers);
 }
 
 void Hypervisor::hypercall(hw::Cpu& cpu, hw::Registers& registers) {
-  Caller caller = enter(cpu);
+  Caller caller = enter_from_guest(cpu, registers);
   cpu.work(hw::Step::hypercall_dispatch);
   if (registers.ring() != 1) {
     traps_.hypercall_refused(caller, registers);
@@ -100,59 +111,69 @@ void Hypervisor::hypercall(hw::Cpu& cpu, hw::Registers& registers) {
                                                 registers.edi};
     registers.eax = static_cast<u32>(perform_hypercall(*this, caller, registers.eax, arguments).eax());
   }
-  leave(cpu, registers);
+  leave(cpu, caller.vcpu, registers);
 }
 
 void Hypervisor::exception(hw::Cpu& cpu, hw::Registers& registers, u32 fault_address) {
-  Caller caller = enter(cpu);
+  Caller caller = enter_from_guest(cpu, registers);
   traps_.exception(caller, registers, fault_address);
-  leave(cpu, registers);
+  leave(cpu, caller.vcpu, registers);
 }
 
 void Hypervisor::return_fault(hw::Cpu& cpu, hw::Registers& registers) {
-  Caller caller = enter(cpu);
+  Caller caller = enter_from_guest(cpu, registers);
   traps_.return_fault(caller, registers);
-  leave(cpu, registers);
+  leave(cpu, caller.vcpu, registers);
 }
 
 void Hypervisor::interrupt(hw::Cpu& cpu, hw::Registers& registers, u32 line) {
-  clock_.enter(cpu);
+  Vcpu& current = enter(cpu);
   cpu.work(hw::Step::interrupt_dispatch);
-  if (line == hw::kTimerLine)
-    armed_[cpu.id()] = kNever;  // one shot; what is due is done on the way out
-  else if (machine_.network() != nullptr && line == machine_.network()->interrupt_line())
+  if (line == hw::kTimerLine) {
+    armed_[current.cpu] = kNever;  // one shot; what is due is done on the way out
+    run_states_.attend(current.cpu);
+  } else if (line == network_line_) {
     network_.device_interrupt(cpu);
-  leave(cpu, registers);  // kIpiLine asks for nothing else
+  }
+  leave(cpu, current, registers);  // kIpiLine asks for nothing else
 }
 
 // --- the way out -----------------------------------------------------------------------------------------------------
 
-void Hypervisor::leave(hw::Cpu& cpu, hw::Registers& registers) {
-  const CpuId id = cpu.id();
-  // As long as the first timer is the one that the hardware has, its interrupt says when it is due. Looking at the
-  // clock on every way out would cost more than the rest of it.
-  SystemTime not_due = armed_[id];
+void Hypervisor::work_and_leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& registers) {
+  Vcpu* running = &current;
   for (;;) {
-    if (next_timer(id) != not_due) {
+    if (work_due()) running = &settle(cpu, running->cpu, registers);
+    if (!events_.upcall_due(*running)) return;
+    Caller caller{cpu, *running, *running->domain};
+    if (traps_.upcall(caller, registers)) return;  // further ones are masked; else the domain crashed: again
+  }
+}
+
+// Does what there is to do for this CPU, says so to others, and returns who runs then.
+Vcpu& Hypervisor::settle(hw::Cpu& cpu, CpuId id, hw::Registers& registers) {
+  // As long as the first timer is the one that the hardware has, its interrupt says when it is due, and nobody needs to
+  // look at the clock.
+  SystemTime not_due = armed_[id];
+  while (run_states_.take_attention(id)) {
+    SystemTime next = next_timer(id);
+    if (next != not_due) {
       run_timers(cpu);
-      not_due = next_timer(id);
+      next = next_timer(id);
     }
     if (run_states_.reschedule_requested(id)) {
       schedule(cpu, registers, clock_.now());
-      not_due = next_timer(id);
-      continue;  // another vCPU: it may have an event
+      next = next_timer(id);
     }
-    Vcpu& current = run_states_.current(id);
-    if (current.is_idle || !events_.upcall_due(current)) break;
-    Caller caller{cpu, current, *current.domain};
-    traps_.upcall(caller, registers);  // sets the mask, or crashes the domain
+    not_due = next;
   }
   memory_.settle_flush(cpu);
   if (not_due != armed_[id]) {
     armed_[id] = not_due;
     cpu.arm_timer(clock_.cycles_at(not_due));
   }
-  interrupt_others(cpu);
+  interrupt_others(cpu, id);
+  return run_states_.current(id);
 }
 
 void Hypervisor::run_timers(hw::Cpu& cpu) {
@@ -188,10 +209,11 @@ SystemTime Hypervisor::next_timer(CpuId id) const {
   return of_network < next ? of_network : next;
 }
 
-void Hypervisor::interrupt_others(hw::Cpu& cpu) {
-  u32 kicks = run_states_.take_kicks() | events_.take_kicks() | memory_.flushes_due_elsewhere(cpu.id());
-  if (cpu.id() != kDeviceCpu && network_.next_timer() < armed_[kDeviceCpu]) kicks |= 1u << kDeviceCpu;
-  send_ipis(cpu, kicks & ~(1u << cpu.id()));
+void Hypervisor::interrupt_others(hw::Cpu& cpu, CpuId id) {
+  u32 kicks = run_states_.take_kicks() | memory_.flushes_due_elsewhere(id);
+  if (id != kDeviceCpu && network_.next_timer() < armed_[kDeviceCpu]) kicks |= 1u << kDeviceCpu;
+  kicks &= ~(1u << id);
+  if (kicks != 0) send_ipis(cpu, kicks);
 }
 
 // A CPU that is not booted yet will look for itself.

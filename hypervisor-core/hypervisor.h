@@ -70,12 +70,18 @@ class Hypervisor {
   SystemTime booted_at(CpuId cpu) const { return booted_at_[cpu]; }  // kNever: not yet
 
  private:
-  Caller enter(hw::Cpu& cpu);
-  void leave(hw::Cpu& cpu, hw::Registers& registers);
+  static constexpr u32 kNoLine = ~0u;
+
+  Vcpu& enter(hw::Cpu& cpu);
+  Caller enter_from_guest(hw::Cpu& cpu, const hw::Registers& registers);
+  void leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& registers);
+  bool work_due() const;
+  void work_and_leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& registers);
+  Vcpu& settle(hw::Cpu& cpu, CpuId id, hw::Registers& registers);
   void schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now);
   void run_timers(hw::Cpu& cpu);
   SystemTime next_timer(CpuId id) const;
-  void interrupt_others(hw::Cpu& cpu);
+  void interrupt_others(hw::Cpu& cpu, CpuId id);
   void send_ipis(hw::Cpu& cpu, u32 targets);
 
   hw::Machine& machine_;
@@ -88,6 +94,7 @@ class Hypervisor {
   EventChannels events_;
   TimeKeeper time_;
   Network network_;
+  u32 network_line_;  // of its card; kNoLine: there is none
   DomainLifecycle lifecycle_;
   Control control_;
   Traps traps_;

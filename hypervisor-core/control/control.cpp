@@ -151,7 +151,7 @@ HypercallResult Control::get_memory_list(Caller& caller, Domain& domain, Control
 HypercallResult Control::scheduler_adjust(Domain& domain, const ControlOp& op) {
   const SchedulerParameters parameters = read_words<SchedulerParameters>(op);
   for (u32 i = 0; i < domain.vcpu_count; ++i) {
-    const HypercallResult result = run_states_.scheduler().adjust(*domain.vcpus[i], parameters, clock_.now());
+    const HypercallResult result = run_states_.adjust(*domain.vcpus[i], parameters, clock_.now());
     if (!result.ok()) return result;
   }
   return HypercallResult::success();

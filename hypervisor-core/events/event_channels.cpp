@@ -1,7 +1,5 @@
 #include "events/event_channels.h"
 
-#include "interface/shared_info.h"
-
 namespace hv {
 
 namespace {
@@ -10,13 +8,6 @@ constexpr u32 kPendingWord = HV_SHARED_WORD(ports_pending);
 constexpr u32 kMaskWord = HV_SHARED_WORD(ports_mask);
 constexpr u32 kPhysicalIrqs = 64;
 
-// Word of a field of the vCPU's SharedVcpu.
-constexpr u32 vcpu_word(const Vcpu& vcpu, std::size_t field) {
-  return HV_SHARED_WORD(vcpu) + static_cast<u32>((vcpu.id * sizeof(SharedVcpu) + field) / 4);
-}
-constexpr u32 upcall_pending_word(const Vcpu& vcpu) { return vcpu_word(vcpu, offsetof(SharedVcpu, upcall_pending)); }
-constexpr u32 upcall_mask_word(const Vcpu& vcpu) { return vcpu_word(vcpu, offsetof(SharedVcpu, upcall_mask)); }
-constexpr u32 selector_word(const Vcpu& vcpu) { return vcpu_word(vcpu, offsetof(SharedVcpu, pending_selector)); }
 constexpr u32 word_of(u32 port) { return port / 32; }
 constexpr u32 bit_of(u32 port) { return 1u << port % 32; }
 
@@ -40,13 +31,14 @@ void EventChannels::set_pending(Domain& domain, u32 port) {
 
   if ((page.load(kMaskWord + word_of(port)) & bit_of(port)) != 0) return;
   Vcpu& vcpu = *domain.vcpus[target.vcpu];
-  if ((page.fetch_or(selector_word(vcpu), 1u << word_of(port)) & 1u << word_of(port)) != 0) return;
+  if ((page.fetch_or(first_word(vcpu) + kSelector, 1u << word_of(port)) & 1u << word_of(port)) != 0) return;
   clock_.cpu().work(hw::Step::event_notify);
-  page.store(upcall_pending_word(vcpu), 1);
-  if (vcpu.state == RunState::running && vcpu.cpu != clock_.cpu().id())
-    kicks_ |= 1u << vcpu.cpu;
-  else
+  page.store(first_word(vcpu) + kUpcallPending, 1);
+  if (vcpu.state == RunState::running && vcpu.cpu != clock_.cpu().id()) {
+    run_states_.kick(vcpu.cpu);  // for the upcall
+  } else if (vcpu.blocked) {
     run_states_.wake(vcpu, clock_.now());
+  }
 }
 
 void EventChannels::send_virq(Vcpu& vcpu, Virq virq) {
@@ -55,21 +47,11 @@ void EventChannels::send_virq(Vcpu& vcpu, Virq virq) {
 }
 
 bool EventChannels::upcall_pending(const Vcpu& vcpu) {
-  return shared(*vcpu.domain).load(upcall_pending_word(vcpu)) != 0;
-}
-
-bool EventChannels::upcall_due(const Vcpu& vcpu) {
-  return vcpu.event_eip != 0 && upcall_pending(vcpu) && shared(*vcpu.domain).load(upcall_mask_word(vcpu)) == 0;
+  return shared(*vcpu.domain).load(first_word(vcpu) + kUpcallPending) != 0;
 }
 
 void EventChannels::set_upcall_mask(const Vcpu& vcpu, bool masked) {
-  shared(*vcpu.domain).store(upcall_mask_word(vcpu), masked ? 1 : 0);
-}
-
-u32 EventChannels::take_kicks() {
-  const u32 kicks = kicks_;
-  kicks_ = 0;
-  return kicks;
+  shared(*vcpu.domain).store(first_word(vcpu) + kUpcallMask, masked ? 1 : 0);
 }
 
 // --- the hypercall ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "domain_table.h"
 #include "hardware/memory.h"
 #include "interface/events.h"
+#include "interface/shared_info.h"
 #include "schedule/run_state.h"
 #include "time/system_clock.h"
 
@@ -34,11 +35,14 @@ class EventChannels {
   void set_pending(Domain& domain, u32 port);
 
   // An unmasked event waits, and the guest has not deferred upcalls.
-  bool upcall_due(const Vcpu& vcpu);
+  bool upcall_due(const Vcpu& vcpu) {
+    if (vcpu.event_eip == 0) return false;  // an idle vCPU's, too
+    const hw::Words page = shared(*vcpu.domain);
+    const u32 words = first_word(vcpu);
+    return page.load(words + kUpcallPending) != 0 && page.load(words + kUpcallMask) == 0;
+  }
   bool upcall_pending(const Vcpu& vcpu);  // deferred or not
   void set_upcall_mask(const Vcpu& vcpu, bool masked);
-  // Other CPUs, as a mask, that run a vCPU which became due an upcall since the last call: they need an IPI.
-  u32 take_kicks();
 
   // A fresh domain: port 0 is taken, so that 0 can mean "none". Needs the shared-info frame.
   bool prepare(Domain& domain);
@@ -61,6 +65,11 @@ class EventChannels {
   Domain* named_domain(Caller& caller, u32 id);                      // kDomainSelf or an id; null: none
   HypercallResult free_port(Domain& domain, u32 except, u32& port);  // no_space, no_memory
   void close_port(Domain& domain, u32 port);
+  // The vCPU's SharedVcpu in the shared-info page, and its words.
+  static constexpr u32 kUpcallPending = offsetof(SharedVcpu, upcall_pending) / 4,
+                       kUpcallMask = offsetof(SharedVcpu, upcall_mask) / 4,
+                       kSelector = offsetof(SharedVcpu, pending_selector) / 4;
+  static u32 first_word(const Vcpu& vcpu) { return HV_SHARED_WORD(vcpu) + vcpu.id * (sizeof(SharedVcpu) / 4); }
   hw::Words shared(const Domain& domain) { return memory_.frame(domain.shared_info); }
 
   hw::Memory& memory_;
@@ -69,7 +78,6 @@ class EventChannels {
   RunStates& run_states_;
   SystemClock& clock_;
   EventCounts retired_;
-  u32 kicks_ = 0;
 };
 
 }  // namespace hv

@@ -41,8 +41,8 @@ u64 Network::bytes_needed(u32 max_domains) {
          (kReceiveFrames + kLocalFrames) * sizeof(MachineFrame) + 2 * u64{max_domains} * sizeof(Vif) + 256;
 }
 
-Network::Network(hw::Machine& machine, Arena& arena, DomainTable& domains, MemoryManager& frames, EventChannels& events,
-                 const SystemClock& clock)
+Network::Network(hw::Machine& machine, Arena& arena, DomainTable& domains, MemoryManager& frames, RunStates& run_states,
+                 EventChannels& events, const SystemClock& clock)
     : machine_{machine},
       memory_{machine.memory()},
       card_{machine.network()},
@@ -50,6 +50,7 @@ Network::Network(hw::Machine& machine, Arena& arena, DomainTable& domains, Memor
       domains_{domains},
       frames_{frames},
       pages_{frames},
+      run_states_{run_states},
       events_{events},
       clock_{clock},
       rules_{arena, rules_for(domains.max_domains())},
@@ -114,6 +115,7 @@ void Network::device_interrupt(hw::Cpu& cpu) {
 }
 
 SystemTime Network::next_timer() const {
+  if (waits_for_credit_.empty()) return kNever;
   SystemTime earliest = kNever;
   waits_for_credit_.for_each([&](const Vif& vif) { earliest = vif.credit_due < earliest ? vif.credit_due : earliest; });
   return earliest;
@@ -155,6 +157,7 @@ HypercallResult Network::create_vif(Domain& domain, u32& index) {
 }
 
 void Network::destroy_vifs(Domain& domain) {
+  run_states_.attend(kDeviceCpu);  // there may be no credit left to wait for
   for (Vif*& entry : domain.vifs) {
     if (entry == nullptr) continue;
     Vif& vif = *entry;

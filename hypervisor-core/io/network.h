@@ -22,6 +22,8 @@
 
 namespace hv {
 
+inline constexpr CpuId kDeviceCpu = 0;  // takes the interrupts of the devices, and runs their timers
+
 // Everything the card and the VIFs have seen, for the conservation check. See conserved().
 struct NetworkAudit {
   u64 arrived = 0;         // packets taken from the card
@@ -43,8 +45,8 @@ class Network {
  public:
   // Takes frames for the card's receive ring and fills it. `machine` may have no card: then there is local traffic
   // only.
-  Network(hw::Machine& machine, Arena& arena, DomainTable& domains, MemoryManager& frames, EventChannels& events,
-          const SystemClock& clock);
+  Network(hw::Machine& machine, Arena& arena, DomainTable& domains, MemoryManager& frames, RunStates& run_states,
+          EventChannels& events, const SystemClock& clock);
   static u64 bytes_needed(u32 max_domains);  // of the arena, with two VIFs for each domain
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -120,6 +122,7 @@ class Network {
   DomainTable& domains_;
   MemoryManager& frames_;
   PageExchange pages_;
+  RunStates& run_states_;
   EventChannels& events_;
   const SystemClock& clock_;
   FirewallRouter rules_;

@@ -66,6 +66,7 @@ class MemoryManager {
   void load_address_space(hw::Cpu& cpu, const Vcpu& vcpu);
   MachineFrame master_directory() const { return map_.master(); }
   // Before `cpu` returns to a guest: CPUs to interrupt because their flush is due. They call settle_flush().
+  u32 flushes_due() const { return tlb_.due(); }  // on any CPU, as a mask
   u32 flushes_due_elsewhere(CpuId cpu) const { return tlb_.due_elsewhere(cpu); }
   void settle_flush(hw::Cpu& cpu) { tlb_.settle(cpu); }
 

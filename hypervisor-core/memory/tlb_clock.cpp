@@ -7,7 +7,10 @@ namespace hv {
 void TlbClock::load(hw::Cpu& cpu, MachineFrame directory, OwnerId owner) {
   const CpuId id = cpu.id();
   cpu.load_page_table_base(directory);
-  cpus_[id] = PerCpu{.last_flush = ++clock_, .directory = directory, .owner = owner};
+  PerCpu& loaded = cpus_[id];
+  loaded.last_flush = ++clock_;
+  loaded.directory = directory;
+  loaded.owner = owner;
   due_ &= ~(1u << id);
 }
 
@@ -23,7 +26,7 @@ void TlbClock::request_owner(OwnerId owner, u32 stamp) {
   }
 }
 
-void TlbClock::settle(hw::Cpu& cpu) {
+void TlbClock::settle_due(hw::Cpu& cpu) {
   const PerCpu& local = cpus_[cpu.id()];
   if (due(cpu.id())) load(cpu, local.directory, local.owner);
 }

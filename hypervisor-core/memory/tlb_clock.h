@@ -28,11 +28,16 @@ class TlbClock {
   void request_owner(OwnerId owner, u32 stamp);
   void request_local(CpuId cpu) { due_ |= 1u << cpu; }
   bool due(CpuId cpu) const { return (due_ >> cpu & 1) != 0; }
-  void settle(hw::Cpu& cpu);  // flushes `cpu` if that is due
+  u32 due() const { return due_; }  // CPUs, as a mask
+  void settle(hw::Cpu& cpu) {       // flushes `cpu` if that is due
+    if (due_ != 0) settle_due(cpu);
+  }
   // CPUs other than `cpu` whose flush is due: they must be interrupted and settle before `cpu` returns to its guest.
   u32 due_elsewhere(CpuId cpu) const { return due_ & ~(1u << cpu); }
 
  private:
+  void settle_due(hw::Cpu& cpu);
+
   struct PerCpu {
     u32 last_flush = 1;
     MachineFrame directory;

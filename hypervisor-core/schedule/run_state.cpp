@@ -6,7 +6,7 @@ RunStates::RunStates(Scheduler& scheduler, u32 cpu_count, SystemTime timer_slop)
     : scheduler_{scheduler}, cpu_count_{cpu_count}, timer_slop_{timer_slop} {
   for (CpuId id = 0; id < cpu_count; ++id) {
     Cpu& cpu = cpus_[id];
-    cpu.current = &cpu.idle;
+    current_[id] = &cpu.idle;
     cpu.idle.cpu = id;
     cpu.idle.pinned = cpu.idle.is_idle = true;
     cpu.idle.state = RunState::running;
@@ -35,6 +35,7 @@ void RunStates::add(Vcpu& vcpu, CpuId cpu) {
 void RunStates::remove(Vcpu& vcpu, SystemTime now) {
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
   scheduler_.remove(vcpu);
+  attend(vcpu.cpu);
   vcpu.state = RunState::offline;
 }
 
@@ -94,13 +95,10 @@ void RunStates::pin(Vcpu& vcpu, CpuId cpu, SystemTime now) {
   }
   if (vcpu.cpu == cpu) return;
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
+  attend(vcpu.cpu);  // its timers go with it
   scheduler_.move(vcpu, cpu);
+  attend(cpu);
   start_waiting(vcpu, now);
-}
-
-void RunStates::request_reschedule(CpuId cpu) {
-  cpus_[cpu].reschedule = true;
-  kicks_ |= 1u << cpu;
 }
 
 void RunStates::react(const Reaction& reaction) {
@@ -111,12 +109,12 @@ void RunStates::react(const Reaction& reaction) {
   Timer& run_timer = cpus_[reaction.cpu].run_timer;
   if (reaction.decide_by >= run_timer.expiry) return;
   scheduler_.timers(reaction.cpu).arm(run_timer, reaction.decide_by);
-  kicks_ |= 1u << reaction.cpu;
+  kick(reaction.cpu);
 }
 
 Vcpu& RunStates::choose(CpuId id, SystemTime now) {
   Cpu& cpu = cpus_[id];
-  Vcpu& previous = *cpu.current;
+  Vcpu& previous = *current_[id];
   const Decision decision = scheduler_.decide(id, previous, now);
   Vcpu& next = *decision.vcpu;
 
@@ -128,23 +126,18 @@ Vcpu& RunStates::choose(CpuId id, SystemTime now) {
   }
   next.state = RunState::running;
   next.run_since = now;
-  cpu.current = &next;
+  current_[id] = &next;
   cpu.reschedule = false;
   cpu.scanned = decision.scanned;
   scheduler_.timers(id).arm(cpu.run_timer, decision.until);
 
   if (cpu.leaving_to != kAnyCpu) {
     if (cpu.leaving_to != id) scheduler_.move(previous, cpu.leaving_to);
+    attend(cpu.leaving_to);
     cpu.leaving_to = kAnyCpu;
     unpause(previous, now);
   }
   return next;
-}
-
-u32 RunStates::take_kicks() {
-  const u32 kicks = kicks_;
-  kicks_ = 0;
-  return kicks;
 }
 
 ExpiredTimer RunStates::run_one_timer(CpuId id, SystemTime now) {

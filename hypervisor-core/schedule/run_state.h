@@ -4,8 +4,9 @@
 // and a Scheduler, which only decides. It knows no hardware: it records which CPUs must run choose() and which must
 // look at their timers again, and the core raises the interrupts.
 //
-// Order of use on a CPU, on every way out of the core: run_timers() if due; while reschedule_requested(): choose() and
-// switch; then arm the hardware for next_timer(). Kicked CPUs (take_kicks()) are sent an IPI and do the same.
+// Order of use on a CPU, on every way out of the core: nothing if no CPU needs attention(). Else, while it takes its
+// own attention: run_timers() if due; if reschedule_requested(): choose() and switch. Then arm the hardware for
+// next_timer(). Kicked CPUs (take_kicks()) are sent an IPI and do the same.
 #pragma once
 
 #include "base/error.h"
@@ -47,15 +48,42 @@ class RunStates {
   // Moves the vCPU to `cpu` and keeps it there; a running one when its CPU, which is kicked, chooses.
   void pin(Vcpu& vcpu, CpuId cpu, SystemTime now);
 
-  void request_reschedule(CpuId cpu);
+  // CPUs, as a mask, that must look at their timers or reschedule before they go back to their guests. Whoever moves a
+  // timer or makes other work for a CPU says so.
+  u32 attention() const { return attention_; }
+  void attend(CpuId cpu) { attention_ |= 1u << cpu; }
+  bool take_attention(CpuId cpu) {
+    const u32 bit = 1u << cpu, before = attention_;
+    attention_ &= ~bit;
+    return (before & bit) != 0;
+  }
+  // The same, and soon: another CPU is interrupted for it.
+  void kick(CpuId cpu) {
+    attend(cpu);
+    kicks_ |= 1u << cpu;
+  }
+
+  void request_reschedule(CpuId cpu) {
+    cpus_[cpu].reschedule = true;
+    kick(cpu);
+  }
   bool reschedule_requested(CpuId cpu) const { return cpus_[cpu].reschedule; }
   // Accounts for what ran, asks the scheduler, sets the run timer. The CPU must switch to the vCPU returned, which may
   // be the one that ran.
   Vcpu& choose(CpuId cpu, SystemTime now);
 
-  // CPUs whose need to reschedule or whose next timer changed since the last call, as a mask. Bits of the CPU that
-  // asks may be ignored by it.
-  u32 take_kicks();
+  // CPUs that were kicked since the last call, as a mask. Bits of the CPU that asks may be ignored by it.
+  u32 take_kicks() {
+    const u32 kicks = kicks_;
+    kicks_ = 0;
+    return kicks;
+  }
+
+  // Sets the scheduler's parameters of a vCPU: see Scheduler::adjust().
+  HypercallResult adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) {
+    attend(vcpu.cpu);  // its timers may have moved
+    return scheduler_.adjust(vcpu, parameters, now);
+  }
 
   SystemTime next_timer(CpuId cpu) const { return scheduler_.timers(cpu).next_expiry(); }
   // When the CPU chooses next if nothing happens before.
@@ -65,10 +93,10 @@ class RunStates {
   // Runs the first timer if it is due.
   ExpiredTimer run_one_timer(CpuId cpu, SystemTime now);
 
-  Vcpu& current(CpuId cpu) { return *cpus_[cpu].current; }
-  const Vcpu& current(CpuId cpu) const { return *cpus_[cpu].current; }
+  Vcpu& current(CpuId cpu) { return *current_[cpu]; }
+  const Vcpu& current(CpuId cpu) const { return *current_[cpu]; }
   Vcpu& idle(CpuId cpu) { return cpus_[cpu].idle; }
-  bool running(const Vcpu& vcpu) const { return cpus_[vcpu.cpu].current == &vcpu; }
+  bool running(const Vcpu& vcpu) const { return current_[vcpu.cpu] == &vcpu; }
 
   // What the vCPU (or a CPU's idle vCPU) has run, the present run included.
   SystemTime cpu_time(const Vcpu& vcpu, SystemTime now) const;
@@ -81,7 +109,6 @@ class RunStates {
  private:
   struct Cpu {
     Vcpu idle;
-    Vcpu* current = nullptr;
     Timer run_timer;
     bool reschedule = false;
     CpuId leaving_to = kAnyCpu;  // not kAnyCpu: the running vCPU moves there once it is off this CPU
@@ -97,7 +124,9 @@ class RunStates {
   u32 cpu_count_;
   SystemTime timer_slop_;
   CpuId next_placement_ = 0;
-  u32 kicks_ = 0;
+  u32 attention_ = 0;
+  u32 kicks_ = 0;                 // of those, the ones to be interrupted
+  Vcpu* current_[kMaxCpus] = {};  // by itself: every entry into the core looks here
   Cpu cpus_[kMaxCpus];
 };
 

@@ -62,7 +62,8 @@ class Scheduler {
 
   virtual Inspection inspect(const Vcpu& vcpu) const = 0;
 
-  // All timers of a CPU: the policy's own and the generic layer's run timer.
+  // All timers of a CPU: the policy's own and the generic layer's run timer. A policy moves its own when it is asked to
+  // remove(), move(), decide(), adjust() or about an expired one: after those the core looks at them again.
   TimerQueue& timers(CpuId cpu) { return timers_[cpu]; }
   const TimerQueue& timers(CpuId cpu) const { return timers_[cpu]; }
 

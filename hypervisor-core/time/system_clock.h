@@ -1,8 +1,9 @@
 // System time: nanoseconds since the hypervisor booted, from the cycle counter.
 //
-// Exact: at(c) is floor(c * 10^9 / frequency) for every c, computed as whole seconds and a remainder in 64-bit
-// integers, so there is no rounded factor and no drift. Bounds: frequency below 18.4 GHz (so that the remainder times
-// 10^9 fits 64 bits), 292 years of uptime (SystemTime).
+// Exact: at(c) is floor(c * 10^9 / frequency) for every c, so there is no rounded factor and no drift. The clock keeps
+// the second that it was last asked about: within it a conversion is one multiplication and one division of the
+// processor, where a division of 64-bit numbers is a loop or a call. Bounds: frequency below 2^32 Hz (kMaxFrequency),
+// 292 years of uptime (SystemTime).
 #pragma once
 
 #include "base/types.h"
@@ -23,9 +24,20 @@ inline Division divide(u64 dividend, u64 divisor) {
   return {quotient, dividend - quotient * divisor};
 }
 
+// (a * b + addend) / divisor, where the quotient must fit 32 bits: the processor's own division, which a compiler does
+// not use because it cannot know that.
+inline u32 multiply_divide(u32 a, u32 b, u32 addend, u32 divisor) {
+  const u64 dividend = u64{a} * b + addend;
+  u32 quotient = low_word(dividend), remainder = high_word(dividend);
+  asm("divl %2" : "+a"(quotient), "+d"(remainder) : "rm"(divisor) : "cc");
+  return quotient;
+}
+
 class SystemClock {
  public:
-  SystemClock(u64 cycles_per_second, u64 boot_cycles) : frequency_{cycles_per_second}, boot_{boot_cycles} {}
+  static constexpr u64 kMaxFrequency = 0xffffffff;
+  SystemClock(u64 cycles_per_second, u64 boot_cycles)
+      : frequency_{static_cast<u32>(cycles_per_second)}, boot_{boot_cycles}, second_{boot_cycles, 0} {}
 
   // The CPU that is inside the core: its cycle counter is the one to read. Called first thing at every entry.
   void enter(hw::Cpu& cpu) { cpu_ = &cpu; }
@@ -33,25 +45,43 @@ class SystemClock {
   SystemTime now() const { return at(cpu_->cycle_counter()); }
 
   SystemTime at(u64 cycles) const {
-    if (cycles <= boot_) return 0;  // a CPU whose counter started a little late
-    const auto [seconds, rest] = divide(cycles - boot_, frequency_);
-    return static_cast<SystemTime>(seconds * kNanosecondsPerSecond + rest * kNanosecondsPerSecond / frequency_);
+    if (cycles - second_.cycles >= frequency_) {
+      if (cycles <= boot_) return 0;  // a CPU whose counter started a little late
+      second_ = second_at(divide(cycles - boot_, frequency_).quotient);
+    }
+    return second_.time + multiply_divide(low_word(cycles - second_.cycles), kNanoseconds, 0, frequency_);
   }
   // The first cycle at which at() has reached `time`; hw::kTimerOff for kNever.
   u64 cycles_at(SystemTime time) const {
     if (time == kNever) return hw::kTimerOff;
     if (time <= 0) return boot_;
-    const auto [seconds, rest] = divide(static_cast<u64>(time), kNanosecondsPerSecond);
-    const u64 part = (rest * frequency_ + kNanosecondsPerSecond - 1) / kNanosecondsPerSecond;
-    return boot_ + seconds * frequency_ + part;
+    Second second = second_;
+    u64 rest = static_cast<u64>(time - second.time);
+    if (rest >= kNanoseconds) {
+      const Division whole = divide(static_cast<u64>(time), kNanoseconds);
+      second = second_at(whole.quotient);
+      rest = whole.remainder;
+    }
+    return second.cycles + multiply_divide(low_word(rest), frequency_, kNanoseconds - 1, kNanoseconds);
   }
   u64 cycles_per_second() const { return frequency_; }
 
   static constexpr u64 kNanosecondsPerSecond = 1'000'000'000;
 
  private:
-  u64 frequency_;
+  static constexpr u32 kNanoseconds = kNanosecondsPerSecond;
+
+  struct Second {  // a whole number of them after boot
+    u64 cycles;
+    SystemTime time;
+  };
+  Second second_at(u64 number) const {
+    return {boot_ + number * frequency_, static_cast<SystemTime>(number * kNanosecondsPerSecond)};
+  }
+
+  u32 frequency_;
   u64 boot_;
+  mutable Second second_;  // what was last asked about: remembered, and no part of what the clock says
   hw::Cpu* cpu_ = nullptr;
 };
 

@@ -23,9 +23,10 @@ bool AlarmQueue::before(const Vcpu& a, const Vcpu& b) {
   return a.id < b.id;
 }
 
-TimeKeeper::TimeKeeper(hw::Memory& memory, Arena& arena, EventChannels& events, SystemClock& clock,
-                       const Settings& settings, u32 cpus, u32 max_vcpus)
+TimeKeeper::TimeKeeper(hw::Memory& memory, Arena& arena, RunStates& run_states, EventChannels& events,
+                       SystemClock& clock, const Settings& settings, u32 cpus, u32 max_vcpus)
     : memory_{memory},
+      run_states_{run_states},
       events_{events},
       clock_{clock},
       settings_{settings},
@@ -36,16 +37,21 @@ TimeKeeper::TimeKeeper(hw::Memory& memory, Arena& arena, EventChannels& events, 
 HypercallResult TimeKeeper::set_alarm(Caller& caller, SystemTime time) {
   caller.cpu.work(hw::Step::alarm_set);
   Vcpu& vcpu = caller.vcpu;
-  if (vcpu.alarm_real != kNever) cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
+  if (vcpu.alarm_real != kNever) {
+    cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
+    run_states_.attend(vcpu.alarm_cpu);
+  }
   vcpu.alarm_real = requested(time);
   if (vcpu.alarm_real == kNever) return HypercallResult::success();
-  vcpu.alarm_cpu = caller.cpu.id();
+  vcpu.alarm_cpu = vcpu.cpu;
   cpus_[vcpu.alarm_cpu].alarms.insert(vcpu);
+  run_states_.attend(vcpu.alarm_cpu);
   return HypercallResult::success();
 }
 
 HypercallResult TimeKeeper::set_virtual_alarm(Caller& caller, SystemTime time) {
   caller.vcpu.alarm_virtual = requested(time);
+  run_states_.attend(caller.vcpu.cpu);
   return HypercallResult::success();
 }
 
@@ -60,8 +66,12 @@ void TimeKeeper::refresh(Vcpu& vcpu) {
   cpu.work(hw::Step::time_update);
   const u64 stamp = cpu.cycle_counter();
   const SystemTime now = clock_.at(stamp);
-  const auto [wall_seconds, wall_rest] =
-      divide(static_cast<u64>(wall_offset_ + now), SystemClock::kNanosecondsPerSecond);
+  const SystemTime wall = wall_offset_ + now;
+  if (static_cast<u64>(wall - wall_second_) >= SystemClock::kNanosecondsPerSecond) {
+    const Division whole = divide(static_cast<u64>(wall), SystemClock::kNanosecondsPerSecond);
+    wall_seconds_ = static_cast<u32>(whole.quotient);
+    wall_second_ = wall - static_cast<SystemTime>(whole.remainder);
+  }
   const SystemTime virtual_time = vcpu.virtual_time(now);
 
   const hw::Words page = memory_.frame(vcpu.domain->shared_info);
@@ -76,16 +86,20 @@ void TimeKeeper::refresh(Vcpu& vcpu) {
   std::atomic_thread_fence(std::memory_order_release);
   put(offsetof(SharedTime, tsc_low), stamp);
   put(offsetof(SharedTime, system_time_low), static_cast<u64>(now));
-  page.store(word(offsetof(SharedTime, wall_seconds)), static_cast<u32>(wall_seconds));
-  page.store(word(offsetof(SharedTime, wall_microseconds)), static_cast<u32>(wall_rest / 1000));
+  page.store(word(offsetof(SharedTime, wall_seconds)), wall_seconds_);
+  page.store(word(offsetof(SharedTime, wall_microseconds)), static_cast<u32>(wall - wall_second_) / 1000);
   put(offsetof(SharedTime, virtual_time_low), static_cast<u64>(virtual_time));
   put(offsetof(SharedTime, cycles_per_second_low), clock_.cycles_per_second());
   std::atomic_thread_fence(std::memory_order_release);
   page.store(word(offsetof(SharedTime, version2)), version);
 }
 
-SystemTime TimeKeeper::tick_after(SystemTime now) const {
-  return settings_.tick == 0 ? kNever : (now / settings_.tick + 1) * settings_.tick;
+SystemTime TimeKeeper::tick_after(SystemTime now) {
+  if (settings_.tick == 0) return kNever;
+  // Mostly the present tick or the next: only after a long sleep is it worth a division.
+  if (now - last_tick_ >= settings_.tick) last_tick_ += settings_.tick;
+  if (now - last_tick_ >= settings_.tick || now < last_tick_) last_tick_ = now / settings_.tick * settings_.tick;
+  return last_tick_ + settings_.tick;
 }
 
 void TimeKeeper::switched_in(Vcpu& vcpu) {
@@ -97,7 +111,10 @@ void TimeKeeper::switched_in(Vcpu& vcpu) {
 }
 
 void TimeKeeper::forget(Vcpu& vcpu) {
-  if (vcpu.alarm_real != kNever) cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
+  if (vcpu.alarm_real != kNever) {
+    cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
+    run_states_.attend(vcpu.alarm_cpu);
+  }
   vcpu.alarm_real = vcpu.alarm_virtual = kNever;
 }
 

@@ -10,6 +10,7 @@
 #include "caller.h"
 #include "events/event_channels.h"
 #include "hardware/memory.h"
+#include "schedule/run_state.h"
 #include "time/alarm_queue.h"
 #include "time/system_clock.h"
 #include "vcpu.h"
@@ -23,8 +24,8 @@ class TimeKeeper {
     SystemTime slop = 0;  // a timer within this of now is due
     u64 wall_clock_seconds = 0;
   };
-  TimeKeeper(hw::Memory& memory, Arena& arena, EventChannels& events, SystemClock& clock, const Settings& settings,
-             u32 cpus, u32 max_vcpus);
+  TimeKeeper(hw::Memory& memory, Arena& arena, RunStates& run_states, EventChannels& events, SystemClock& clock,
+             const Settings& settings, u32 cpus, u32 max_vcpus);
 
   // Hypercalls. `time` is absolute: system time, or the vCPU's virtual time. 0 cancels; a time already past goes off at
   // once.
@@ -52,14 +53,18 @@ class TimeKeeper {
     SystemTime next_tick = kNever;
   };
   bool due(SystemTime time, SystemTime now) const { return time != kNever && time - settings_.slop <= now; }
-  SystemTime tick_after(SystemTime now) const;  // ticks are on a grid from boot
+  SystemTime tick_after(SystemTime now);  // ticks are on a grid from boot
   static SystemTime virtual_expiry(const Vcpu& current);
 
   hw::Memory& memory_;
+  RunStates& run_states_;
   EventChannels& events_;
   SystemClock& clock_;
   Settings settings_;
-  SystemTime wall_offset_;  // wall clock in ns since 1970 minus system time
+  SystemTime wall_offset_;      // wall clock in ns since 1970 minus system time
+  SystemTime wall_second_ = 0;  // start of the second of the wall clock that was written last, in ns since 1970,
+  u32 wall_seconds_ = 0;        // and its number
+  SystemTime last_tick_ = 0;    // on the grid, not after the present: the next is looked for from there
   PerCpu cpus_[kMaxCpus];
 };
 

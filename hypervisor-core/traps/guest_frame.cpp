@@ -11,24 +11,20 @@ constexpr u32 kEflagsKept = 0xfffcbeff;
 
 }  // namespace
 
-bool enter_guest(Caller& caller, hw::Registers& registers, u32 cs, u32 eip, const ExtraWords& extra) {
+bool enter_guest(Caller& caller, hw::Registers& registers, u32 cs, u32 eip, GuestFrame& frame) {
   const bool from_outer_ring = registers.ring() > 1;
   const u32 ss = from_outer_ring ? caller.vcpu.ring1_ss : registers.ss;
   const u32 esp = from_outer_ring ? caller.vcpu.ring1_esp : registers.esp;
   if ((ss & 3) != 1) return false;  // the CPU would refuse to load it
 
-  u32 frame[9];
-  u32 words = 0;
-  for (u32 i = extra.count; i != 0; --i) frame[words++] = extra.words[i - 1];
-  frame[words++] = registers.eip;
-  frame[words++] = registers.cs;
-  frame[words++] = registers.eflags;
-  if (from_outer_ring) {
-    frame[words++] = registers.esp;
-    frame[words++] = registers.ss;
-  }
-  const u32 bytes = words * 4;
-  if (esp < bytes || !caller.cpu.copy_to_guest(esp - bytes, frame, bytes)) return false;
+  u32* saved = frame.words + GuestFrame::kExtraWords;
+  saved[0] = registers.eip;
+  saved[1] = registers.cs;
+  saved[2] = registers.eflags;
+  saved[3] = registers.esp;
+  saved[4] = registers.ss;
+  const u32 bytes = (GuestFrame::kExtraWords + (from_outer_ring ? 5 : 3) - frame.first) * 4;
+  if (esp < bytes || !caller.cpu.copy_to_guest(esp - bytes, frame.words + frame.first, bytes)) return false;
 
   registers.ss = ss;
   registers.esp = esp - bytes;

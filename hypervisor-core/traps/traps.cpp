@@ -24,31 +24,32 @@ hw::FpuImage initial_fpu() {
 }  // namespace
 
 void Traps::exception(Caller& caller, hw::Registers& registers, u32 fault_address) {
-  if (registers.ring() == 0) machine_.stop("exception inside the hypervisor");
+  GuestFrame frame;
   switch (registers.vector) {
     case hw::kVectorNoFpu:
       return fpu_used(caller, registers);
     case hw::kVectorDebug:
       caller.vcpu.debug_registers[6] = fault_address;
       if (caller.vcpu.debug_registers[7] == 0) return;  // left over from a vCPU that ran before
-      return bounce(caller, registers, hw::kVectorDebug, {});
+      break;
     case hw::kVectorPageFault:
       if (fault_address >= kHypervisorPrivate && memory_.map_ldt_page(caller, fault_address)) return;
-      return bounce(caller, registers, hw::kVectorPageFault, {{registers.error_code, fault_address}, 2});
+      frame.push(registers.error_code);
+      frame.push(fault_address);
+      break;
     case hw::kVectorGeneralProtection:
       return general_protection(caller, registers);
     default:
-      if (pushes_error_code(registers.vector))
-        return bounce(caller, registers, registers.vector, {{registers.error_code}, 1});
-      return bounce(caller, registers, registers.vector, {});
+      if (pushes_error_code(registers.vector)) frame.push(registers.error_code);
   }
+  bounce(caller, registers, registers.vector, frame);
 }
 
-void Traps::bounce(Caller& caller, hw::Registers& registers, u32 vector, const ExtraWords& extra) {
+void Traps::bounce(Caller& caller, hw::Registers& registers, u32 vector, GuestFrame& frame) {
   caller.cpu.work(hw::Step::exception_bounce);
   const TrapEntry& entry = caller.domain.traps.entries[vector & 0xff];
   if (entry.address == 0) return lifecycle_.crash(caller.domain, "exception without a handler");
-  if (!enter_guest(caller, registers, entry.cs, entry.address, extra))
+  if (!enter_guest(caller, registers, entry.cs, entry.address, frame))
     return lifecycle_.crash(caller.domain, "no stack to take an exception on");
   if ((entry.flags & kTrapMaskEvents) != 0) events_.set_upcall_mask(caller.vcpu, true);
 }
@@ -56,15 +57,17 @@ void Traps::bounce(Caller& caller, hw::Registers& registers, u32 vector, const E
 // All gates of the real IDT belong to the hypervisor, so INT n in a guest faults. If the guest's table lets that ring
 // raise the vector, it is delivered as if the instruction had worked.
 void Traps::general_protection(Caller& caller, hw::Registers& registers) {
+  GuestFrame frame;
   if ((registers.error_code & (kGpExternal | kGpFromIdt)) == kGpFromIdt) {
     const u32 vector = registers.error_code >> 3 & 0xff;
     const TrapEntry& entry = caller.domain.traps.entries[vector];
     if (entry.address != 0 && (entry.flags & 3u) >= registers.ring()) {
       registers.eip += kIntBytes;
-      return bounce(caller, registers, vector, {});
+      return bounce(caller, registers, vector, frame);
     }
   }
-  bounce(caller, registers, hw::kVectorGeneralProtection, {{registers.error_code}, 1});
+  frame.push(registers.error_code);
+  bounce(caller, registers, hw::kVectorGeneralProtection, frame);
 }
 
 void Traps::hypercall_refused(Caller& caller, hw::Registers& registers) {
@@ -84,22 +87,28 @@ void Traps::fpu_used(Caller& caller, hw::Registers& registers) {
   }
   if (!vcpu.guest_task_switched) return;
   vcpu.guest_task_switched = false;
-  bounce(caller, registers, hw::kVectorNoFpu, {});
+  GuestFrame frame;
+  bounce(caller, registers, hw::kVectorNoFpu, frame);
 }
 
-void Traps::upcall(Caller& caller, hw::Registers& registers) {
+bool Traps::upcall(Caller& caller, hw::Registers& registers) {
+  GuestFrame frame;
   caller.cpu.work(hw::Step::upcall);
-  if (!enter_guest(caller, registers, caller.vcpu.event_cs, caller.vcpu.event_eip, {}))
-    return lifecycle_.crash(caller.domain, "no stack to take an event on");
+  if (!enter_guest(caller, registers, caller.vcpu.event_cs, caller.vcpu.event_eip, frame)) {
+    lifecycle_.crash(caller.domain, "no stack to take an event on");
+    return false;
+  }
   events_.set_upcall_mask(caller.vcpu, true);
   ++caller.domain.events.counts.upcalls;
+  return true;
 }
 
 void Traps::return_fault(Caller& caller, hw::Registers& registers) {
   caller.cpu.work(hw::Step::exception_bounce);
   if (caller.vcpu.failsafe_eip == 0) return lifecycle_.crash(caller.domain, "bad registers and no failsafe handler");
-  const ExtraWords selectors{{registers.gs, registers.fs, registers.es, registers.ds}, 4};
-  if (!enter_guest(caller, registers, caller.vcpu.failsafe_cs, caller.vcpu.failsafe_eip, selectors))
+  GuestFrame frame;
+  for (const u32 selector : {registers.gs, registers.fs, registers.es, registers.ds}) frame.push(selector);
+  if (!enter_guest(caller, registers, caller.vcpu.failsafe_cs, caller.vcpu.failsafe_eip, frame))
     return lifecycle_.crash(caller.domain, "no stack to take a failsafe call on");
   registers.ds = registers.es = registers.fs = registers.gs = 0;  // null selectors always load
 }

@@ -10,7 +10,7 @@
 #include "caller.h"
 #include "control/domain_lifecycle.h"
 #include "events/event_channels.h"
-#include "hardware/machine.h"
+#include "hardware/registers.h"
 #include "memory/memory_manager.h"
 #include "traps/guest_frame.h"
 #include "traps/trap_table.h"
@@ -19,8 +19,8 @@ namespace hv {
 
 class Traps {
  public:
-  Traps(hw::Machine& machine, MemoryManager& memory, EventChannels& events, DomainLifecycle& lifecycle)
-      : machine_{machine}, memory_{memory}, events_{events}, lifecycle_{lifecycle} {}
+  Traps(MemoryManager& memory, EventChannels& events, DomainLifecycle& lifecycle)
+      : memory_{memory}, events_{events}, lifecycle_{lifecycle} {}
 
   // --- entries of the caller's vCPU --------------------------------------------------------------------------------
   // `registers` has the vector and error code; `fault_address` is CR2 of a page fault, DR6 of a debug exception.
@@ -29,8 +29,8 @@ class Traps {
   void hypercall_refused(Caller& caller, hw::Registers& registers);
   // Loading the guest's registers faulted on the way back to it: its failsafe handler sorts that out.
   void return_fault(Caller& caller, hw::Registers& registers);
-  // Bounces to the event callback, with further upcalls deferred.
-  void upcall(Caller& caller, hw::Registers& registers);
+  // Bounces to the event callback, with further upcalls deferred. False: it cannot be, and the domain was crashed.
+  bool upcall(Caller& caller, hw::Registers& registers);
 
   // --- hypercalls ----------------------------------------------------------------------------------------------------
   // Entries up to one with address 0. not_permitted: bad code selector; bad_address. Entries before that stand.
@@ -49,11 +49,10 @@ class Traps {
   HypercallResult get_debug_register(Caller& caller, u32 number);
 
  private:
-  void bounce(Caller& caller, hw::Registers& registers, u32 vector, const ExtraWords& extra);
+  void bounce(Caller& caller, hw::Registers& registers, u32 vector, GuestFrame& frame);
   void general_protection(Caller& caller, hw::Registers& registers);
   void fpu_used(Caller& caller, hw::Registers& registers);
 
-  hw::Machine& machine_;
   MemoryManager& memory_;
   EventChannels& events_;
   DomainLifecycle& lifecycle_;

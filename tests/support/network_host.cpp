@@ -122,7 +122,7 @@ NetworkHost::NetworkHost(u32 guest_count, u32 pages, bool rules)
     : memory{(enter(), machine), arena, domains, 64},
       run_states{*make_scheduler("bvt", "paper", SchedulerSettings{}, arena), 1, 0},
       events{machine.memory(), arena, domains, run_states, clock},
-      network{machine, arena, domains, memory, events, clock} {
+      network{machine, arena, domains, memory, run_states, events, clock} {
   for (u32 i = 0; i < guest_count; ++i) {
     Domain* domain = domains.create(1);
     REQUIRE(domain != nullptr);

@@ -52,8 +52,8 @@ model::Task<> run_ring(SystemCalls& calls, Timer& timer, const BenchProcess& sel
   const Pipes pipes = co_await make_pipes(calls, processes);
   std::vector<ProcessId> members;
   for (u32 i = 1; i < processes; ++i) {
-    members.push_back(
-        co_await calls.fork([&self, pipes, i, bytes](SystemCalls& in) { return member(in, self, pipes, i, bytes); }));
+    UserCode code = [&self, pipes, i, bytes](SystemCalls& in) { return member(in, self, pipes, i, bytes); };
+    members.push_back(co_await calls.fork(std::move(code)));
   }
   const Descriptor in = pipes.back().read, out = pipes.front().write;
   co_await close_others(calls, pipes, in, out);

@@ -15,23 +15,29 @@ UserCode counter(const BenchProcess& self) {
 
 // The store that faulted is made again after every return, and ends when the page lets it.
 model::Task<> refault(SystemCalls& calls, Timer& timer, u32 page) {
-  if (co_await timer.again(calls)) co_return;
-  co_await calls.protect(page, hv::kPageSize, {.write = true});
+  const bool more = co_await timer.again(calls);
+  if (!more) co_await calls.protect(page, hv::kPageSize, {.write = true});
 }
 
 }  // namespace
 
 model::Task<> install_handler(SystemCalls& calls, Timer& timer, const BenchProcess& self) {
-  while (co_await timer.again(calls)) co_await calls.signal_action(Signal::user1, counter(self));
+  const UserCode handler = counter(self);
+  while (co_await timer.again(calls)) {
+    co_await calls.signal_action(Signal::user1, handler);
+  }
 }
 
 model::Task<> catch_signal(SystemCalls& calls, Timer& timer, const BenchProcess& self) {
-  co_await calls.signal_action(Signal::user1, counter(self));
-  while (co_await timer.again(calls)) co_await calls.kill(calls.process().id, Signal::user1);
+  const UserCode handler = counter(self);
+  co_await calls.signal_action(Signal::user1, handler);
+  co_await repeat(calls, timer,
+                  [](SystemCalls& in) -> model::Task<> { co_await in.kill(in.process().id, Signal::user1); });
 }
 
 model::Task<> send_nothing(SystemCalls& calls, Timer& timer, const BenchProcess&) {
-  while (co_await timer.again(calls)) co_await calls.kill(calls.process().id, std::nullopt);
+  return repeat(calls, timer,
+                [](SystemCalls& in) -> model::Task<> { co_await in.kill(in.process().id, std::nullopt); });
 }
 
 model::Task<> protection_fault(SystemCalls& calls, Timer& timer, const BenchProcess&) {

@@ -9,7 +9,7 @@ namespace {
 using namespace lmbench;  // NOLINT: the loops
 
 // What a ring of processes does to the cache depends on where their pages are: so many rings of fresh ones.
-constexpr u32 kRings = 9;
+constexpr u32 kRings = 25;
 
 LmbenchTest context_switch(u32 processes, u32 kilobytes) {
   const u32 bytes = kilobytes << 10;
