@@ -80,6 +80,7 @@ class Measurements {
 };
 
 void add_work(Measurements& out, const guest::HostSpec& spec, const Reading& begin, const Reading& end) {
+  if (end.cycles == begin.cycles) return;  // short programs may be finished as soon as the host is up
   const auto elapsed = static_cast<double>(end.cycles - begin.cycles);
   std::vector<double> shares;
   double total = 0;
