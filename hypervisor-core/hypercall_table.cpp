@@ -55,9 +55,12 @@ HypercallResult console_io(Hypervisor& core, Caller& caller, Arguments a) {
 
 HypercallResult multicall(Hypervisor& core, Caller& caller, Arguments a) {
   const u32 list = a[0], count = a[1];
-  if (u64{list} + u64{count} * sizeof(MulticallEntry) > kHypervisorStart) return Error::bad_address;
+  caller.cpu.work(hw::Step::multicall);
+  constexpr u32 kEntryBytes = sizeof(MulticallEntry);
+  if (count > kHypervisorStart / kEntryBytes || list > kHypervisorStart - count * kEntryBytes)
+    return Error::bad_address;
   for (u32 i = 0; i < count; ++i) {
-    const u32 address = list + i * static_cast<u32>(sizeof(MulticallEntry));
+    const u32 address = list + i * kEntryBytes;
     MulticallEntry entry;
     caller.cpu.work(hw::Step::multicall_entry);
     if (!caller.cpu.copy_from_guest(&entry, address, sizeof entry)) return Error::bad_address;

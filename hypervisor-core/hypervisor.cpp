@@ -97,7 +97,7 @@ void Hypervisor::boot_cpu(hw::Cpu& cpu, hw::Registers& registers) {
   cpu.set_task_switched(true);
   cpu.arm_timer(hw::kTimerOff);
   armed_[cpu.id()] = kNever;
-  run_states_.attend(cpu.id());
+  run_states_.timer_moved(cpu.id());
   leave(cpu, idle, registers);
 }
 
@@ -131,7 +131,7 @@ void Hypervisor::interrupt(hw::Cpu& cpu, hw::Registers& registers, u32 line) {
   cpu.work(hw::Step::interrupt_dispatch);
   if (line == hw::kTimerLine) {
     armed_[current.cpu] = kNever;  // one shot; what is due is done on the way out
-    run_states_.attend(current.cpu);
+    run_states_.timer_moved(current.cpu);
   } else if (line == network_line_) {
     network_.device_interrupt(cpu);
   }
@@ -154,18 +154,17 @@ void Hypervisor::work_and_leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& regi
 Vcpu& Hypervisor::settle(hw::Cpu& cpu, CpuId id, hw::Registers& registers) {
   // As long as the first timer is the one that the hardware has, its interrupt says when it is due, and nobody needs to
   // look at the clock.
+  cpu.work(hw::Step::exit_work);
   SystemTime not_due = armed_[id];
   while (run_states_.take_attention(id)) {
-    SystemTime next = next_timer(id);
-    if (next != not_due) {
+    if (run_states_.take_timers_moved(id) && next_timer(id) != not_due) {
       run_timers(cpu);
-      next = next_timer(id);
+      not_due = next_timer(id);
     }
     if (run_states_.reschedule_requested(id)) {
       schedule(cpu, registers, clock_.now());
-      next = next_timer(id);
+      not_due = next_timer(id);
     }
-    not_due = next;
   }
   memory_.settle_flush(cpu);
   if (not_due != armed_[id]) {
@@ -201,12 +200,8 @@ void Hypervisor::schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now
 }
 
 SystemTime Hypervisor::next_timer(CpuId id) const {
-  SystemTime next = run_states_.next_timer(id);
-  const SystemTime of_guests = time_.next_timer(run_states_.current(id));
-  if (of_guests < next) next = of_guests;
-  if (id != kDeviceCpu) return next;
-  const SystemTime of_network = network_.next_timer();
-  return of_network < next ? of_network : next;
+  const SystemTime next = earlier(run_states_.next_timer(id), time_.next_timer(id, run_states_.current(id)));
+  return id == kDeviceCpu ? earlier(next, network_.next_timer()) : next;
 }
 
 void Hypervisor::interrupt_others(hw::Cpu& cpu, CpuId id) {

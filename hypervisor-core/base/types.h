@@ -51,6 +51,7 @@ inline constexpr DomainId kNoDomain = 0xffffffffu;
 // System time: nanoseconds since the hypervisor booted. Signed, so that differences are safe.
 using SystemTime = s64;
 inline constexpr SystemTime kNever = INT64_MAX;
+constexpr SystemTime earlier(SystemTime a, SystemTime b) { return b < a ? b : a; }
 
 inline constexpr u32 kMaxCpus = 16;
 inline constexpr u32 kMaxVcpusPerDomain = 8;

@@ -24,7 +24,7 @@ TOLERANCE = 0.10  # of a scenario's instructions
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATHS = os.path.join(ROOT, "model", "core_paths.json")
-FLAGS = "-O2 -m32 -march=i686 -ffreestanding"
+FLAGS = "-O2 -m32 -march=i686 -mmemcpy-strategy=rep_4byte:-1:noalign -ffreestanding"
 
 
 def run(*command, **options):
@@ -40,9 +40,11 @@ def build(folder):
 
 
 def functions_of_core(library):
-    symbols = run("nm", "--defined-only", library, capture_output=True).stdout
-    names = {fields[2] for fields in map(str.split, symbols.splitlines()) if len(fields) == 3 and fields[1] in "tTwW"}
-    return names | {"memcpy", "memmove", "memset", "memcmp", "__udivdi3", "__umoddi3", "__divdi3", "__moddi3"}
+    symbols = run("nm", library, capture_output=True).stdout
+    fields = [line.split()[-2:] for line in symbols.splitlines() if len(line.split()) >= 2]
+    names = {name for kind, name in fields if kind in "tTwW"}
+    called = {name for kind, name in fields if kind == "U"}
+    return names | called & {"memcpy", "memset", "memcmp", "__udivdi3", "__divdi3"}
 
 
 def count(program, core):

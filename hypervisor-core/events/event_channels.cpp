@@ -50,10 +50,6 @@ bool EventChannels::upcall_pending(const Vcpu& vcpu) {
   return shared(*vcpu.domain).load(first_word(vcpu) + kUpcallPending) != 0;
 }
 
-void EventChannels::set_upcall_mask(const Vcpu& vcpu, bool masked) {
-  shared(*vcpu.domain).store(first_word(vcpu) + kUpcallMask, masked ? 1 : 0);
-}
-
 // --- the hypercall ---------------------------------------------------------------------------------------------------
 
 HypercallResult EventChannels::operate(Caller& caller, u32 address) {

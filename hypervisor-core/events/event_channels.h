@@ -42,7 +42,9 @@ class EventChannels {
     return page.load(words + kUpcallPending) != 0 && page.load(words + kUpcallMask) == 0;
   }
   bool upcall_pending(const Vcpu& vcpu);  // deferred or not
-  void set_upcall_mask(const Vcpu& vcpu, bool masked);
+  void set_upcall_mask(const Vcpu& vcpu, bool masked) {
+    shared(*vcpu.domain).store(first_word(vcpu) + kUpcallMask, masked ? 1 : 0);
+  }
 
   // A fresh domain: port 0 is taken, so that 0 can mean "none". Needs the shared-info frame.
   bool prepare(Domain& domain);

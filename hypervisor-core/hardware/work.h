@@ -11,13 +11,19 @@ namespace hw {
 
 enum class Step : hv::u32 {
   hypercall_dispatch,   // entry, table look-up, exit; once per hypercall
-  multicall_entry,      // per entry of a multicall
+  multicall,            // one multicall, beside its entries
+  multicall_entry,      // per entry of it
   exception_bounce,     // building a guest frame for an exception; with entry and exit
   upcall,               // building a guest frame for an event upcall
   interrupt_dispatch,   // per hardware interrupt: entry and exit
-  mmu_call,             // one mmu_update or update_va_mapping, beside its requests
+  card_poll,            // one interrupt of the network card: its completions asked for
+  exit_work,            // one way out with something to do: a timer armed, others interrupted
+  vcpu_state,           // one hypercall that sets what a vCPU is entered or loaded with
+  mmu_call,             // one mmu_update, beside its requests, or one change of descriptors
+  va_update,            // one update_va_mapping: its entry found and exchanged
   mmu_request,          // one request decoded
   page_table_update,    // one entry found and exchanged
+  plain_store,          // what it costs more if its frame is no table
   m2p_update,           // one entry of the machine-to-physical table set
   page_table_validate,  // per entry looked at when a page table, or a page of descriptors, is validated
   page_table_release,   // per entry looked at when a page table is released
@@ -27,6 +33,7 @@ enum class Step : hv::u32 {
   writable_drop,        // one given back by a writable entry
   table_take,           // one reference to a page table taken, for an entry of a directory
   table_drop,           // one given back
+  base_load,            // one page-table base loaded: a flush
   mmu_extended,         // one extended command that changes what a frame is used as: pin, unpin, new base
   reservation_call,     // one call that changes how much memory a domain has
   reservation_take,     // one frame that a domain gets
@@ -54,14 +61,16 @@ enum class Step : hv::u32 {
 
 // As parameter files and reports call them.
 inline constexpr const char* kStepNames[] = {
-    "hypercall_dispatch", "multicall_entry",    "exception_bounce",  "upcall",           "interrupt_dispatch",
-    "mmu_call",           "mmu_request",        "page_table_update", "m2p_update",       "page_table_validate",
-    "page_table_release", "directory_validate", "mapping_take",      "mapping_drop",     "writable_drop",
-    "table_take",         "table_drop",         "mmu_extended",      "reservation_call", "reservation_take",
-    "reservation_give",   "schedule",           "schedule_scan",     "context_switch",   "event_send",
-    "event_notify",       "event_channel_op",   "timer_run",         "time_update",      "alarm_set",
-    "vif_push",           "vif_transmit",       "vif_complete",      "packet_arrive",    "vif_receive",
-    "vif_post_buffer",    "rule_match",         "packet_word",       "control_op"};
+    "hypercall_dispatch",  "multicall",          "multicall_entry",    "exception_bounce", "upcall",
+    "interrupt_dispatch",  "card_poll",          "exit_work",          "vcpu_state",       "mmu_call",
+    "va_update",           "mmu_request",        "page_table_update",  "plain_store",      "m2p_update",
+    "page_table_validate", "page_table_release", "directory_validate", "mapping_take",     "mapping_drop",
+    "writable_drop",       "table_take",         "table_drop",         "base_load",        "mmu_extended",
+    "reservation_call",    "reservation_take",   "reservation_give",   "schedule",         "schedule_scan",
+    "context_switch",      "event_send",         "event_notify",       "event_channel_op", "timer_run",
+    "time_update",         "alarm_set",          "vif_push",           "vif_transmit",     "vif_complete",
+    "packet_arrive",       "vif_receive",        "vif_post_buffer",    "rule_match",       "packet_word",
+    "control_op"};
 static_assert(sizeof kStepNames / sizeof *kStepNames == static_cast<hv::u32>(Step::count), "every step has a name");
 
 }  // namespace hw

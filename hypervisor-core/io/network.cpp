@@ -105,6 +105,7 @@ HypercallResult Network::net_io(Caller& caller, u32 op, u32 index, u32 address) 
 }
 
 void Network::device_interrupt(hw::Cpu& cpu) {
+  cpu.work(hw::Step::card_poll);
   u32 slot = 0;
   for (; card_->next_transmitted(slot); complete_transmit(slot)) cpu.work(hw::Step::vif_complete);
   if (card_full_) card_full_ = !card_->transmit(refused_);
@@ -114,10 +115,9 @@ void Network::device_interrupt(hw::Cpu& cpu) {
   send_queued(cpu);
 }
 
-SystemTime Network::next_timer() const {
-  if (waits_for_credit_.empty()) return kNever;
+SystemTime Network::first_credit() const {
   SystemTime earliest = kNever;
-  waits_for_credit_.for_each([&](const Vif& vif) { earliest = vif.credit_due < earliest ? vif.credit_due : earliest; });
+  waits_for_credit_.for_each([&](const Vif& vif) { earliest = earlier(earliest, vif.credit_due); });
   return earliest;
 }
 
@@ -157,7 +157,7 @@ HypercallResult Network::create_vif(Domain& domain, u32& index) {
 }
 
 void Network::destroy_vifs(Domain& domain) {
-  run_states_.attend(kDeviceCpu);  // there may be no credit left to wait for
+  run_states_.timer_moved(kDeviceCpu);  // there may be no credit left to wait for
   for (Vif*& entry : domain.vifs) {
     if (entry == nullptr) continue;
     Vif& vif = *entry;

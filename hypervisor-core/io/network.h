@@ -58,7 +58,9 @@ class Network {
 
   // --- the card's interrupt, and time ---
   void device_interrupt(hw::Cpu& cpu);
-  SystemTime next_timer() const;  // earliest time at which a VIF gets new credit; kNever
+  SystemTime next_timer() const {  // earliest time at which a VIF gets new credit; kNever
+    return waits_for_credit_.empty() ? kNever : first_credit();
+  }
   void run_timers(SystemTime now);
 
   // --- control ---
@@ -73,6 +75,7 @@ class Network {
   NetworkAudit audit() const;
 
  private:
+  SystemTime first_credit() const;
   static constexpr u32 kMaxInFlight = 512;  // packets with the card at one time, if its ring has so much room
 
   // A packet that the card has, or will get as soon as its ring has room.

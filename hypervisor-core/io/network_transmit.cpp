@@ -38,7 +38,7 @@ void Network::send_next(hw::Cpu& cpu, Vif& vif) {
     vif.request_held = true;
     vif.transmit_state = TransmitState::awaits_credit;
     waits_for_credit_.push_back(vif);
-    run_states_.attend(kDeviceCpu);
+    run_states_.timer_moved(kDeviceCpu);
     return;
   }
   const MachineFrame frame = MachineFrame::of_address(request.machine_address);

@@ -14,6 +14,7 @@ constexpr u32 pages_of(u32 entries) { return (entries + kDescriptorsPerPage - 1)
 }  // namespace
 
 HypercallResult MemoryManager::set_gdt(Caller& caller, u32 list, u32 entries) {
+  caller.cpu.work(hw::Step::mmu_call);
   if (entries < kEndReservedDescriptors || entries > kMaxDescriptors) return Error::invalid;
   const u32 pages = pages_of(entries);
   u32 numbers[kDescriptorTablePages];
@@ -47,6 +48,7 @@ HypercallResult MemoryManager::set_gdt(Caller& caller, u32 list, u32 entries) {
 }
 
 HypercallResult MemoryManager::update_descriptor(Caller& caller, u32 machine_address, u32 low, u32 high) {
+  caller.cpu.work(hw::Step::mmu_call);
   const MachineFrame frame = MachineFrame::of_address(machine_address);
   if (machine_address % 8 != 0) return Error::invalid;
   if (!descriptor_is_safe(low, high) && !HV_PLANTED(update_descriptor_unsafe)) return Error::invalid;
@@ -82,6 +84,7 @@ Error MemoryManager::set_ldt(Caller& caller, u32 base, u32 entries) {
 }
 
 bool MemoryManager::map_ldt_page(Caller& caller, u32 fault_address) {
+  caller.cpu.work(hw::Step::mmu_call);
   const u32 offset = fault_address - ldt_address(caller.vcpu.id);
   if (offset >= caller.vcpu.ldt_entries * 8) return false;
   const bool mapped = map_ldt_shadow(caller.vcpu, offset >> kPageShift);

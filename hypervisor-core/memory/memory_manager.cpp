@@ -122,10 +122,4 @@ MachineFrame MemoryManager::allocate_core_frame() {
 
 void MemoryManager::release_core_frame(MachineFrame frame) { frames_.release(frame, frames_.hypervisor()); }
 
-bool MemoryManager::may_touch(const Caller& caller, MachineFrame frame) const {
-  if (!frames_.contains(frame)) return false;
-  const OwnerId owner = frames_.info(frame).owner;
-  return owner == caller.domain.id || tables_.foreign(owner) || (is_domain(owner) && HV_PLANTED(request_on_any_frame));
-}
-
 }  // namespace hv

@@ -8,12 +8,72 @@
 
 namespace hv {
 
+// The inner loop of a batch: what follows up to mmu_update() is in line.
+
+inline bool MemoryManager::may_touch(const Caller& caller, MachineFrame frame) const {
+  if (!frames_.contains(frame)) return false;
+  const OwnerId owner = frames_.info(frame).owner;
+  return owner == caller.domain.id || tables_.foreign(owner) || (is_domain(owner) && HV_PLANTED(request_on_any_frame));
+}
+
+inline void MemoryManager::finish_request(Caller& caller) {
+  if (tables_.take_ldt_unmapped()) {
+    for (u32 i = 0; i < caller.domain.vcpu_count; ++i) {
+      if (drop_ldt_shadow(*caller.domain.vcpus[i])) ldt_page_due_ = true;
+    }
+  }
+}
+
+[[gnu::always_inline]] inline Error MemoryManager::update_entry(Caller& caller, u32 machine_address, u32 entry) {
+  const MachineFrame table = MachineFrame::of_address(machine_address);
+  const u32 index = machine_address / 4 % kEntriesPerTable;
+  if (!may_touch(caller, table)) return Error::invalid;
+  const FrameInfo& info = frames_.info(table);
+  if (info.type_count != 0 && info.type == FrameType::l1) {
+    return tables_.set_l1_entry(table, index, entry) ? Error::none : Error::invalid;
+  }
+  if (info.type_count != 0 && info.type == FrameType::l2) {
+    return tables_.set_l2_entry(table, index, entry) ? Error::none : Error::invalid;
+  }
+  // Not a table now: an ordinary store, allowed where the guest could have a writable mapping.
+  tables_.did(hw::Step::plain_store);
+  const bool taken = tables_.take(table, FrameType::writable);
+  if (!taken && !HV_PLANTED(store_without_reference)) return Error::invalid;
+  memory_.frame(table).store(index, entry);
+  if (taken) tables_.drop(table);
+  return Error::none;
+}
+
+inline Error MemoryManager::mmu_request(Caller& caller, u32 pointer, u32 value) {
+  Error error = Error::invalid;
+  switch (static_cast<MmuRequest>(pointer & 3)) {
+    case MmuRequest::update_entry:
+      error = update_entry(caller, pointer, value);
+      break;
+    case MmuRequest::update_m2p: {
+      tables_.did(hw::Step::m2p_update);
+      const MachineFrame frame = MachineFrame::of_address(pointer);
+      if (may_touch(caller, frame)) {
+        set_machine_to_phys(frame, value);
+        error = Error::none;
+      }
+      break;
+    }
+    case MmuRequest::extended:
+      error = mmu_command(caller, pointer & ~3u, value);
+      break;
+  }
+  finish_request(caller);
+  return error;
+}
+
 HypercallResult MemoryManager::mmu_update(Caller& caller, u32 list, u32 count, u32 done) {
   constexpr u32 kRequestBytes = sizeof(MmuUpdate);
   constexpr u32 kChunk = 128;  // requests copied at once: bounds the stack, hides the cost of a copy
   MmuUpdate chunk[kChunk];
   Error error = count > kMaxMmuUpdates ? Error::invalid : Error::none;
   u32 completed = 0;
+  caller.cpu.work(hw::Step::mmu_call);
   while (error == Error::none && completed < count) {
     const u32 copied = count - completed < kChunk ? count - completed : kChunk;
     if (!caller.cpu.copy_from_guest(chunk, list + completed * kRequestBytes, copied * kRequestBytes)) {
@@ -33,48 +93,6 @@ HypercallResult MemoryManager::mmu_update(Caller& caller, u32 list, u32 count, u
   finish_call(caller);
   if (done != 0 && !caller.cpu.copy_to_guest(done, &completed, sizeof completed)) error = Error::bad_address;
   return error;
-}
-
-Error MemoryManager::mmu_request(Caller& caller, u32 pointer, u32 value) {
-  Error error = Error::invalid;
-  switch (static_cast<MmuRequest>(pointer & 3)) {
-    case MmuRequest::update_entry:
-      error = update_entry(caller, pointer, value);
-      break;
-    case MmuRequest::update_m2p: {
-      caller.cpu.work(hw::Step::m2p_update);
-      const MachineFrame frame = MachineFrame::of_address(pointer);
-      if (may_touch(caller, frame)) {
-        set_machine_to_phys(frame, value);
-        error = Error::none;
-      }
-      break;
-    }
-    case MmuRequest::extended:
-      error = mmu_command(caller, pointer & ~3u, value);
-      break;
-  }
-  finish_request(caller);
-  return error;
-}
-
-Error MemoryManager::update_entry(Caller& caller, u32 machine_address, u32 entry) {
-  const MachineFrame table = MachineFrame::of_address(machine_address);
-  const u32 index = machine_address / 4 % kEntriesPerTable;
-  if (!may_touch(caller, table)) return Error::invalid;
-  const FrameInfo& info = frames_.info(table);
-  if (info.type_count != 0 && info.type == FrameType::l1) {
-    return tables_.set_l1_entry(table, index, entry) ? Error::none : Error::invalid;
-  }
-  if (info.type_count != 0 && info.type == FrameType::l2) {
-    return tables_.set_l2_entry(table, index, entry) ? Error::none : Error::invalid;
-  }
-  // Not a table now: an ordinary store, allowed where the guest could have a writable mapping.
-  const bool taken = tables_.take(table, FrameType::writable);
-  if (!taken && !HV_PLANTED(store_without_reference)) return Error::invalid;
-  memory_.frame(table).store(index, entry);
-  if (taken) tables_.drop(table);
-  return Error::none;
 }
 
 Error MemoryManager::mmu_command(Caller& caller, u32 pointer, u32 value) {
@@ -168,7 +186,7 @@ void MemoryManager::name_foreign(Domain* domain) {
 
 HypercallResult MemoryManager::update_va_mapping(Caller& caller, u32 page, u32 entry, u32 flags) {
   Error error = Error::invalid;
-  caller.cpu.work(hw::Step::page_table_update);
+  caller.cpu.work(hw::Step::va_update);
   MachineFrame table;
   u32 index = 0;
   if (page < kHypervisorStart >> kPageShift &&
@@ -191,16 +209,7 @@ HypercallResult MemoryManager::update_va_mapping_otherdomain(Caller& caller, u32
   return update_va_mapping(caller, page, entry, flags);
 }
 
-void MemoryManager::finish_request(Caller& caller) {
-  if (tables_.take_ldt_unmapped()) {
-    for (u32 i = 0; i < caller.domain.vcpu_count; ++i) {
-      if (drop_ldt_shadow(*caller.domain.vcpus[i])) ldt_page_due_ = true;
-    }
-  }
-}
-
 void MemoryManager::finish_call(Caller& caller) {
-  caller.cpu.work(hw::Step::mmu_call);
   if (!HV_PLANTED(foreign_domain_stays)) name_foreign(nullptr);
   if (ldt_page_due_) {
     ldt_page_due_ = false;

@@ -244,18 +244,4 @@ bool PageTables::find_entry(MachineFrame directory, u32 address, MachineFrame& t
   return frames_.info(table).type == FrameType::l1;  // a self-mapped directory is no page table
 }
 
-void PageTables::report_work(hw::Cpu& cpu) {
-  for (u32 i = 0; i <= kLastStep - kFirstStep; ++i) {
-    if (work_[i] == 0) continue;
-    cpu.work(static_cast<hw::Step>(kFirstStep + i), work_[i]);
-    work_[i] = 0;
-  }
-}
-
-bool PageTables::take_ldt_unmapped() {
-  const bool unmapped = ldt_unmapped_;
-  ldt_unmapped_ = false;
-  return unmapped;
-}
-
 }  // namespace hv

@@ -10,6 +10,8 @@
 // The L2's writable bit is ignored in the counts.
 #pragma once
 
+#include <bit>
+
 #include "hardware/memory.h"
 #include "interface/layout.h"
 #include "memory/frame_table.h"
@@ -63,15 +65,30 @@ class PageTables {
   // Where `address` is mapped by a valid directory: false when there is no page table for it.
   bool find_entry(MachineFrame directory, u32 address, MachineFrame& table, u32& index) const;
 
+  // Counts a step of the work on page tables, for report_work().
+  void did(hw::Step step, u32 times = 1) {
+    const u32 index = static_cast<u32>(step) - kFirstStep;
+    work_[index] += times;
+    worked_ |= 1u << index;
+  }
   // Reports the steps since the last call: the work of a whole table hides in one request.
-  void report_work(hw::Cpu& cpu);
+  void report_work(hw::Cpu& cpu) {
+    for (; worked_ != 0; worked_ &= worked_ - 1) {
+      const auto i = static_cast<u32>(std::countr_zero(worked_));
+      cpu.work(static_cast<hw::Step>(kFirstStep + i), work_[i]);
+      work_[i] = 0;
+    }
+  }
   // True once after a read-only mapping of a descriptor page in use was dropped: its shadow in the LDT must go too.
-  bool take_ldt_unmapped();
+  bool take_ldt_unmapped() {
+    const bool unmapped = ldt_unmapped_;
+    ldt_unmapped_ = false;
+    return unmapped;
+  }
 
  private:
-  static constexpr u32 kFirstStep = static_cast<u32>(hw::Step::page_table_validate),
+  static constexpr u32 kFirstStep = static_cast<u32>(hw::Step::plain_store),
                        kLastStep = static_cast<u32>(hw::Step::table_drop);
-  void did(hw::Step step, u32 times = 1) { work_[static_cast<u32>(step) - kFirstStep] += times; }
 
   bool validate(MachineFrame frame, FrameType type);
   bool validate_l1(MachineFrame table);
@@ -91,6 +108,7 @@ class PageTables {
   const HypervisorMap& map_;
   OwnerId foreign_ = kOwnerFree;
   u32 work_[kLastStep - kFirstStep + 1] = {};
+  u32 worked_ = 0;  // which of them are not 0
   bool ldt_unmapped_ = false;
 };
 

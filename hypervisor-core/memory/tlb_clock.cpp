@@ -6,6 +6,7 @@ namespace hv {
 
 void TlbClock::load(hw::Cpu& cpu, MachineFrame directory, OwnerId owner) {
   const CpuId id = cpu.id();
+  cpu.work(hw::Step::base_load);
   cpu.load_page_table_base(directory);
   PerCpu& loaded = cpus_[id];
   loaded.last_flush = ++clock_;

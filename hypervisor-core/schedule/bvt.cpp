@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "base/divide.h"
+
 namespace hv {
 
 namespace {
@@ -73,14 +75,14 @@ void Bvt::move(Vcpu& vcpu, CpuId to) {
 
 VirtualTime Bvt::avt_after_run(const Vcpu& vcpu, SystemTime now) const {
   const SystemTime ran = now - vcpu.run_since;
-  const SystemTime mcus = (ran + kBvtMcu - 1) / kBvtMcu;  // a charging unit begun is charged
+  const SystemTime mcus = divide_short(ran + kBvtMcu - 1, kBvtMcu);  // a charging unit begun is charged
   const State& of = state(vcpu);
   return clip(static_cast<VirtualTime>(static_cast<u64>(of.avt) + static_cast<u64>(mcus) * of.mcu_advance));
 }
 
 // Real time that `of`, at `evt`, may run until it is the allowance ahead of `rival`, which is no lower.
 SystemTime Bvt::lead(const State& of, VirtualTime evt, VirtualTime rival) const {
-  const VirtualTime mcus = clip(rival - evt) / of.mcu_advance;
+  const VirtualTime mcus = divide_short(clip(rival - evt), of.mcu_advance);
   if (rules_.lead_taken_as_nanoseconds) return mcus + allowance_;
   return (mcus < kLongestLeadInMcus ? mcus : kLongestLeadInMcus) * kBvtMcu + allowance_;
 }

@@ -35,7 +35,7 @@ void RunStates::add(Vcpu& vcpu, CpuId cpu) {
 void RunStates::remove(Vcpu& vcpu, SystemTime now) {
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
   scheduler_.remove(vcpu);
-  attend(vcpu.cpu);
+  timer_moved(vcpu.cpu);
   vcpu.state = RunState::offline;
 }
 
@@ -95,9 +95,9 @@ void RunStates::pin(Vcpu& vcpu, CpuId cpu, SystemTime now) {
   }
   if (vcpu.cpu == cpu) return;
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
-  attend(vcpu.cpu);  // its timers go with it
+  timer_moved(vcpu.cpu);  // they go with it
   scheduler_.move(vcpu, cpu);
-  attend(cpu);
+  timer_moved(cpu);
   start_waiting(vcpu, now);
 }
 
@@ -109,6 +109,7 @@ void RunStates::react(const Reaction& reaction) {
   Timer& run_timer = cpus_[reaction.cpu].run_timer;
   if (reaction.decide_by >= run_timer.expiry) return;
   scheduler_.timers(reaction.cpu).arm(run_timer, reaction.decide_by);
+  timer_moved(reaction.cpu);
   kick(reaction.cpu);
 }
 
@@ -133,7 +134,7 @@ Vcpu& RunStates::choose(CpuId id, SystemTime now) {
 
   if (cpu.leaving_to != kAnyCpu) {
     if (cpu.leaving_to != id) scheduler_.move(previous, cpu.leaving_to);
-    attend(cpu.leaving_to);
+    timer_moved(cpu.leaving_to);
     cpu.leaving_to = kAnyCpu;
     unpause(previous, now);
   }

@@ -48,19 +48,28 @@ class RunStates {
   // Moves the vCPU to `cpu` and keeps it there; a running one when its CPU, which is kicked, chooses.
   void pin(Vcpu& vcpu, CpuId cpu, SystemTime now);
 
-  // CPUs, as a mask, that must look at their timers or reschedule before they go back to their guests. Whoever moves a
-  // timer or makes other work for a CPU says so.
+  // CPUs, as a mask, that must look at their timers, reschedule or interrupt others before they go back to their
+  // guests.
   u32 attention() const { return attention_; }
-  void attend(CpuId cpu) { attention_ |= 1u << cpu; }
   bool take_attention(CpuId cpu) {
     const u32 bit = 1u << cpu, before = attention_;
     attention_ &= ~bit;
     return (before & bit) != 0;
   }
-  // The same, and soon: another CPU is interrupted for it.
+  // Asks for the attention of a CPU soon: another one is interrupted for it.
   void kick(CpuId cpu) {
-    attend(cpu);
+    attention_ |= 1u << cpu;
     kicks_ |= 1u << cpu;
+  }
+  // Whoever moves a timer of a CPU, here or elsewhere in the core, says so: its first may be another one.
+  void timer_moved(CpuId cpu) {
+    attention_ |= 1u << cpu;
+    timers_moved_ |= 1u << cpu;
+  }
+  bool take_timers_moved(CpuId cpu) {
+    const u32 bit = 1u << cpu, before = timers_moved_;
+    timers_moved_ &= ~bit;
+    return (before & bit) != 0;
   }
 
   void request_reschedule(CpuId cpu) {
@@ -81,7 +90,7 @@ class RunStates {
 
   // Sets the scheduler's parameters of a vCPU: see Scheduler::adjust().
   HypercallResult adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) {
-    attend(vcpu.cpu);  // its timers may have moved
+    timer_moved(vcpu.cpu);
     return scheduler_.adjust(vcpu, parameters, now);
   }
 
@@ -125,7 +134,8 @@ class RunStates {
   SystemTime timer_slop_;
   CpuId next_placement_ = 0;
   u32 attention_ = 0;
-  u32 kicks_ = 0;                 // of those, the ones to be interrupted
+  u32 kicks_ = 0;                 // of those, the ones to be interrupted,
+  u32 timers_moved_ = 0;          // and the ones whose first timer may be another one
   Vcpu* current_[kMaxCpus] = {};  // by itself: every entry into the core looks here
   Cpu cpus_[kMaxCpus];
 };

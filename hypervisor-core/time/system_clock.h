@@ -6,32 +6,11 @@
 // 292 years of uptime (SystemTime).
 #pragma once
 
+#include "base/divide.h"
 #include "base/types.h"
 #include "hardware/cpu.h"
 
 namespace hv {
-
-struct Division {
-  u64 quotient;
-  u64 remainder;
-};
-
-// 64-bit division. The empty statement keeps the compiler from fetching the remainder by a helper of libgcc that a
-// kernel does not have.
-inline Division divide(u64 dividend, u64 divisor) {
-  u64 quotient = dividend / divisor;
-  asm("" : "+r"(quotient));
-  return {quotient, dividend - quotient * divisor};
-}
-
-// (a * b + addend) / divisor, where the quotient must fit 32 bits: the processor's own division, which a compiler does
-// not use because it cannot know that.
-inline u32 multiply_divide(u32 a, u32 b, u32 addend, u32 divisor) {
-  const u64 dividend = u64{a} * b + addend;
-  u32 quotient = low_word(dividend), remainder = high_word(dividend);
-  asm("divl %2" : "+a"(quotient), "+d"(remainder) : "rm"(divisor) : "cc");
-  return quotient;
-}
 
 class SystemClock {
  public:

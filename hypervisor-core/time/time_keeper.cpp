@@ -39,19 +39,19 @@ HypercallResult TimeKeeper::set_alarm(Caller& caller, SystemTime time) {
   Vcpu& vcpu = caller.vcpu;
   if (vcpu.alarm_real != kNever) {
     cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
-    run_states_.attend(vcpu.alarm_cpu);
+    run_states_.timer_moved(vcpu.alarm_cpu);
   }
   vcpu.alarm_real = requested(time);
   if (vcpu.alarm_real == kNever) return HypercallResult::success();
   vcpu.alarm_cpu = vcpu.cpu;
   cpus_[vcpu.alarm_cpu].alarms.insert(vcpu);
-  run_states_.attend(vcpu.alarm_cpu);
+  run_states_.timer_moved(vcpu.alarm_cpu);
   return HypercallResult::success();
 }
 
 HypercallResult TimeKeeper::set_virtual_alarm(Caller& caller, SystemTime time) {
   caller.vcpu.alarm_virtual = requested(time);
-  run_states_.attend(caller.vcpu.cpu);
+  run_states_.timer_moved(caller.vcpu.cpu);
   return HypercallResult::success();
 }
 
@@ -61,7 +61,7 @@ HypercallResult TimeKeeper::set_wall_clock(u32 seconds, u32 microseconds, System
   return HypercallResult::success();
 }
 
-void TimeKeeper::refresh(Vcpu& vcpu) {
+SystemTime TimeKeeper::refresh(Vcpu& vcpu) {
   hw::Cpu& cpu = clock_.cpu();
   cpu.work(hw::Step::time_update);
   const u64 stamp = cpu.cycle_counter();
@@ -92,6 +92,7 @@ void TimeKeeper::refresh(Vcpu& vcpu) {
   put(offsetof(SharedTime, cycles_per_second_low), clock_.cycles_per_second());
   std::atomic_thread_fence(std::memory_order_release);
   page.store(word(offsetof(SharedTime, version2)), version);
+  return now;
 }
 
 SystemTime TimeKeeper::tick_after(SystemTime now) {
@@ -104,25 +105,18 @@ SystemTime TimeKeeper::tick_after(SystemTime now) {
 
 void TimeKeeper::switched_in(Vcpu& vcpu) {
   PerCpu& here = cpus_[clock_.cpu().id()];
-  here.next_tick = vcpu.is_idle ? kNever : tick_after(clock_.now());
+  here.next_tick = kNever;
   if (vcpu.is_idle) return;
-  refresh(vcpu);
+  here.next_tick = tick_after(refresh(vcpu));
   events_.send_virq(vcpu, Virq::timer);
 }
 
 void TimeKeeper::forget(Vcpu& vcpu) {
   if (vcpu.alarm_real != kNever) {
     cpus_[vcpu.alarm_cpu].alarms.remove(vcpu);
-    run_states_.attend(vcpu.alarm_cpu);
+    run_states_.timer_moved(vcpu.alarm_cpu);
   }
   vcpu.alarm_real = vcpu.alarm_virtual = kNever;
-}
-
-// When the running vCPU's virtual alarm goes off if it keeps running.
-SystemTime TimeKeeper::virtual_expiry(const Vcpu& current) {
-  if (current.alarm_virtual == kNever) return kNever;
-  const SystemTime left = current.alarm_virtual - current.cpu_time;
-  return left > kNever - 1 - current.run_since ? kNever - 1 : current.run_since + left;
 }
 
 void TimeKeeper::run_timers(Vcpu& current, SystemTime now) {
@@ -144,14 +138,6 @@ void TimeKeeper::run_timers(Vcpu& current, SystemTime now) {
     refresh(current);
     events_.send_virq(current, Virq::virtual_timer);
   }
-}
-
-SystemTime TimeKeeper::next_timer(const Vcpu& current) const {
-  const PerCpu& here = cpus_[clock_.cpu().id()];
-  SystemTime next = here.alarms.earliest();
-  if (here.next_tick < next) next = here.next_tick;
-  const SystemTime virtual_alarm = virtual_expiry(current);
-  return virtual_alarm < next ? virtual_alarm : next;
 }
 
 }  // namespace hv

@@ -38,14 +38,17 @@ class TimeKeeper {
   // `vcpu` was just loaded into the CPU inside the core: its record is refreshed and, unless it is the idle one, it
   // gets a timer event, for it may have missed ticks.
   void switched_in(Vcpu& vcpu);
-  // Writes the vCPU's time record, by the version protocol of interface/shared_info.h.
-  void refresh(Vcpu& vcpu);
+  // Writes the vCPU's time record, by the version protocol of interface/shared_info.h. Returns the time it was.
+  SystemTime refresh(Vcpu& vcpu);
   // A vCPU that goes away has no alarms.
   void forget(Vcpu& vcpu);
 
   // Runs what is due on the CPU inside the core, where `current` runs.
   void run_timers(Vcpu& current, SystemTime now);
-  SystemTime next_timer(const Vcpu& current) const;
+  SystemTime next_timer(CpuId cpu, const Vcpu& current) const {
+    const PerCpu& here = cpus_[cpu];
+    return earlier(earlier(here.alarms.earliest(), here.next_tick), virtual_expiry(current));
+  }
 
  private:
   struct PerCpu {
@@ -54,7 +57,12 @@ class TimeKeeper {
   };
   bool due(SystemTime time, SystemTime now) const { return time != kNever && time - settings_.slop <= now; }
   SystemTime tick_after(SystemTime now);  // ticks are on a grid from boot
-  static SystemTime virtual_expiry(const Vcpu& current);
+  // When the running vCPU's virtual alarm goes off if it keeps running.
+  static SystemTime virtual_expiry(const Vcpu& current) {
+    if (current.alarm_virtual == kNever) return kNever;
+    const SystemTime left = current.alarm_virtual - current.cpu_time;
+    return left > kNever - 1 - current.run_since ? kNever - 1 : current.run_since + left;
+  }
 
   hw::Memory& memory_;
   RunStates& run_states_;

@@ -42,6 +42,7 @@ HypercallResult Traps::set_callbacks(Caller& caller, u32 event_cs, u32 event_eip
 }
 
 HypercallResult Traps::set_fast_trap(Caller& caller, u32 vector) {
+  caller.cpu.work(hw::Step::vcpu_state);
   hw::DirectGate gate;
   if (vector != 0) {
     if (vector != 0x80 && (vector < 0x20 || vector > 0x2f)) return Error::not_permitted;
@@ -56,6 +57,7 @@ HypercallResult Traps::set_fast_trap(Caller& caller, u32 vector) {
 }
 
 HypercallResult Traps::stack_switch(Caller& caller, u32 ss, u32 esp) {
+  caller.cpu.work(hw::Step::vcpu_state);
   if ((ss & 3) != 1 && !HV_PLANTED(stack_of_any_ring)) return Error::not_permitted;
   caller.vcpu.ring1_ss = ss;
   caller.vcpu.ring1_esp = esp;
@@ -64,12 +66,14 @@ HypercallResult Traps::stack_switch(Caller& caller, u32 ss, u32 esp) {
 }
 
 HypercallResult Traps::fpu_taskswitch(Caller& caller) {
+  caller.cpu.work(hw::Step::vcpu_state);
   caller.vcpu.guest_task_switched = true;
   caller.cpu.set_task_switched(true);
   return HypercallResult::success();
 }
 
 HypercallResult Traps::set_debug_register(Caller& caller, u32 number, u32 value) {
+  caller.cpu.work(hw::Step::vcpu_state);
   switch (number) {
     case 0:
     case 1:

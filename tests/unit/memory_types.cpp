@@ -60,10 +60,9 @@ TEST_CASE("a table is looked at again whenever its count leaves 0, because its e
   REQUIRE(w.make_table(*w.guest, w.free) == 0);
   const u64 once = w.validated();
   REQUIRE(w.command(*w.guest, MmuCommand::unpin, w.guest->page(w.free)) == 0);
-  const u64 released = w.validated();
-  CHECK(released == once + 1024);
+  CHECK(w.machine.cpu(0).times(hw::Step::page_table_release) == 1024);
   REQUIRE(w.command(*w.guest, MmuCommand::pin_l1, w.guest->page(w.free)) == 0);
-  CHECK(w.validated() == released + 1024);
+  CHECK(w.validated() == once + 1024);
 }
 
 TEST_CASE("a request does not store into a descriptor page in use, and a frame has one use at a time") {

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "experiments/runner/known_names.h"
+#include "experiments/runner/parameters.h"
 #include "support/experiment_file.h"
-#include "workloads/kernel/path.h"
 
 using namespace runner;
 using test::plan_of;
