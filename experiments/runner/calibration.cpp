@@ -15,7 +15,7 @@ namespace runner {
 namespace {
 
 constexpr double kSelfConsistency = 0.01;  // of the paper with itself: docs/accuracy.md
-constexpr double kAnything = 1e15;         // of a fitted value without a range: it is only not negative
+constexpr double kAnything = std::numeric_limits<double>::infinity();  // of a value that is only not negative
 constexpr double kWidestStep = 0.2;        // of the scale: over the steps of page and cache placement, within linearity
 
 void expect_fittable(const std::string& id, const Place& place, const std::vector<PublishedValue>& published) {
@@ -151,10 +151,18 @@ class StageRunner {
         add_key(lead, *entry);
       }
       FitParameter& p = lead.parameter;
-      p.scale = p.high < kAnything ? (p.high - p.low) / 2 : p.start / 2;
+      p.scale = p.high < kAnything ? (p.high - p.low) / 2 : p.start;
       p.step = std::max(p.grain, p.scale * kWidestStep);
       leads_.push_back(std::move(lead));
     }
+  }
+
+  // The range of an estimated path says where its author believed it to lie, which is no evidence against a
+  // measurement.
+  static ParameterEntry::Interval bounds_of(const ParameterEntry& entry) {
+    const bool counts = entry.unit == "instructions" || entry.unit == "locks";
+    if (counts && entry.origin == "assumed") return {0, kAnything};
+    return entry.range.value_or(ParameterEntry::Interval{0, kAnything});
   }
 
   static void add_key(Lead& lead, const ParameterEntry& entry) {
@@ -162,7 +170,7 @@ class StageRunner {
     const bool first = lead.proportions.empty();
     const double proportion = first ? 1 : entry.value / p.start;
     const double grain = entry.unit == "ns" || entry.unit == "us" ? 0.1 : 1;
-    const auto [low, high] = entry.range.value_or(ParameterEntry::Interval{0, kAnything});
+    const auto [low, high] = bounds_of(entry);
     lead.proportions.push_back(proportion);
     lead.grains.push_back(grain);
     if (first) {
