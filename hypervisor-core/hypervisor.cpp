@@ -160,9 +160,9 @@ inline void Hypervisor::interrupt_others(hw::Cpu& cpu, CpuId id) {
 
 // Does what there is to do for this CPU, says so to others, and returns who runs then.
 Vcpu& Hypervisor::settle(hw::Cpu& cpu, CpuId id, hw::Registers& registers) {
+  cpu.work(hw::Step::exit_work);
   // As long as the first timer is the one that the hardware has, its interrupt says when it is due, and nobody needs to
   // look at the clock.
-  cpu.work(hw::Step::exit_work);
   SystemTime not_due = armed_[id];
   while (run_states_.take_attention(id)) {
     if (run_states_.take_timers_moved(id)) {
