@@ -46,7 +46,8 @@ Hypervisor::Hypervisor(hw::Machine& machine, Arena memory, const BootParameters&
       network_line_{machine.network() == nullptr ? kNoLine : machine.network()->interrupt_line()},
       lifecycle_{machine, domains_, memory_, run_states_, events_, time_, network_, clock_},
       control_{domains_, lifecycle_, memory_, run_states_, time_, network_, clock_},
-      traps_{memory_, events_, lifecycle_} {
+      traps_{memory_, events_, lifecycle_},
+      timer_slop_{parameters.timer_slop} {
   if (machine.cycles_per_second() > SystemClock::kMaxFrequency) machine.stop("the cycle counter is too fast");
   clock_.enter(machine.cpu(0));
   for (SystemTime& booted : booted_at_) booted = kNever;
@@ -150,16 +151,23 @@ void Hypervisor::work_and_leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& regi
   }
 }
 
+inline void Hypervisor::interrupt_others(hw::Cpu& cpu, CpuId id) {
+  u32 kicks = run_states_.take_kicks() | memory_.flushes_due_elsewhere(id);
+  if (id != kDeviceCpu && network_.next_timer() < armed_[kDeviceCpu]) kicks |= 1u << kDeviceCpu;
+  kicks &= ~(1u << id);
+  if (kicks != 0) send_ipis(cpu, kicks);
+}
+
 // Does what there is to do for this CPU, says so to others, and returns who runs then.
 Vcpu& Hypervisor::settle(hw::Cpu& cpu, CpuId id, hw::Registers& registers) {
+  cpu.work(hw::Step::exit_work);
   // As long as the first timer is the one that the hardware has, its interrupt says when it is due, and nobody needs to
   // look at the clock.
-  cpu.work(hw::Step::exit_work);
   SystemTime not_due = armed_[id];
   while (run_states_.take_attention(id)) {
-    if (run_states_.take_timers_moved(id) && next_timer(id) != not_due) {
-      run_timers(cpu);
-      not_due = next_timer(id);
+    if (run_states_.take_timers_moved(id)) {
+      const SystemTime first = next_timer(id);
+      not_due = first != not_due && run_timers(cpu, first) ? next_timer(id) : first;
     }
     if (run_states_.reschedule_requested(id)) {
       schedule(cpu, registers, clock_.now());
@@ -175,13 +183,16 @@ Vcpu& Hypervisor::settle(hw::Cpu& cpu, CpuId id, hw::Registers& registers) {
   return run_states_.current(id);
 }
 
-void Hypervisor::run_timers(hw::Cpu& cpu) {
+// Runs the timers that are due, of which `first` is the first. False: not even that one is.
+bool Hypervisor::run_timers(hw::Cpu& cpu, SystemTime first) {
   const CpuId id = cpu.id();
   const SystemTime now = clock_.now();
+  if (first > now + timer_slop_) return false;
   cpu.work(hw::Step::timer_run);
   run_states_.run_timers(id, now);
   time_.run_timers(run_states_.current(id), now);
   if (id == kDeviceCpu && network_.next_timer() <= now) network_.run_timers(now);
+  return true;
 }
 
 void Hypervisor::schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now) {
@@ -202,13 +213,6 @@ void Hypervisor::schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now
 SystemTime Hypervisor::next_timer(CpuId id) const {
   const SystemTime next = earlier(run_states_.next_timer(id), time_.next_timer(id, run_states_.current(id)));
   return id == kDeviceCpu ? earlier(next, network_.next_timer()) : next;
-}
-
-void Hypervisor::interrupt_others(hw::Cpu& cpu, CpuId id) {
-  u32 kicks = run_states_.take_kicks() | memory_.flushes_due_elsewhere(id);
-  if (id != kDeviceCpu && network_.next_timer() < armed_[kDeviceCpu]) kicks |= 1u << kDeviceCpu;
-  kicks &= ~(1u << id);
-  if (kicks != 0) send_ipis(cpu, kicks);
 }
 
 // A CPU that is not booted yet will look for itself.

@@ -79,7 +79,7 @@ class Hypervisor {
   void work_and_leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& registers);
   Vcpu& settle(hw::Cpu& cpu, CpuId id, hw::Registers& registers);
   void schedule(hw::Cpu& cpu, hw::Registers& registers, SystemTime now);
-  void run_timers(hw::Cpu& cpu);
+  bool run_timers(hw::Cpu& cpu, SystemTime first);
   SystemTime next_timer(CpuId id) const;
   void interrupt_others(hw::Cpu& cpu, CpuId id);
   void send_ipis(hw::Cpu& cpu, u32 targets);
@@ -99,6 +99,7 @@ class Hypervisor {
   Control control_;
   Traps traps_;
 
+  SystemTime timer_slop_;
   SystemTime booted_at_[kMaxCpus];
   SystemTime armed_[kMaxCpus] = {};  // what each CPU's local timer is set to; kNever: off
 };

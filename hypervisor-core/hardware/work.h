@@ -44,7 +44,7 @@ enum class Step : hv::u32 {
   event_send,           // setting one port pending
   event_notify,         // and its vCPU told of it: woken, or its CPU kicked
   event_channel_op,     // one event-channel operation
-  timer_run,            // one look at the clock and at the timers, and running those that are due
+  timer_run,            // one run of the timers that are due
   time_update,          // one refresh of a shared time record, mostly for a tick or an alarm
   alarm_set,            // one alarm of a guest set
   vif_push,             // one look at the rings of a VIF

@@ -55,11 +55,12 @@ PacketFate Network::deliver(hw::Cpu& cpu, Vif& vif, const PacketHeader& header, 
   --vif.buffer_count;
 
   // The wire knows one address for all VIFs; each domain sees its own.
-  PacketHeader addressed = header;
+  const hw::Words words = memory_.frame(frame);
+  u8 mac[kMacBytes];
+  put_mac(mac, vif.mac);
   const bool to_group = (header.bytes[kDestinationMac] & 1) != 0;
-  if (!to_group) addressed.set_mac(kDestinationMac, vif.mac);
-  if (header.is_arp()) addressed.set_mac(kArpTargetMac, vif.mac);
-  store_bytes(memory_.frame(frame), 0, addressed.bytes, addressed.copied);
+  if (!to_group) store_bytes(words, kDestinationMac, mac, kMacBytes);
+  if (header.is_arp()) store_bytes(words, kArpTargetMac, mac, kMacBytes);
 
   bool delivered = false;
   frame = pages_.give_packet(cpu, *vif.domain, lent.buffer, frame, delivered);

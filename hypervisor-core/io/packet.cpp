@@ -47,8 +47,14 @@ bool read_ip(const PacketHeader& header, PacketKey& key) {
 
 }  // namespace
 
-void PacketHeader::set_mac(u32 offset, u64 mac) {
-  for (u32 i = 0; i < 6; ++i) bytes[offset + i] = static_cast<u8>(mac >> (40 - 8 * i));
+void put_mac(u8* to, u64 mac) {
+  const u32 high = high_word(mac), low = low_word(mac);
+  to[0] = static_cast<u8>(high >> 8);
+  to[1] = static_cast<u8>(high);
+  to[2] = static_cast<u8>(low >> 24);
+  to[3] = static_cast<u8>(low >> 16);
+  to[4] = static_cast<u8>(low >> 8);
+  to[5] = static_cast<u8>(low);
 }
 
 bool PacketHeader::is_arp() const { return copied >= kArpBytes && big_endian16(kEtherType) == kTypeArp; }
@@ -76,10 +82,12 @@ void load_bytes(hw::Words frame, u32 offset, u8* to, u32 bytes) {
   };
   const u32 first_whole = (offset + 3) & ~3u;
   if (offset < first_whole) load_some(first_whole < end ? first_whole : end);
-  for (; offset + 4 <= end; offset += 4, to += 4) {
-    const u32 word = frame.load(offset / 4);
+  u32 index = offset / 4;
+  for (const u32 last = end / 4; index < last; ++index, to += 4) {
+    const u32 word = frame.load(index);
     __builtin_memcpy(to, &word, 4);
   }
+  if (offset < index * 4) offset = index * 4;
   if (offset < end) load_some(end);
 }
 
@@ -96,11 +104,13 @@ void store_bytes(hw::Words frame, u32 offset, const u8* from, u32 bytes) {
   };
   const u32 first_whole = (offset + 3) & ~3u;
   if (offset < first_whole) store_some(first_whole < end ? first_whole : end);
-  for (; offset + 4 <= end; offset += 4, from += 4) {
+  u32 index = offset / 4;
+  for (const u32 last = end / 4; index < last; ++index, from += 4) {
     u32 word;
     __builtin_memcpy(&word, from, 4);
-    frame.store(offset / 4, word);
+    frame.store(index, word);
   }
+  if (offset < index * 4) offset = index * 4;
   if (offset < end) store_some(end);
 }
 

@@ -9,13 +9,16 @@ namespace hv {
 
 inline constexpr u32 kHeaderCopy = 64;  // Ethernet 14 + IP 20..46 + the ports; what a card takes beside the payload
 
+inline constexpr u32 kMacBytes = 6;
+void put_mac(u8* to, u64 mac);  // in the order of the wire
+
 struct PacketHeader {
   u8 bytes[kHeaderCopy] = {};
   u32 copied = 0;        // of `bytes`
   u32 packet_bytes = 0;  // the whole packet, Ethernet header included
 
   bool is_arp() const;
-  void set_mac(u32 offset, u64 mac);
+  void set_mac(u32 offset, u64 mac) { put_mac(bytes + offset, mac); }
   u32 big_endian16(u32 offset) const { return u32{bytes[offset]} << 8 | bytes[offset + 1]; }
   u32 big_endian32(u32 offset) const { return big_endian16(offset) << 16 | big_endian16(offset + 2); }
 };

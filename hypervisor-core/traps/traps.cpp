@@ -23,6 +23,15 @@ hw::FpuImage initial_fpu() {
 
 }  // namespace
 
+void Traps::bounce(Caller& caller, hw::Registers& registers, u32 vector, GuestFrame& frame) {
+  caller.cpu.work(hw::Step::exception_bounce);
+  const TrapEntry& entry = caller.domain.traps.entries[vector & 0xff];
+  if (entry.address == 0) return lifecycle_.crash(caller.domain, "exception without a handler");
+  if (!enter_guest(caller, registers, entry.cs, entry.address, frame))
+    return lifecycle_.crash(caller.domain, "no stack to take an exception on");
+  if ((entry.flags & kTrapMaskEvents) != 0) events_.set_upcall_mask(caller.vcpu, true);
+}
+
 void Traps::exception(Caller& caller, hw::Registers& registers, u32 fault_address) {
   GuestFrame frame;
   switch (registers.vector) {
@@ -43,15 +52,6 @@ void Traps::exception(Caller& caller, hw::Registers& registers, u32 fault_addres
       if (pushes_error_code(registers.vector)) frame.push(registers.error_code);
   }
   bounce(caller, registers, registers.vector, frame);
-}
-
-void Traps::bounce(Caller& caller, hw::Registers& registers, u32 vector, GuestFrame& frame) {
-  caller.cpu.work(hw::Step::exception_bounce);
-  const TrapEntry& entry = caller.domain.traps.entries[vector & 0xff];
-  if (entry.address == 0) return lifecycle_.crash(caller.domain, "exception without a handler");
-  if (!enter_guest(caller, registers, entry.cs, entry.address, frame))
-    return lifecycle_.crash(caller.domain, "no stack to take an exception on");
-  if ((entry.flags & kTrapMaskEvents) != 0) events_.set_upcall_mask(caller.vcpu, true);
 }
 
 // All gates of the real IDT belong to the hypervisor, so INT n in a guest faults. If the guest's table lets that ring

@@ -275,3 +275,40 @@ TEST_CASE("an idle CPU has no ticker") {
   host.pass(100 * kMillisecond);
   CHECK(shared_time(host, host.domain0()).version1 == before.version1);
 }
+
+TEST_CASE("the way out of the core looks at the timers only if one moved, and runs them only if one is due") {
+  HostOptions options;
+  options.tick = 0;
+  TimeHost host{options};
+  FakeCpu& cpu = host.machine.cpu(0);
+  host.call(host.domain0(), Hypercall::xen_version);
+  const u64 exits = cpu.times(hw::Step::exit_work), runs = cpu.times(hw::Step::timer_run);
+  const u32 arms = cpu.timer_arms;
+
+  host.call(host.domain0(), Hypercall::xen_version);
+  CHECK(cpu.times(hw::Step::exit_work) == exits);
+  CHECK(cpu.timer_arms == arms);
+
+  set_alarm(host, host.domain0(), host.now() + 1000);  // becomes the first, not due
+  CHECK(cpu.times(hw::Step::exit_work) == exits + 1);
+  CHECK(cpu.times(hw::Step::timer_run) == runs);
+  CHECK(cpu.timer_arms == arms + 1);
+
+  host.machine.advance(10);
+  set_alarm(host, host.domain0(), 1);  // past
+  CHECK(cpu.times(hw::Step::exit_work) == exits + 2);
+  CHECK(cpu.times(hw::Step::timer_run) == runs + 1);
+}
+
+TEST_CASE("the clock says the same whatever it was asked before") {
+  constexpr u64 kFrequency = 2'399'987'411, kBoot = 77;
+  const SystemClock asked{kFrequency, kBoot};
+  for (const u64 second : {u64{3}, u64{1}, u64{2}, u64{0}, u64{1'000'000}, u64{2}}) {
+    for (const u64 rest : {kFrequency - 1, u64{0}, u64{1}}) {
+      const u64 cycles = kBoot + second * kFrequency + rest;
+      const SystemClock fresh{kFrequency, kBoot};
+      CHECK(asked.at(cycles) == fresh.at(cycles));
+      CHECK(asked.cycles_at(asked.at(cycles)) == fresh.cycles_at(fresh.at(cycles)));
+    }
+  }
+}
