@@ -18,7 +18,10 @@ Machine::Machine(const MachineFile& file, std::uint32_t cpus, CoalescingProfile 
       clock_{file.cpu.clock},
       queue_{queue},
       fingerprint_{fingerprint},
-      memory_{static_cast<hv::u32>(file.memory.size / hv::kPageSize)},
+      memory_{static_cast<hv::u32>(file.memory.size / hv::kPageSize),
+              [this] {
+                if (running_ != nullptr) running_->charge(file_.memory.map_frame, Cause::tlb);
+              }},
       router_{[this](hv::CpuId cpu, hv::u32 line, bool pending) {
         pending ? cpus_[cpu]->raise(line) : cpus_[cpu]->lower(line);
       }} {

@@ -52,6 +52,7 @@ ParameterFields hardware_fields(MachineFile& file) {
   auto& memory = file.memory;
   add("memory.size", "B", memory.size);
   add("memory.latency", "cycles", memory.latency);
+  add("memory.map_frame", "cycles", memory.map_frame);
   add("memory.line_refill", "ns", memory.line_refill);
   add("memory.line_stream", "ns", memory.line_stream);
   add("memory.copy_cached", "cycles/KiB", memory.copy_cached);

@@ -79,6 +79,7 @@ struct MachineFile : ParameterTable {
   struct {
     std::uint64_t size = 0;                  // bytes of RAM
     sim::Cycles latency;                     // of one load that misses the cache
+    sim::Cycles map_frame;                   // mapping another frame in the hypervisor's window, and its first access
     sim::Duration line_refill;               // per cache line when misses overlap
     sim::Duration line_stream;               // per cache line of memory that is read in order, prefetched
     sim::Cycles copy_cached, copy_uncached;  // per KiB

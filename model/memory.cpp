@@ -12,9 +12,18 @@ hv::u32 word_of(hv::u32 address) { return address % hv::kPageSize / 4; }
 
 }  // namespace
 
-PhysicalMemory::PhysicalMemory(hv::u32 frames) : frames_(frames) {}
+PhysicalMemory::PhysicalMemory(hv::u32 frames, std::function<void()> on_map)
+    : frames_(frames), on_map_{std::move(on_map)} {}
 
 hw::Words PhysicalMemory::frame(hv::MachineFrame frame) { return hw::Words{contents_of(frame.number()).data()}; }
+
+hw::Words PhysicalMemory::window(hv::MachineFrame wanted) {
+  if (window_ != wanted) {
+    window_ = wanted;
+    on_map_();
+  }
+  return frame(wanted);
+}
 
 PhysicalMemory::Contents& PhysicalMemory::contents_of(hv::u32 number) {
   std::unique_ptr<Contents>& contents = frames_.at(number);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,10 +16,13 @@ namespace model {
 
 class PhysicalMemory final : public hw::Memory {
  public:
-  explicit PhysicalMemory(hv::u32 frames);
+  // `on_map` is called when the hypervisor's window moves; one window for all CPUs.
+  explicit PhysicalMemory(
+      hv::u32 frames, std::function<void()> on_map = [] {});
 
   hv::u32 frame_count() const override { return static_cast<hv::u32>(frames_.size()); }
   hw::Words frame(hv::MachineFrame frame) override;  // contents exist afterwards
+  hw::Words window(hv::MachineFrame frame) override;
   void zero(hv::MachineFrame frame) override;
 
   // Words by byte address, which is a multiple of 4. Beyond RAM a load gives ones and a store is lost, as on a bus
@@ -48,6 +52,8 @@ class PhysicalMemory final : public hw::Memory {
 
   std::vector<std::unique_ptr<Contents>> frames_;
   std::uint64_t resident_frames_ = 0;
+  std::function<void()> on_map_;
+  hv::MachineFrame window_;
 };
 
 }  // namespace model

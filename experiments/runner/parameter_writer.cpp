@@ -98,6 +98,7 @@ std::string with_fitted_value(const std::string& text, const FittedValue& value,
   entry["source"] = source;
   entry["certainty"] = value.pinned ? "medium" : "low";
   entry["fitted_on"] = value.ids;
+  entry.erase("range");  // where its author believed it to lie
   entry.erase("confidence");
   if (value.pinned) entry["confidence"] = {number(value.low), number(value.high)};
   return text.substr(0, span->begin) + in_one_line(entry) + text.substr(span->end);

@@ -11,7 +11,7 @@ using namespace hv;  // NOLINT
 
 // The 1024 words of one machine frame. Loads and stores are relaxed atomics, because the MMU (and on metal another
 // CPU) sets accessed and dirty bits in page tables between two looks; a bare pointer read could be folded.
-// Valid until the next call of Memory::frame() with a different frame on metal, for ever in the model.
+// Valid until the next call of Memory::window() if they come from there, else for ever.
 class Words {
  public:
   constexpr Words() = default;
@@ -39,7 +39,11 @@ class Words {
 class Memory {
  public:
   virtual u32 frame_count() const = 0;          // frames of RAM; numbers 0 .. frame_count - 1
-  virtual Words frame(MachineFrame frame) = 0;  // `frame` must be below frame_count
+  // A frame that the hypervisor has mapped for good: its own, and those it shares with a domain. Below frame_count.
+  virtual Words frame(MachineFrame frame) = 0;
+  // Any other frame, such as a domain's page table: the hypervisor's 64 MB cannot map all of memory, so it is mapped
+  // when it is another one than the last, and stays until the next.
+  virtual Words window(MachineFrame frame) = 0;
   virtual void zero(MachineFrame frame) = 0;
 
  protected:

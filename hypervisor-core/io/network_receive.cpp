@@ -26,7 +26,7 @@ void Network::receive(hw::Cpu& cpu, const hw::ReceiveCompletion& packet) {
   --posted_count_;
   ++past_.arrived;
   MachineFrame frame = packet.frame;
-  const PacketHeader header = copy_header(memory_.frame(frame), 0, packet.bytes);
+  const PacketHeader header = copy_header(memory_.window(frame), 0, packet.bytes);
   Route route = route_incoming(cpu, header);
   if (route.vif != nullptr) route.fate = deliver(cpu, *route.vif, header, frame);
   past_.from_wire.add(route.fate);
@@ -55,7 +55,7 @@ PacketFate Network::deliver(hw::Cpu& cpu, Vif& vif, const PacketHeader& header, 
   --vif.buffer_count;
 
   // The wire knows one address for all VIFs; each domain sees its own.
-  const hw::Words words = memory_.frame(frame);
+  const hw::Words words = memory_.window(frame);
   u8 mac[kMacBytes];
   put_mac(mac, vif.mac);
   const bool to_group = (header.bytes[kDestinationMac] & 1) != 0;

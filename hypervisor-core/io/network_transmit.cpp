@@ -47,7 +47,7 @@ void Network::send_next(hw::Cpu& cpu, Vif& vif) {
   if (!pages_.hold_payload(*vif.domain, frame)) return end(PacketFate::foreign_frame);
 
   // From here on only the copy of the header counts, whatever the guest does to its page.
-  PacketHeader header = copy_header(memory_.frame(frame), offset, request.bytes);
+  PacketHeader header = copy_header(memory_.window(frame), offset, request.bytes);
   Route route = route_outgoing(cpu, vif, header);
   if (route.fate == PacketFate::sent) return hand_to_card(vif, request.id, header, frame, offset);
   if (route.fate == PacketFate::switched && !copy_to_vif(cpu, *route.vif, header, frame, offset)) {
@@ -92,7 +92,7 @@ bool Network::copy_to_vif(hw::Cpu& cpu, Vif& to, const PacketHeader& header, Mac
   for (u32 done = header.copied; done < header.packet_bytes;) {
     u8 piece[256];  // one frame at a time is within reach
     const u32 left = header.packet_bytes - done, bytes = left < sizeof piece ? left : sizeof piece;
-    load_bytes(memory_.frame(frame), offset + done, piece, bytes);
+    load_bytes(memory_.window(frame), offset + done, piece, bytes);
     store_bytes(memory_.frame(packet), done, piece, bytes);
     done += bytes;
   }

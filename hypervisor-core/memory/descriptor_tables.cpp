@@ -61,7 +61,7 @@ HypercallResult MemoryManager::update_descriptor(Caller& caller, u32 machine_add
     return Error::invalid;
   }
   // Another CPU may load the descriptor between two stores: it must not see half of each.
-  const hw::Words words = memory_.frame(frame);
+  const hw::Words words = memory_.window(frame);
   words.store(2 * entry + 1, 0);
   words.store(2 * entry, low);
   words.store(2 * entry + 1, high);
@@ -100,7 +100,7 @@ bool MemoryManager::map_ldt_shadow(Vcpu& vcpu, u32 page) {
   MachineFrame table;
   u32 index = 0;
   if (address >= kHypervisorStart || !tables_.find_entry(vcpu.directory, address, table, index)) return false;
-  const u32 entry = memory_.frame(table).load(index);
+  const u32 entry = memory_.window(table).load(index);
   const MachineFrame frame = MachineFrame::of_address(entry);
   // Only the domain's own pages: domain 0 may map others' pages, but not make them its descriptor table.
   if ((entry & kEntryPresent) == 0) return false;
@@ -137,7 +137,7 @@ void MemoryManager::drop_gdt(Vcpu& vcpu) {
 }
 
 void MemoryManager::install_reserved_descriptors(MachineFrame first_gdt_page) {
-  const hw::Words words = memory_.frame(first_gdt_page);
+  const hw::Words words = memory_.window(first_gdt_page);
   clear_reserved_descriptors(first_gdt_page);
   u32 word = 2 * (kFirstReservedDescriptor + 1);
   for (const Descriptor& descriptor : kFlatDescriptors) {
@@ -147,7 +147,7 @@ void MemoryManager::install_reserved_descriptors(MachineFrame first_gdt_page) {
 }
 
 void MemoryManager::clear_reserved_descriptors(MachineFrame first_gdt_page) {
-  const hw::Words words = memory_.frame(first_gdt_page);
+  const hw::Words words = memory_.window(first_gdt_page);
   for (u32 word = 2 * kFirstReservedDescriptor; word < 2 * kEndReservedDescriptors; ++word) words.store(word, 0);
 }
 

@@ -99,7 +99,7 @@ bool MemoryManager::take_directory(Domain& domain, MachineFrame directory) {
   if (!frames_.contains(directory)) return false;
   if (frames_.info(directory).owner != domain.id && !HV_PLANTED(base_of_any_owner)) return false;
   if (!tables_.take(directory, FrameType::l2)) return false;
-  memory_.frame(directory).store(kPerDomainSlot, domain.memory.descriptor_table.address() | kWritableEntry);
+  memory_.window(directory).store(kPerDomainSlot, domain.memory.descriptor_table.address() | kWritableEntry);
   return true;
 }
 

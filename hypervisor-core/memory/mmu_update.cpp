@@ -39,7 +39,7 @@ inline void MemoryManager::finish_request(Caller& caller) {
   tables_.did(hw::Step::plain_store);
   const bool taken = tables_.take(table, FrameType::writable);
   if (!taken && !HV_PLANTED(store_without_reference)) return Error::invalid;
-  memory_.frame(table).store(index, entry);
+  memory_.window(table).store(index, entry);
   if (taken) tables_.drop(table);
   return Error::none;
 }

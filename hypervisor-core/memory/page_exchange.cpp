@@ -13,7 +13,7 @@ bool PageExchange::take_buffer(Domain& domain, u32 entry_address, PostedBuffer& 
   const FrameInfo& holder = frames.info(table);
   if (holder.owner != domain.id || holder.type != FrameType::l1 || holder.type_count == 0) return false;
 
-  const u32 entry = memory_.memory().frame(table).load(index);
+  const u32 entry = memory_.memory().window(table).load(index);
   constexpr u32 kMapped = kEntryPresent | kEntryWritable;
   if ((entry & kMapped) != kMapped) return false;
   const MachineFrame frame = MachineFrame::of_address(entry);
@@ -32,7 +32,7 @@ bool PageExchange::take_buffer(Domain& domain, u32 entry_address, PostedBuffer& 
 MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const PostedBuffer& posted, MachineFrame packet,
                                        bool& delivered) {
   FrameTable& frames = memory_.frames();
-  const u32 old = memory_.memory().frame(posted.table).load(posted.index);
+  const u32 old = memory_.memory().window(posted.table).load(posted.index);
   delivered = (old & kEntryPresent) == 0;
   if (!delivered) {
     return_buffer(domain, posted);

@@ -90,7 +90,7 @@ bool PageTables::validate(MachineFrame frame, FrameType type) {
 
 bool PageTables::validate_l1(MachineFrame table) {
   const OwnerId owner = frames_.info(table).owner;
-  const hw::Words words = memory_.frame(table);
+  const hw::Words words = memory_.window(table);
   for (u32 index = 0; index < kEntriesPerTable; ++index) {
     const u32 entry = words.load(index);
     if (present(entry) && !take_mapping(owner, entry)) {
@@ -105,7 +105,7 @@ bool PageTables::validate_l1(MachineFrame table) {
 
 bool PageTables::validate_l2(MachineFrame directory) {
   for (u32 slot = 0; slot < kGuestDirectorySlots; ++slot) {
-    const u32 entry = memory_.frame(directory).load(slot);  // looked up again: taking a table looks at other frames
+    const u32 entry = memory_.window(directory).load(slot);  // looked up again: taking a table looks at other frames
     if (present(entry) && !take_table(directory, entry)) {
       did(hw::Step::directory_validate, slot + 1);
       if (!HV_PLANTED(l2_not_undone)) drop_l2_entries(directory, slot);
@@ -119,7 +119,7 @@ bool PageTables::validate_l2(MachineFrame directory) {
 
 bool PageTables::validate_descriptors(MachineFrame frame) {
   if (HV_PLANTED(descriptors_not_validated)) return true;
-  const hw::Words words = memory_.frame(frame);
+  const hw::Words words = memory_.window(frame);
   for (u32 index = 0; index < kDescriptorsPerPage; ++index) {
     if (!descriptor_is_safe(words.load(2 * index), words.load(2 * index + 1))) {
       did(hw::Step::page_table_validate, index + 1);
@@ -131,7 +131,7 @@ bool PageTables::validate_descriptors(MachineFrame frame) {
 }
 
 void PageTables::drop_l1_entries(MachineFrame table, u32 end) {
-  const hw::Words words = memory_.frame(table);
+  const hw::Words words = memory_.window(table);
   for (u32 index = 0; index < end; ++index) {
     const u32 entry = words.load(index);
     if (present(entry)) drop_mapping(entry);
@@ -141,7 +141,7 @@ void PageTables::drop_l1_entries(MachineFrame table, u32 end) {
 
 void PageTables::drop_l2_entries(MachineFrame directory, u32 end) {
   for (u32 slot = 0; slot < end; ++slot) {
-    const u32 entry = memory_.frame(directory).load(slot);
+    const u32 entry = memory_.window(directory).load(slot);
     if (present(entry)) drop_table(directory, entry);
   }
   did(hw::Step::directory_validate, end);
@@ -200,7 +200,7 @@ void PageTables::drop_table(MachineFrame directory, u32 entry) {
 }
 
 bool PageTables::set_l1_entry(MachineFrame table, u32 index, u32 entry) {
-  const hw::Words words = memory_.frame(table);
+  const hw::Words words = memory_.window(table);
   const u32 old = words.load(index);
   constexpr u32 kCounted = kEntryFrameMask | kEntryWritable | kEntryPresent;
   if (present(entry)) {
@@ -218,7 +218,7 @@ bool PageTables::set_l1_entry(MachineFrame table, u32 index, u32 entry) {
 
 bool PageTables::set_l2_entry(MachineFrame directory, u32 slot, u32 entry) {
   if (slot >= kGuestDirectorySlots && !HV_PLANTED(hypervisor_slots)) return false;
-  const u32 old = memory_.frame(directory).load(slot);
+  const u32 old = memory_.window(directory).load(slot);
   if (present(entry)) {
     if ((entry & kEntryForbidden) != 0) return false;
     // Whether the directory lets a page table's pages be written makes no difference to the counts, unless the "page
@@ -226,18 +226,18 @@ bool PageTables::set_l2_entry(MachineFrame directory, u32 slot, u32 entry) {
     const bool self_map = target_of(entry) == directory && !HV_PLANTED(self_map_becomes_writable);
     const u32 counted = kEntryFrameMask | kEntryPresent | (self_map ? kEntryWritable : 0);
     if (((old ^ entry) & counted) == 0) {
-      exchange(memory_.frame(directory), slot, old, entry);
+      exchange(memory_.window(directory), slot, old, entry);
       return true;
     }
     if (!take_table(directory, entry)) return false;
   }
-  exchange(memory_.frame(directory), slot, old, entry);
+  exchange(memory_.window(directory), slot, old, entry);
   if (present(old) && !HV_PLANTED(l2_old_entry_kept)) drop_table(directory, old);
   return true;
 }
 
 bool PageTables::find_entry(MachineFrame directory, u32 address, MachineFrame& table, u32& index) const {
-  const u32 directory_entry = memory_.frame(directory).load(address >> 22);
+  const u32 directory_entry = memory_.window(directory).load(address >> 22);
   if (!present(directory_entry)) return false;
   table = target_of(directory_entry);
   index = address >> kPageShift & (kEntriesPerTable - 1);

@@ -28,6 +28,7 @@ class FakeMemory final : public hw::Memory {
   explicit FakeMemory(u32 frames) : words_(std::size_t{frames} * kEntriesPerTable) {}
   u32 frame_count() const override { return static_cast<u32>(words_.size() / kEntriesPerTable); }
   hw::Words frame(MachineFrame frame) override;
+  hw::Words window(MachineFrame wanted) override { return frame(wanted); }
   void zero(MachineFrame frame) override;
   u32* words_of(MachineFrame frame) { return &words_.at(std::size_t{frame.number()} * kEntriesPerTable); }
   u32 word(u32 machine_address) { return words_.at(machine_address / 4); }

@@ -73,14 +73,19 @@ void Kernel::touch(u32 address, u32 lines, model::Use use) {
 }
 
 void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use) {
-  // Where in its page a function or structure begins is as good as random; the golden ratio spreads it evenly.
+  // Where in its page code begins is as good as random; the golden ratio spreads it evenly.
   constexpr u32 kSpread = 2'654'435'769u;
-  constexpr u32 kLinesPerPage = hv::kPageSize / 64;
-  const u32 used = (path.instructions + instructions_per_page - 1) / instructions_per_page;
-  for (u32 i = 0; i < used; ++i) {
-    const u32 page = (path.home + i) % pages;
-    const u32 line = (page * kSpread >> 16) % (kLinesPerPage - file_.lines_per_page + 1);
-    touch(start + page * hv::kPageSize + line * 64, file_.lines_per_page, use);
+  constexpr u32 kLine = 64, kLinesPerPage = hv::kPageSize / kLine;
+  const u32 lines = file_.lines_per_page;
+  const u32 end = path.home + std::min(path.instructions, file_.distinct_instructions);
+  for (u32 at = path.home; at < end;) {
+    const u32 page = at / instructions_per_page;
+    const u32 stop = std::min(end, (page + 1) * instructions_per_page);
+    const u32 first = at % instructions_per_page * lines / instructions_per_page;
+    const u32 last = (stop - 1) % instructions_per_page * lines / instructions_per_page;
+    const u32 offset = (page * kSpread >> 16) % (kLinesPerPage - lines + 1);
+    touch(start + page % pages * hv::kPageSize + (offset + first) * kLine, last - first + 1, use);
+    at = stop;
   }
 }
 

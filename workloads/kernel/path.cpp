@@ -94,6 +94,7 @@ model::ParameterFields fields_of(KernelFile& file) {
       {"kernel.instructions_per_text_page", "instructions", &file.instructions_per_text_page},
       {"kernel.instructions_per_data_page", "instructions", &file.instructions_per_data_page},
       {"kernel.lines_per_page", "lines", &file.lines_per_page},
+      {"kernel.distinct_instructions", "instructions", &file.distinct_instructions},
   };
   for (const auto& [name, member] : kPaths) {
     Path& path = file.paths.*member;
@@ -114,12 +115,11 @@ void check(const KernelFile& file, const std::string& name) {
 }
 
 void place_paths(KernelFile& file) {
-  const u32 per_page = std::min(file.instructions_per_text_page, file.instructions_per_data_page);
   u32 next = 0;
   for (const auto& [name, member] : kPaths) {
     Path& path = file.paths.*member;
     path.home = next;
-    next += std::max(1u, (path.instructions + per_page - 1) / per_page);
+    next += std::min(path.instructions, file.distinct_instructions);
   }
 }
 

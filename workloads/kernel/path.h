@@ -18,8 +18,8 @@ struct Path {
   u32 instructions = 0;
   u32 locks = 0;            // locked bus operations that a kernel for several processors executes on it
   u32 interrupt_pairs = 0;  // times it turns interrupts off and on again
-  // Where its code and data begin, in pages of the kernel image; from the order of the table, so that no two paths
-  // share their pages unless the image is too small.
+  // Where its code begins in the kernel image, in instructions: the image is laid out in the order of the table, so
+  // that short neighbours share a page.
   u32 home = 0;
 };
 
@@ -32,9 +32,10 @@ struct KernelFile : model::ParameterTable {
   // Overrides one value, in the unit of its entry: "kernel.fork.instructions". What the file leaves out cannot be set.
   void set(std::string_view key, double value);
 
-  // A path touches so many pages of the kernel's text and data as its length says, with so many cache lines in each.
-  // Assumed: functions of the 2.4 kernel are some tens to a hundred instructions and scattered over the image.
-  u32 instructions_per_text_page = 0, instructions_per_data_page = 0, lines_per_page = 0;
+  // A path's code and the data that it uses fill so many pages of the image as its length says, with so many cache
+  // lines in each; beyond `distinct_instructions` it goes over the same ones again. Assumed: functions of the 2.4
+  // kernel are some tens to a hundred instructions and scattered over the image.
+  u32 instructions_per_text_page = 0, instructions_per_data_page = 0, lines_per_page = 0, distinct_instructions = 0;
 
   struct Paths {
     // Entries and interrupts.
