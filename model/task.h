@@ -3,6 +3,13 @@
 // A Task starts when it is awaited and hands control back to its caller when it ends. What is suspended is always the
 // innermost one; the CPU resumes that through the code map (model/code_map.h). Destroying a Task destroys what it
 // awaits. Frames come from a free list, so that a call allocates nothing once the program is warm.
+//
+// Two things g++ 12 compiles wrongly, and tests/coroutines.sh looks for:
+//  - `while (co_await x)`, and the like of if, do and switch, in a coroutine that has no variable of its own: the
+//    condition's temporary is put before the frame's header, and the first resume() jumps to nowhere. Give the
+//    condition's value a name.
+//  - A temporary without a constructor of its own (a lambda, an aggregate) whose members have destructors, or the
+//    result of `?:`, in an operand of co_await: it is destroyed twice. Give it a name and move from that.
 #pragma once
 
 #include <coroutine>

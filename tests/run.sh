@@ -57,12 +57,13 @@ fuzz_memory() {  # 30 s; what it finds is kept for the next time in build/fuzz/c
   (cd build/fuzz && ./memory_fuzzer -seed=1 -max_total_time=30 -max_len=2800 corpus "$root/tests/fuzz/corpus")
 }
 
-experiments_are_valid() { $ringzero validate experiments/*/*.json; }
+experiments_are_valid() { $ringzero validate experiments/{paper,sensitivity,examples}/*.json; }
 
 stage "format" check_format
 stage "release: build" build_preset release
 stage "release: tests" run_ctest release
 if [ $quick = no ]; then
+  stage "coroutines: forms that g++ 12 miscompiles" tests/coroutines.sh
   stage "core32: freestanding 32-bit core" build_preset core32
   stage "paths: core's path lengths as counted" core_paths_hold
   stage "debug: build with sanitizers" build_preset debug

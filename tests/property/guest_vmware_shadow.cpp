@@ -99,8 +99,8 @@ Task<> play(SystemCalls& calls, std::uint64_t seed, u32 steps, Look look) {
         if (steps > 4) {
           const std::uint64_t child_seed = seed * 31 + step;
           // It is waited for at once: when which of two runnable ones goes on depends on the time that all this takes.
-          co_await calls.wait(co_await calls.fork(
-              [=](SystemCalls& child_calls) { return play(child_calls, child_seed, steps / 4, look); }));
+          guest::UserCode of_child = [=](SystemCalls& child) { return play(child, child_seed, steps / 4, look); };
+          co_await calls.wait(co_await calls.fork(std::move(of_child)));
         }
         break;
       default:

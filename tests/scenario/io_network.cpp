@@ -564,7 +564,7 @@ TEST_CASE("a machine without a card still switches packets between its domains")
   NetworkHost with{3};
   // The same network built on a machine that has no card: local traffic only.
   with.machine.has_nic = false;
-  Network local{with.machine, with.arena, with.domains, with.memory, with.events, with.clock};
+  Network local{with.machine, with.arena, with.domains, with.memory, with.run_states, with.events, with.clock};
   NetworkRule in{};
   in.source_vif = kVifAny;
   in.destination_vif = vif_id(2, 0);

@@ -3,6 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include "workloads/kernel/address_space.h"
+#include "workloads/kernel/process.h"
 #include "workloads/kernel/scheduler.h"
 #include "workloads/kernel/timer_list.h"
 #include "workloads/kernel/wait_queue.h"
@@ -48,7 +50,7 @@ TEST_CASE("with nothing runnable the idle process runs") {
 TEST_CASE("goodness is counter + 20 - nice, 15 more on the same processor, 1 more in the same address space") {
   Kernel kernel{2, 1};
   Process& p = kernel[1];
-  p.space.emplace();
+  p.space = std::make_shared<guest::AddressSpace>();
   guest::AddressSpace other;
   p.processor = 1;
   CHECK(kernel.scheduler.goodness(p, 0, &other) == 26);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "workloads/kernel/process.h"
 #include "workloads/kernel/udp.h"
 
 namespace {

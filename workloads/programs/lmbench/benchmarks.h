@@ -34,9 +34,6 @@ inline constexpr const char* kShellPath = "/bin/sh";
 inline constexpr const char* kMappedPath = "/usr/tmp/lmbench/mapped";
 inline constexpr u32 kMappedBytes = 8 << 20;
 
-// A loop of one call and nothing else. It keeps the call in a variable: g++ 12 miscompiles coroutines without any.
-model::Task<> repeat(SystemCalls& calls, Timer& timer, UserCode call);
-
 // system_calls.cpp
 model::Task<> null_call(SystemCalls& calls, Timer& timer, const BenchProcess& self);
 model::Task<> read_zero(SystemCalls& calls, Timer& timer, const BenchProcess& self);

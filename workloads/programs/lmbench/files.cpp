@@ -26,13 +26,10 @@ model::Task<> create(SystemCalls& calls, u32 file, u32 contents, u32 bytes) {
   co_await calls.close(descriptor);
 }
 
-// Loops have braces here because g++ 12 miscompiles `while (co_await x) co_await y;`.
 model::Task<> time_creating(SystemCalls& calls, Timer& timer, u32 bytes) {
   const u32 contents = co_await prepare(calls, timer.iterations(), bytes);
   u32 created = 0;
-  while (co_await timer.again(calls)) {
-    co_await create(calls, created++, contents, bytes);
-  }
+  while (co_await timer.again(calls)) co_await create(calls, created++, contents, bytes);
   for (u32 file = 0; file < created; ++file) co_await calls.unlink(name_of(file));
 }
 
@@ -40,9 +37,7 @@ model::Task<> time_deleting(SystemCalls& calls, Timer& timer, u32 bytes) {
   const u32 contents = co_await prepare(calls, timer.iterations(), bytes);
   for (u32 file = 0; file < timer.iterations(); ++file) co_await create(calls, file, contents, bytes);
   u32 deleted = 0;
-  while (co_await timer.again(calls)) {
-    co_await calls.unlink(name_of(deleted++));
-  }
+  while (co_await timer.again(calls)) co_await calls.unlink(name_of(deleted++));
 }
 
 }  // namespace

@@ -23,21 +23,18 @@ model::Task<> refault(SystemCalls& calls, Timer& timer, u32 page) {
 
 model::Task<> install_handler(SystemCalls& calls, Timer& timer, const BenchProcess& self) {
   const UserCode handler = counter(self);
-  while (co_await timer.again(calls)) {
-    co_await calls.signal_action(Signal::user1, handler);
-  }
+  while (co_await timer.again(calls)) co_await calls.signal_action(Signal::user1, handler);
 }
 
 model::Task<> catch_signal(SystemCalls& calls, Timer& timer, const BenchProcess& self) {
-  const UserCode handler = counter(self);
-  co_await calls.signal_action(Signal::user1, handler);
-  co_await repeat(calls, timer,
-                  [](SystemCalls& in) -> model::Task<> { co_await in.kill(in.process().id, Signal::user1); });
+  const ProcessId own = calls.process().id;
+  co_await calls.signal_action(Signal::user1, counter(self));
+  while (co_await timer.again(calls)) co_await calls.kill(own, Signal::user1);
 }
 
 model::Task<> send_nothing(SystemCalls& calls, Timer& timer, const BenchProcess&) {
-  return repeat(calls, timer,
-                [](SystemCalls& in) -> model::Task<> { co_await in.kill(in.process().id, std::nullopt); });
+  const ProcessId own = calls.process().id;
+  while (co_await timer.again(calls)) co_await calls.kill(own, std::nullopt);
 }
 
 model::Task<> protection_fault(SystemCalls& calls, Timer& timer, const BenchProcess&) {

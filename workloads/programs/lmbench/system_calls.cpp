@@ -10,42 +10,32 @@ constexpr Descriptor kMostDescriptors = 100;
 
 }  // namespace
 
-model::Task<> repeat(SystemCalls& calls, Timer& timer, UserCode call) {
-  const UserCode code = std::move(call);
-  while (co_await timer.again(calls)) {
-    co_await code(calls);
-  }
-}
-
 model::Task<> null_call(SystemCalls& calls, Timer& timer, const BenchProcess&) {
-  return repeat(calls, timer, [](SystemCalls& in) -> model::Task<> { co_await in.parent_id(); });
+  while (true) {
+    const bool more = co_await timer.again(calls);
+    if (!more) co_return;
+    co_await calls.parent_id();
+  }
 }
 
 model::Task<> read_zero(SystemCalls& calls, Timer& timer, const BenchProcess& self) {
   const Descriptor zero = co_await calls.open("/dev/zero");
-  while (co_await timer.again(calls)) {
-    co_await calls.read(zero, self.buffer(), 1);
-  }
+  while (co_await timer.again(calls)) co_await calls.read(zero, self.buffer(), 1);
 }
 
 model::Task<> write_null(SystemCalls& calls, Timer& timer, const BenchProcess& self) {
   const Descriptor null = co_await calls.open("/dev/null");
-  while (co_await timer.again(calls)) {
-    co_await calls.write(null, self.buffer(), 1);
-  }
+  while (co_await timer.again(calls)) co_await calls.write(null, self.buffer(), 1);
 }
 
 model::Task<> stat_directory(SystemCalls& calls, Timer& timer, const BenchProcess&) {
   const std::string directory = kDirectory;
-  while (co_await timer.again(calls)) {
-    co_await calls.stat(directory);
-  }
+  while (co_await timer.again(calls)) co_await calls.stat(directory);
 }
 
 model::Task<> open_close(SystemCalls& calls, Timer& timer, const BenchProcess&) {
-  const std::string path = kMappedPath;
   while (co_await timer.again(calls)) {
-    const Descriptor file = co_await calls.open(path);
+    const Descriptor file = co_await calls.open(kMappedPath);
     co_await calls.close(file);
   }
 }
@@ -54,9 +44,7 @@ model::Task<> select_tcp(SystemCalls& calls, Timer& timer, const BenchProcess&) 
   std::vector<Descriptor> sockets;
   sockets.push_back(co_await calls.tcp_connection());
   while (sockets.back() + 1 < kMostDescriptors) sockets.push_back(co_await calls.duplicate(sockets.front()));
-  while (co_await timer.again(calls)) {
-    co_await calls.select(sockets, true);
-  }
+  while (co_await timer.again(calls)) co_await calls.select(sockets, true);
 }
 
 }  // namespace guest::lmbench

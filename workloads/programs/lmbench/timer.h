@@ -1,7 +1,7 @@
 // The clock around a benchmark's loop, as benchmp() of lmbench reads it: some samples of so many iterations each, after
 // a few that warm up.
 //
-//   while (co_await timer.again(calls)) co_await calls.parent_id();
+//   while (co_await timer.again(calls)) co_await calls.read(file, buffer, 1);
 //
 // lmbench subtracts what its clock and its empty loop take; here they take nothing, except that every iteration uses
 // the pages of the loop, so that what a switch of address space did to the TLB is seen.
