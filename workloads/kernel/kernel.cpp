@@ -72,6 +72,12 @@ void Kernel::touch(u32 address, u32 lines, model::Use use) {
   if (!cpu().touch(address, lines, use)) panic(fmt::format("its own memory at {:#x} is not mapped", address));
 }
 
+// What a kernel keeps for a process stands by its kernel stack here, in one page.
+void Kernel::use_process(const Process& process) {
+  if (process.id == 0) return;  // an idle process has what the boot loader gave it
+  touch(process.kernel_stack - hv::kPageSize, file_.process_lines, model::Use::read);
+}
+
 void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use) {
   // Where in its page code begins is as good as random; the golden ratio spreads it evenly.
   constexpr u32 kSpread = 2'654'435'769u;
@@ -131,6 +137,7 @@ model::Task<> Kernel::schedule() {
   charge(paths().schedule_task, choice.examined + choice.recalculated);
   if (choice.next != &previous) {
     charge(paths().switch_task);
+    use_process(*choice.next);
     co_await port_.switch_process(*choice.next);
     co_await SwitchRegisters{*this, previous, *choice.next};
     co_await life_.finish_switch();

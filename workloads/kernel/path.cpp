@@ -94,6 +94,7 @@ model::ParameterFields fields_of(KernelFile& file) {
       {"kernel.instructions_per_text_page", "instructions", &file.instructions_per_text_page},
       {"kernel.instructions_per_data_page", "instructions", &file.instructions_per_data_page},
       {"kernel.lines_per_page", "lines", &file.lines_per_page},
+      {"kernel.process_lines", "lines", &file.process_lines},
       {"kernel.distinct_instructions", "instructions", &file.distinct_instructions},
   };
   for (const auto& [name, member] : kPaths) {

@@ -36,6 +36,7 @@ struct KernelFile : model::ParameterTable {
   // lines in each; beyond `distinct_instructions` it goes over the same ones again. Assumed: functions of the 2.4
   // kernel are some tens to a hundred instructions and scattered over the image.
   u32 instructions_per_text_page = 0, instructions_per_data_page = 0, lines_per_page = 0, distinct_instructions = 0;
+  u32 process_lines = 0;  // cache lines of a process's own that the kernel uses when it runs; at most a page of them
 
   struct Paths {
     // Entries and interrupts.
