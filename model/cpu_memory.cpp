@@ -63,7 +63,7 @@ bool Cpu::touch(std::uint32_t address, std::uint32_t lines, Use use) {
 bool Cpu::sweep(Burst& burst) {
   const bool user = registers_.ring() == 3;
   const hv::u32 line = l2_.line_bytes();
-  const sim::Cycles miss = machine_.clock().cycles_in(machine_.file().memory.line_stream);
+  const sim::Cycles prefetched = machine_.clock().cycles_in(machine_.file().memory.line_stream);
   for (; !burst.sweeps.empty(); burst.sweeps = burst.sweeps.subspan(1), burst.bytes_swept = 0) {
     const Sweep& sweep = burst.sweeps.front();
     if (!within_segment(sweep.first, sweep.bytes)) {
@@ -79,7 +79,9 @@ bool Cpu::sweep(Burst& burst) {
         return false;
       }
       const hv::u32 first = page.machine_address / line, last = (page.machine_address + in_page - 1) / line;
-      for (hv::u32 at = first; at <= last; ++at) use_line(at * line, sweep.use == Use::write, miss);
+      for (hv::u32 at = first; at <= last; ++at) {  // no prefetcher looks beyond a page
+        use_line(at * line, sweep.use == Use::write, at == first ? machine_.file().memory.latency : prefetched);
+      }
       burst.bytes_swept += in_page;
     }
   }

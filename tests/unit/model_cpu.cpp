@@ -359,8 +359,8 @@ TEST_CASE("a sweep waits for every line that the cache lacks, once, and resumes 
   const std::int64_t line = bench.machine.clock().cycles_in(bench.file.memory.line_stream).count();
   const std::int64_t latency = bench.file.memory.latency.count();
   REQUIRE(waited.size() == 2);
-  // 4 pages of 64 lines, and one line of the page directory, which holds the entries of both slots.
-  CHECK(waited[0] == 256 * line + latency);
+  // 4 pages of 64 lines, the first of each not prefetched, and the line of the page directory that holds both slots.
+  CHECK(waited[0] == 4 * (63 * line + latency) + latency);
   CHECK(waited[1] == 0);
   const auto faults = std::count_if(bench.supervisor.entries.begin(), bench.supervisor.entries.end(),
                                     [](const Entry& entry) { return entry.kind == 'e'; });
