@@ -65,7 +65,7 @@ void Cpu::run() {
     } else if (++steps > kMaxStepsWithoutTime) {
       machine_.stop("a CPU runs in circles without using time");
     }
-    if (machine_.queue().next_time() < now()) {  // somebody else is due first
+    if (is_ahead()) {
       go_on_at(local_);
       break;
     }
@@ -103,6 +103,8 @@ void Cpu::go_on_at(sim::Cycles at) {
   const sim::Time when = std::max(machine_.clock().time_of(at), machine_.queue().now());
   machine_.queue().schedule(when, *this, static_cast<std::uint64_t>(Event::run));
 }
+
+bool Cpu::is_ahead() const { return machine_.queue().next_time() < now(); }
 
 bool Cpu::idle_here() const { return registers_.ring() == 0 && registers_.eip == hw::kIdleLoop; }
 

@@ -64,12 +64,13 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   // --- for guest software ------------------------------------------------------------------------------------------
   hw::Registers& registers() { return registers_; }
   sim::Time now() const;  // local time
+  bool is_ahead() const;  // of an event, which may interrupt what runs here
   sim::Cycles cycles() const { return local_; }
   // Work at the present place, to the account of the present ring.
   void charge(sim::Cycles cycles, Cause cause);
   void charge(sim::Cycles cycles) { charge(cycles, own_cause()); }  // a path of whoever is running
-  // Uses `lines` cache lines of the page at `address`, from that address on, with the rights of the present ring: through
-  // the TLB and the cache, charged. False on a fault (nothing raised).
+  // Uses `lines` cache lines of the page at `address`, from that address on, with the rights of the present ring:
+  // through the TLB and the cache, charged. False on a fault (nothing raised).
   bool touch(std::uint32_t address, std::uint32_t lines, Use use);
   // Memory through the segments and the MMU with the rights of the present ring; false on a fault (nothing raised).
   // Charged. The MMU takes ring 1 for a supervisor: it is the limit of its segments that keeps the hypervisor from it.

@@ -14,6 +14,7 @@ bool hypercall::await_suspend(std::coroutine_handle<> here) {
   registers.edi = arguments_[4];
   cpu.trap_hypercall();
   if (registers.eip != place) return true;  // the CPU was given to somebody else, or an event comes first
+  if (cpu.is_ahead()) return true;  // of others' events: one may interrupt here, however many calls are made in a row
   place_.machine().code().release(place);
   return false;
 }

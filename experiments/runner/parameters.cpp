@@ -113,7 +113,7 @@ void check_parameters(const Setup& setup, const Place& place) {
     std::vector<std::string> keys;
     for (const ParameterEntry& entry : known) keys.push_back(entry.key);
     throw InputError{place.below("parameters").below(parameter.key),
-                     Mismatch{fmt::format("a parameter of {}, of the kernel or of a profile", setup.machine),
+                     Mismatch{fmt::format("a parameter of the model with machine {}", setup.machine),
                               in_quotes(parameter.key), nearest_name(parameter.key, keys)}};
   }
   const ModelFiles files{setup, place};

@@ -179,8 +179,8 @@ void describe(Visit&& visit, const Setup*) {
   visit.value("cpus", RINGZERO_MEMBER(host.cpus), {.text = "Physical CPUs in use.", .source = "Ringzero", .min = 1});
   visit.value(
       "system", RINGZERO_MEMBER(host.system),
-      {.text = "What runs on the hardware: one native kernel, whose processes the domains' programs are, or the "
-               "hypervisor core.",
+      {.text = "What runs on the hardware: the hypervisor core with all domains, or one kernel, whose processes the "
+               "domains' programs are: alone, in VMware's monitor, or as User-Mode Linux on another kernel.",
        .source = "Ringzero"});
   visit.group(
       "scheduler", {.text = "The hypervisor's CPU scheduler.", .source = "hypervisor-core/schedule"}, [](auto&& in) {

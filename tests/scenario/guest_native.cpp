@@ -59,16 +59,20 @@ TEST_CASE("two computing processes on two native CPUs have one each") {
 TEST_CASE("a native echo server on an idle machine answers every request within its path length and the wire") {
   auto spec = test::host_of(System::native, {test::echo_guest("echo")});
   spec.clients = {test::fixed_client("echo", Duration::milliseconds(10))};
+  spec.clients[0].start = Duration::milliseconds(20);
   guest::Host host{std::move(spec)};
   host.boot();
-  host.run_for(Duration::seconds(2));
+  host.run_for(Duration::milliseconds(2020));
   const guest::UdpClient& client = host.client(0);
   CHECK(client.sent() >= 200);
   CHECK(client.lost() == 0);
   REQUIRE(client.samples().size() + client.outstanding() == client.sent());
+  const Duration refill = test::dell2650().memory.line_refill;
   for (const guest::UdpSample& sample : client.samples()) {
     CHECK(sample.latency > Duration::microseconds(5));  // four times 106 bytes on the wire take 4.2 us
-    CHECK(sample.latency < Duration::microseconds(60));
+    // The first finds nothing of its path in the cache: some 1000 lines of text, data and page tables.
+    const bool cold = &sample == &client.samples().front();
+    CHECK(sample.latency < Duration::microseconds(40) + (cold ? refill * 1000 : Duration{}));
   }
   CHECK(test::count_of(host, "nic.dropped") == 0);
   CHECK(!host.audit());

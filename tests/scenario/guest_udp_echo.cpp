@@ -20,10 +20,13 @@ TEST_CASE("an idle domain answers each ping, in the time that wire, coalescing, 
   CHECK(client.sent() == 499);
   CHECK(client.lost() == 0);
   REQUIRE(client.samples().size() + client.outstanding() == client.sent());
+  const Duration refill = test::dell2650().memory.line_refill;
   for (const guest::UdpSample& sample : client.samples()) {
-    // The card holds a packet that comes alone for 72 us before it interrupts; then some 20 us of software.
+    // The card holds a packet that comes alone for 72 us before it interrupts; then some 20 us of software. The first
+    // finds nothing of its path in the cache: some 1000 lines of text, data and page tables.
+    const bool cold = &sample == &client.samples().front();
     CHECK(sample.latency > Duration::microseconds(72 + 5));
-    CHECK(sample.latency < Duration::microseconds(72 + 60));
+    CHECK(sample.latency < Duration::microseconds(72 + 40) + (cold ? refill * 1000 : Duration{}));
   }
   const auto packets = static_cast<std::int64_t>(client.samples().size());
   CHECK(test::count_of(host, "guest.echo.packets_received") >= packets);

@@ -59,7 +59,7 @@ TEST_CASE("every experiment file is valid by the emitted schema, and spoilt ones
   CHECK(spoilt([](Json& json) { json["domains"][0]["memory"] = "5 ms"; }) == 1);
   CHECK(spoilt([](Json& json) { json["domains"][0].erase("name"); }) == 1);
   CHECK(spoilt([](Json& json) { json["scheduler"] = {{"name", "lottery"}}; }) == 1);
-  CHECK(spoilt([](Json& json) { json["system"] = "vmware"; }) == 1);
+  CHECK(spoilt([](Json& json) { json["system"] = "qemu"; }) == 1);
   CHECK(spoilt([](Json& json) { json["domains"][0]["programs"] = {{{"sleep", Json::object()}}}; }) == 1);
 }
 

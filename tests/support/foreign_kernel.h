@@ -32,6 +32,8 @@ class ForeignKernel {
     };
   }
   model::Machine& machine() { return *machine_; }
+  // Before the machine goes, where what is suspended has its addresses.
+  void end() { tasks_ = {}; }
 
  protected:
   virtual model::Task<> main() = 0;

@@ -43,9 +43,9 @@ TEST_CASE("a null system call of the native kernel takes 0.45 us of entry, exit 
 TEST_CASE("locks and interrupt pairs that the file leaves out are none, and cannot be set") {
   KernelFile file = KernelFile::linux24();
   CHECK(file.paths.wake_task.interrupt_pairs == 2);
-  CHECK(file.paths.identity.locks == 0);
-  CHECK(file.find("kernel.identity.locks") == nullptr);
-  CHECK_THROWS_AS(file.set("kernel.identity.locks", 1), model::ParameterError);
+  CHECK(file.paths.system_call.locks == 0);
+  CHECK(file.find("kernel.system_call.locks") == nullptr);
+  CHECK_THROWS_AS(file.set("kernel.system_call.locks", 1), model::ParameterError);
   CHECK(complaint([](Json& j) { j["fork"].erase("locks"); }) == "");
   CHECK(complaint([](Json& j) { j["fork"].erase("instructions"); }) == "kernel.fork.instructions");
   CHECK(complaint([](Json& j) { j.erase("fork"); }) == "kernel.fork.instructions");

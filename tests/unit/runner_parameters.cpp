@@ -68,8 +68,7 @@ TEST_CASE("cases, varied keys and the command line set them, in this order") {
 
 TEST_CASE("an unknown parameter, a negative, a fraction, a wrong unit and an impossible value are refused") {
   CHECK(error_in(with("memory.line_refil", 60)) ==
-        "small.json: at /parameters/memory.line_refil: expected a parameter of dell2650, of the kernel or of a "
-        "profile, got "
+        "small.json: at /parameters/memory.line_refil: expected a parameter of the model with machine dell2650, got "
         "\"memory.line_refil\" (did you mean \"memory.line_refill\"?)");
   CHECK(error_in(with("cint2000.steady_insertion", 60)).ends_with("(did you mean \"cint2000.steady_insertions\"?)"));
   CHECK(error_in(with("memory.line_refill", -1)) ==
