@@ -400,7 +400,9 @@ void Cpu::send_ipi(hv::CpuId target) {
 }
 
 void Cpu::work(hw::Step step, hv::u32 times) {
-  charge(machine_.file().cycles(step, times), is_validation(step) ? Cause::validation : own_cause());
+  const MachineFile& file = machine_.file();
+  const sim::Cycles locked = file.cpu.locked_operation * static_cast<std::int64_t>(hw::locked_operations(step) * times);
+  charge(file.cycles(step, times) + locked, is_validation(step) ? Cause::validation : own_cause());
 }
 
 }  // namespace model

@@ -73,4 +73,18 @@ inline constexpr const char* kStepNames[] = {
     "control_op"};
 static_assert(sizeof kStepNames / sizeof *kStepNames == static_cast<hv::u32>(Step::count), "every step has a name");
 
+// Locked read-modify-writes among a step's instructions, which no count of instructions prices: of page-table entries,
+// in which the MMU may set bits at the same time, and of the event words that a domain shares.
+constexpr hv::u32 locked_operations(Step step) {
+  switch (step) {
+    case Step::va_update:
+    case Step::page_table_update:
+    case Step::event_send:
+    case Step::event_notify:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace hw
