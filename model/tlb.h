@@ -28,8 +28,8 @@ struct TlbResult {
   bool ok = false;
   hv::u32 machine_address = 0;
   hv::u32 fault_code = 0;  // page-fault error code, if not ok
-  sim::Cycles cost;         // of the walk beyond its lines
-  Walk walk;                // no levels: it was a hit
+  sim::Cycles cost;        // of the walk beyond its lines
+  Walk walk;               // no levels: it was a hit
 };
 
 class Tlb {

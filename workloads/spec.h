@@ -112,9 +112,9 @@ enum class System : std::uint8_t { native, xen, vmware, uml };
 enum class World : std::uint8_t { fifo, simgrid };
 
 struct HostSpec {
-  const model::MachineFile* machine = nullptr;  // outlives the Host
-  const KernelFile* kernel_file = nullptr;      // outlives the Host; none: linux24.json as it is
-  const UmlFile* uml_file = nullptr;            // outlives the Host; none: skas3.json as it is
+  const model::MachineFile* machine = nullptr;        // outlives the Host
+  const KernelFile* kernel_file = nullptr;            // outlives the Host; none: linux24.json as it is
+  const UmlFile* uml_file = nullptr;                  // outlives the Host; none: skas3.json as it is
   const WorkstationFile* workstation_file = nullptr;  // outlives the Host; none: workstation32.json as it is
   std::uint32_t cpus = 1;
   System system = System::xen;

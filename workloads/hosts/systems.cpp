@@ -16,8 +16,7 @@ namespace {
 template <class KernelOnThat>
 std::unique_ptr<Platform> make_one_kernel(const HostSpec& spec, model::Machine& machine) {
   return std::make_unique<OneKernelPlatform>(
-      spec, machine,
-      [](const HostSpec& of, model::Machine& on, IpAddress address, std::vector<NamedProgram> programs) {
+      spec, machine, [](const HostSpec& of, model::Machine& on, IpAddress address, std::vector<NamedProgram> programs) {
         return std::make_unique<KernelOnThat>(of, on, address, std::move(programs));
       });
 }

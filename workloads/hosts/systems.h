@@ -15,7 +15,7 @@ struct SystemInfo {
   System system;
   std::string_view name;  // in experiment files
   std::string_view text;
-  model::CoalescingProfile network_driver;  // of whoever drives the card
+  model::CoalescingProfile network_driver;                                           // of whoever drives the card
   std::unique_ptr<Platform> (*make)(const HostSpec& spec, model::Machine& machine);  // throws SpecError
 };
 

@@ -21,7 +21,7 @@ struct Executable {
   std::vector<Segment> segments;
   u32 break_start = 0;      // where the heap begins
   std::string interpreter;  // path of another executable that is mapped beside it: the loader; empty: none
-  UserCode code;        // from its first instruction on: the dynamic loader, if it has one; returning is exit(0)
+  UserCode code;            // from its first instruction on: the dynamic loader, if it has one; returning is exit(0)
 };
 
 }  // namespace guest
