@@ -16,13 +16,7 @@ L2Cache::L2Cache(std::uint32_t bytes, std::uint32_t line_bytes, std::uint32_t wa
   lines_.assign(bytes / line_bytes, kNone);
 }
 
-bool L2Cache::access(hv::u32 machine_address) {
-  const hv::u32 line = machine_address >> line_shift_;
-  hv::u32* const set = set_of(line);
-  if (set[0] == line) {
-    ++hits_;
-    return true;
-  }
+bool L2Cache::find_or_insert(hv::u32* set, hv::u32 line) {
   hv::u32* const found = std::find(set + 1, set + ways_, line);
   const bool hit = found != set + ways_;
   ++(hit ? hits_ : misses_);

@@ -19,7 +19,13 @@ class L2Cache {
   L2Cache(std::uint32_t bytes, std::uint32_t line_bytes, std::uint32_t ways);
 
   // One access to the line at a machine address, which is present afterwards. False: it was not.
-  bool access(hv::u32 machine_address);
+  bool access(hv::u32 machine_address) {
+    const hv::u32 line = machine_address >> line_shift_;
+    hv::u32* const set = set_of(line);
+    if (set[0] != line) return find_or_insert(set, line);
+    ++hits_;
+    return true;
+  }
   // Another CPU has written the line.
   void drop(hv::u32 machine_address);
 
@@ -30,6 +36,7 @@ class L2Cache {
  private:
   static constexpr hv::u32 kNone = 0xffffffff;
 
+  bool find_or_insert(hv::u32* set, hv::u32 line);
   hv::u32* set_of(hv::u32 line) { return &lines_[static_cast<std::size_t>(line & set_mask_) * ways_]; }
 
   std::uint32_t line_shift_, set_mask_, ways_;

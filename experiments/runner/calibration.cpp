@@ -14,9 +14,9 @@ namespace runner {
 
 namespace {
 
-constexpr double kSelfConsistency = 0.01;  // of the paper with itself: docs/accuracy.md
+constexpr double kSelfConsistency = 0.01;                              // of the paper with itself: docs/accuracy.md
 constexpr double kAnything = std::numeric_limits<double>::infinity();  // of a value that is only not negative
-constexpr double kWidestStep = 0.2;        // of the scale: over the steps of page and cache placement, within linearity
+constexpr double kWidestStep = 0.2;  // of the scale: over the steps of page and cache placement, within linearity
 
 void expect_fittable(const std::string& id, const Place& place, const std::vector<PublishedValue>& published) {
   const auto found = std::ranges::find(published, id, &PublishedValue::id);

@@ -92,15 +92,15 @@ Json number(double value) {
 std::string with_fitted_value(const std::string& text, const FittedValue& value, const std::string& source) {
   const std::optional<Span> span = EntryFinder{text, value.key}.find();
   if (!span) throw std::invalid_argument{"no entry " + value.key};
+  if (!value.pinned) return text;  // the data say nothing of it
   Json entry = Json::parse(text.substr(span->begin, span->end - span->begin));
   entry["value"] = number(value.value);
   entry["origin"] = "fitted";
   entry["source"] = source;
-  entry["certainty"] = value.pinned ? "medium" : "low";
+  entry["certainty"] = "medium";
   entry["fitted_on"] = value.ids;
   entry.erase("range");  // where its author believed it to lie
-  entry.erase("confidence");
-  if (value.pinned) entry["confidence"] = {number(value.low), number(value.high)};
+  entry["confidence"] = {number(value.low), number(value.high)};
   return text.substr(0, span->begin) + in_one_line(entry) + text.substr(span->end);
 }
 

@@ -38,7 +38,7 @@ class Words {
 
 class Memory {
  public:
-  virtual u32 frame_count() const = 0;          // frames of RAM; numbers 0 .. frame_count - 1
+  virtual u32 frame_count() const = 0;  // frames of RAM; numbers 0 .. frame_count - 1
   // A frame that the hypervisor has mapped for good: its own, and those it shares with a domain. Below frame_count.
   virtual Words frame(MachineFrame frame) = 0;
   // Any other frame, such as a domain's page table: the hypervisor's 64 MB cannot map all of memory, so it is mapped

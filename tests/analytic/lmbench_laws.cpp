@@ -54,6 +54,8 @@ Changes free_hypervisor() {
   // Crossings: the hypercall's entry is the hypervisor's alone. Each entry of the hypervisor also returns, by the same
   // IRET as a native kernel: it is free on both systems.
   changes.emplace_back("cpu.hypercall_entry", 0);
+  changes.emplace_back("memory.map_frame", 0);
+  changes.emplace_back("cpu.locked_operation", 0);  // of the core's updates; a kernel for one CPU has none
   changes.emplace_back("cpu.interrupt_return", 0);
   // A native kernel turns interrupts off and on by CLI and STI; on Xen that is a store, and the faster one.
   changes.emplace_back("cpu.disable_interrupts", 0);
