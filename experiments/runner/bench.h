@@ -26,7 +26,7 @@ Benchmark bench_event_queue();
 
 // Page-table entries per second that the core validates and writes in the modelled machine's memory, in batches of a
 // guest's mmu_update, the entry into the hypervisor included.
-Benchmark bench_page_table_updates();
+std::vector<Benchmark> bench_page_table_updates();
 
 // Points of the experiments of the paper in this process, time, events per second and the most memory it ever had; what
 // eight times the domains cost; and whole experiments in two processes.
