@@ -27,6 +27,7 @@ using Loop = std::function<model::Task<>(SystemCalls&, Timer&, const BenchProces
 
 namespace lmbench {
 
+// Names in the guest's own file system, where lmbench has them.
 inline constexpr const char* kDirectory = "/usr/tmp/lmbench";
 inline constexpr const char* kBenchPath = "/lmbench/bench";
 inline constexpr const char* kHelloPath = "/tmp/hello";
