@@ -268,9 +268,12 @@ std::string without_brackets(std::string path) {
 // A number of the model, as if it were a setting of its own.
 Documentation parameter_documentation(const ParameterEntry& entry) {
   std::string origin = "Origin: " + entry.origin + "; certainty: " + entry.certainty + '.';
+  if (!entry.fitted_on.empty()) origin += fmt::format(" Fitted on {}.", fmt::join(entry.fitted_on, ", "));
   if (!entry.note.empty()) origin += ' ' + entry.note;
   const std::string range =
-      entry.range ? fmt::format("likely from {} to {}", entry.range->first, entry.range->second) : "";
+      entry.range        ? fmt::format("likely from {} to {}", entry.range->first, entry.range->second)
+      : entry.confidence ? fmt::format("95 % interval {} to {}", entry.confidence->first, entry.confidence->second)
+                         : "";
   return {"parameters." + entry.key,
           "a number of " + entry.unit,
           range,
