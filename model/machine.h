@@ -61,6 +61,7 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   hw::InterruptController& interrupts() override { return router_; }
   hw::Console& console() override { return *this; }
   hw::NetworkDevice* network() override { return nic_.get(); }
+  hw::BlockDevice* block() override { return nullptr; }
   hv::u64 wall_clock_seconds() override;
   [[noreturn]] void stop(const char* reason) override;  // throws BrokenInvariant
 

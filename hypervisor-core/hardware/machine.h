@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/types.h"
+#include "hardware/block_device.h"
 #include "hardware/cpu.h"
 #include "hardware/memory.h"
 #include "hardware/network_device.h"
@@ -35,6 +36,7 @@ class Machine {
   virtual InterruptController& interrupts() = 0;
   virtual Console& console() = 0;
   virtual NetworkDevice* network() = 0;  // null: no card
+  virtual BlockDevice* block() = 0;      // null: no disk
   virtual u64 wall_clock_seconds() = 0;  // battery clock, read at boot
   // A broken invariant of the core: report and do not return to the guest.
   [[noreturn]] virtual void stop(const char* reason) = 0;

@@ -13,7 +13,7 @@ using namespace hv;  // NOLINT
 struct TransmitDescriptor {
   u32 id = 0;            // given back with the completion
   u32 header_bytes = 0;  // bytes taken from `header`, then the payload follows
-  u8 header[64] = {};
+  u8 header[80] = {};
   MachineFrame payload_frame;  // none: the whole packet is in `header`
   u32 payload_offset = 0;
   u32 payload_bytes = 0;

@@ -19,7 +19,7 @@ namespace sim {
 // An Ethernet frame: its length and its first bytes. The rest of the payload has no contents.
 struct Packet {
   std::uint16_t bytes = 0;  // from the destination address to the end of the payload, without FCS: 1514 for MTU 1500
-  std::array<std::uint8_t, 64> header{};  // the frame's first bytes: Ethernet, IP, UDP or TCP headers, first payload
+  std::array<std::uint8_t, 80> header{};  // the frame's first bytes: Ethernet, IP, UDP or TCP headers, first payload
 };
 
 // What a frame occupies a link with, beyond its bytes: preamble 8, FCS 4, inter-frame gap 12.

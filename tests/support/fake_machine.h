@@ -132,6 +132,7 @@ class FakeMachine final : public hw::Machine, private hw::InterruptController, p
   hw::InterruptController& interrupts() override { return *this; }
   hw::Console& console() override { return *this; }
   hw::NetworkDevice* network() override { return has_nic ? &nic : nullptr; }
+  hw::BlockDevice* block() override { return nullptr; }
   u64 wall_clock_seconds() override { return 1'066'000'000; }
   [[noreturn]] void stop(const char* reason) override { throw MachineStopped(reason); }
 

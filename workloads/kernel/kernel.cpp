@@ -15,6 +15,9 @@ namespace {
 // Linux 2.4, fs/buffer.c: kupdate looks for old buffers every five seconds.
 constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
 
+// Linux 2.4, net/core/dev.c: netdev_max_backlog.
+constexpr std::size_t kMostQueuedPackets = 300;
+
 }  // namespace
 
 // Leaves the present process at this point and goes on with `next`, wherever that was left.
@@ -244,9 +247,27 @@ UdpSocket& Kernel::bind_udp(std::uint16_t port) {
   return *socket;
 }
 
-void Kernel::receive(const sim::Packet& packet) {
+model::Task<> Kernel::receive(sim::Packet packet) {
   charge(paths().udp_receive);
   if (Process* reader = udp_.deliver(packet)) wake(*reader);
+  co_return;
+}
+
+void Kernel::queue_packet(const sim::Packet& packet) {
+  if (packets_.size() >= kMostQueuedPackets) {
+    ++packets_dropped_;
+    return;
+  }
+  packets_.push_back(packet);
+}
+
+model::Task<> Kernel::run_soft_interrupts() {
+  charge(paths().soft_interrupt);
+  while (!packets_.empty()) {
+    const sim::Packet packet = packets_.front();
+    packets_.pop_front();
+    co_await receive(packet);
+  }
 }
 
 model::Task<Datagram> Kernel::receive_from(UdpSocket& socket) {

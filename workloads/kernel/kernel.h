@@ -5,6 +5,7 @@
 // EIP names that coroutine and loads another's. Cost: path lengths of the kernel file, charged where the work is.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,7 +52,11 @@ class Kernel {
   // --- interrupts and exceptions, called by the port's handlers -----------------------------------------------------
   model::Task<> page_fault(u32 address, u32 error_code);
   void timer_interrupt(u32 ticks);  // so many ticks have passed since the last one on this processor
-  void receive(const sim::Packet& packet);
+  // A packet, to the protocol that it is for [netif_receive_skb]. Where answers may be sent, which takes a Task: in
+  // deferred work. An interrupt handler queues it for that [netif_rx]; when too many wait it is dropped.
+  model::Task<> receive(sim::Packet packet);
+  void queue_packet(const sim::Packet& packet);
+  model::Task<> run_soft_interrupts();  // the deferred work: what is queued, at the end of an interrupt handler
   bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
   // Before any return to user mode; signals last, and only if signal_pending().
   model::Task<> reschedule_if_needed();
@@ -100,6 +105,7 @@ class Kernel {
   void charge(const Path& path, u64 times = 1);
   void touch(u32 address, u32 lines, model::Use use);  // of the kernel's own memory
   u64 ticks() const { return ticks_; }
+  u64 packets_dropped() const { return packets_dropped_; }  // because too many were queued
   const UdpLayer& udp() const { return udp_; }
   const std::vector<std::unique_ptr<Process>>& processes() const { return life_.all(); }
   MemoryMap& memory() { return memory_; }
@@ -128,6 +134,8 @@ class Kernel {
   PageAllocator pages_;
   FileSystem file_system_{*this};
   u64 ticks_ = 0;  // jiffies
+  std::deque<sim::Packet> packets_;
+  u64 packets_dropped_ = 0;
   bool up_ = false;
   std::vector<std::unique_ptr<Process>> idle_;
   MemoryMap memory_;

@@ -1,6 +1,6 @@
 // UDP datagrams and the Ethernet frames that carry them: real headers, in network byte order, with real IP checksums.
 //
-// A frame is a length and its first 64 bytes, so a datagram keeps the first 22 bytes of its payload; what lies behind
+// A frame is a length and its first 80 bytes, so a datagram keeps the first 38 bytes of its payload; what lies behind
 // has no contents anywhere. The UDP checksum field is 0 (none), which IPv4 allows: the sum would cover bytes that do
 // not exist. What computing it would cost is charged where a system pays it.
 #pragma once

@@ -132,7 +132,7 @@ model::Task<> NativePort::handle_interrupt(hw::Registers interrupted, u32 line) 
   if (line == hw::kTimerLine) {
     timer_interrupt();
   } else if (line == driver_.interrupt_line()) {
-    driver_.interrupt();
+    co_await driver_.interrupt();
   } else if (processors_[processor()].flush_due) {  // else an IPI says that the flag for rescheduling was set
     processors_[processor()].flush_due = false;
     machine_.running().load_page_table_base(machine_.running().page_table_base());

@@ -21,18 +21,18 @@ void NicDriver::start() {
   }
 }
 
-void NicDriver::interrupt() {
+model::Task<> NicDriver::interrupt() {
   const KernelFile::Paths& paths = kernel_.paths();
   kernel_.charge(paths.driver_interrupt);
   u32 taken;
   do {
     kernel_.charge(paths.soft_interrupt);
-    taken = poll();
+    taken = co_await poll();
   } while (taken == kPollWeight);
   device_.interrupt_done();
 }
 
-u32 NicDriver::poll() {
+model::Task<u32> NicDriver::poll() {
   model::Machine& machine = kernel_.machine();
   const KernelFile::Paths& paths = kernel_.paths();
   for (hv::u32 id; device_.next_transmitted(id);) ++transmitted_;
@@ -45,11 +45,11 @@ u32 NicDriver::poll() {
     const u32 kept = std::min<u32>(completion.bytes, static_cast<u32>(packet.header.size()));
     machine.physical_memory().read_bytes(completion.frame.address(), packet.header.data(), kept);
     ++received_;
-    kernel_.receive(packet);
     kernel_.charge(paths.driver_refill);
     if (!device_.post_receive(completion.frame)) kernel_.panic("the card lost a receive buffer");
+    co_await kernel_.receive(packet);
   }
-  return taken;
+  co_return taken;
 }
 
 model::Task<bool> NicDriver::transmit(const sim::Packet& packet) {

@@ -13,8 +13,8 @@ class NicDriver final : public NetworkInterface {
  public:
   NicDriver(Kernel& kernel, hw::NetworkDevice& device) : kernel_{kernel}, device_{device} {}
 
-  void start();      // posts the receive buffers
-  void interrupt();  // the card's
+  void start();               // posts the receive buffers
+  model::Task<> interrupt();  // the card's
   u32 interrupt_line() const { return device_.interrupt_line(); }
 
   MacAddress mac_address() const override { return device_.mac_address(); }
@@ -26,7 +26,7 @@ class NicDriver final : public NetworkInterface {
   u64 transmit_dropped() const { return transmit_dropped_; }
 
  private:
-  u32 poll();  // packets received
+  model::Task<u32> poll();  // packets received
 
   Kernel& kernel_;
   hw::NetworkDevice& device_;

@@ -114,11 +114,11 @@ model::Task<> VifDriver::interrupt() {
     events_.store_index(kVif, offsetof(Indexes, rx_event), receive_taken_ + 1);  // with the next packet
     // A packet may have come between the look and the threshold.
   } while (events_.load_index(kVif, offsetof(Indexes, rx_response_producer)) != done);
-  kernel_.charge(paths.soft_interrupt);
   if (receive_producer_ - receive_announced_ > kRefillsPerNotify) {
     receive_announced_ = receive_producer_;
     co_await push();
   }
+  co_await kernel_.run_soft_interrupts();
 }
 
 std::vector<GuestFrame> VifDriver::lent_pages() const {
@@ -148,7 +148,7 @@ void VifDriver::take_packet(const hv::NetReceiveResponse& response) {
   const u32 kept = std::min<u32>(response.bytes, static_cast<u32>(packet.header.size()));
   memory_.read(page.kernel_address() + response.offset, packet.header.data(), kept);
   ++received_;
-  kernel_.receive(packet);
+  kernel_.queue_packet(packet);
 }
 
 void VifDriver::post_buffer(u32 slot) {
