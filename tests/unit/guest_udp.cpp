@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "workloads/kernel/network/udp.h"
 #include "workloads/kernel/process.h"
-#include "workloads/kernel/udp.h"
 
 namespace {
 

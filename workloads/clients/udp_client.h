@@ -12,7 +12,7 @@
 #include "sim/outside/outside_world.h"
 #include "sim/random.h"
 #include "sim/time.h"
-#include "workloads/kernel/packet.h"
+#include "workloads/kernel/network/packet.h"
 #include "workloads/spec.h"
 
 namespace guest {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "workloads/kernel/packet.h"
+#include "workloads/kernel/network/packet.h"
 #include "workloads/ports/xen/domain_control.h"
 #include "workloads/programs/program.h"
 #include "workloads/spec.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "workloads/hosts/guest_programs.h"
-#include "workloads/kernel/packet.h"
+#include "workloads/kernel/network/packet.h"
 
 namespace guest {
 

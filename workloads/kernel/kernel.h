@@ -14,13 +14,13 @@
 #include "model/machine.h"
 #include "workloads/kernel/file_system.h"
 #include "workloads/kernel/memory_map.h"
+#include "workloads/kernel/network/udp.h"
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/process_life.h"
 #include "workloads/kernel/scheduler.h"
 #include "workloads/kernel/signals.h"
 #include "workloads/kernel/timer_list.h"
-#include "workloads/kernel/udp.h"
 #include "workloads/ports/port.h"
 
 namespace guest {

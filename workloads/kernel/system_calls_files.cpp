@@ -3,8 +3,8 @@
 
 #include "workloads/kernel/descriptors.h"
 #include "workloads/kernel/file_system.h"
+#include "workloads/kernel/network/socket.h"
 #include "workloads/kernel/pipe.h"
-#include "workloads/kernel/socket.h"
 #include "workloads/kernel/system_calls.h"
 
 namespace guest {

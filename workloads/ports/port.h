@@ -14,7 +14,7 @@
 #include "sim/time.h"
 #include "workloads/kernel/address_space.h"
 #include "workloads/kernel/block/block_driver.h"
-#include "workloads/kernel/packet.h"
+#include "workloads/kernel/network/packet.h"
 
 namespace guest {
 
@@ -112,7 +112,7 @@ class Port {
   virtual model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) = 0;
   virtual void send_reschedule(u32 processor) = 0;
 
-  virtual NetworkInterface* network() = 0;  // null: none
+  virtual NetworkInterface* network() = 0;         // null: none
   virtual BlockDriver* disk() { return nullptr; }  // null: none
 
  protected:

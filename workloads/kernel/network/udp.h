@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "workloads/kernel/memory.h"
-#include "workloads/kernel/packet.h"
+#include "workloads/kernel/network/packet.h"
 #include "workloads/kernel/wait_queue.h"
 
 namespace guest {

@@ -1,4 +1,4 @@
-#include "workloads/kernel/packet.h"
+#include "workloads/kernel/network/packet.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "workloads/kernel/udp.h"
+#include "workloads/kernel/network/udp.h"
 
 namespace guest {
 

@@ -1,4 +1,4 @@
-#include "workloads/kernel/socket.h"
+#include "workloads/kernel/network/socket.h"
 
 #include "workloads/kernel/kernel.h"
 
