@@ -109,6 +109,20 @@ model::Task<> Kernel::start_daemons() {
   co_return;
 }
 
+void Kernel::add_disk(std::string name, BlockDriver& driver, u64 first, u64 sectors, bool writable) {
+  const auto of_driver = [&](const std::unique_ptr<RequestQueue>& queue) { return &queue->driver() == &driver; };
+  auto queue = std::find_if(queues_.begin(), queues_.end(), of_driver);
+  if (queue == queues_.end()) {
+    queue = queues_.insert(queues_.end(), std::make_unique<RequestQueue>(*this, driver));
+  }
+  disks_.push_back({std::move(name), **queue, first, sectors, writable});
+}
+
+const Disk* Kernel::find_disk(std::string_view name) const {
+  const auto found = std::find_if(disks_.begin(), disks_.end(), [&](const Disk& disk) { return disk.name == name; });
+  return found == disks_.end() ? nullptr : &*found;
+}
+
 model::Task<> Kernel::write_back_daemon() {
   co_await life_.finish_switch();
   co_await port_.enable_events();

@@ -9,9 +9,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/machine.h"
+#include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
 #include "workloads/kernel/memory_map.h"
 #include "workloads/kernel/network/udp.h"
@@ -43,6 +45,8 @@ class Kernel {
   // Makes the process of `program`, which must outlive the kernel; it runs as soon as it is scheduled.
   model::Task<> spawn(std::string name, Program& program);
   model::Task<> start_daemons();
+  // A disk, before the first process: `sectors` of the device from `first` on. Disks of one driver share its queue.
+  void add_disk(std::string name, BlockDriver& driver, u64 first, u64 sectors, bool writable);
   // The idle loop of a processor, on whose boot stack it runs. Never ends.
   model::Task<> idle();
   Process& idle_process(u32 processor) { return *idle_[processor]; }
@@ -87,6 +91,8 @@ class Kernel {
   void charge_user_copy(u32 bytes);
   void charge_zeroing(u32 bytes);  // of a page that is not in the cache
   FileSystem& file_system() { return file_system_; }
+  const std::vector<Disk>& disks() const { return disks_; }  // in the order in which they were added
+  const Disk* find_disk(std::string_view name) const;        // null: there is none
   UdpSocket& bind_udp(std::uint16_t port);
   model::Task<Datagram> receive_from(UdpSocket& socket);
   model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
@@ -132,6 +138,8 @@ class Kernel {
   TimerList timers_;
   UdpLayer udp_;
   PageAllocator pages_;
+  std::vector<std::unique_ptr<RequestQueue>> queues_;
+  std::vector<Disk> disks_;
   FileSystem file_system_{*this};
   u64 ticks_ = 0;  // jiffies
   std::deque<sim::Packet> packets_;

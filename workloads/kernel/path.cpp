@@ -86,6 +86,22 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"driver_transmit", &Paths::driver_transmit},
     {"driver_refill", &Paths::driver_refill},
     {"driver_interrupt", &Paths::driver_interrupt},
+    {"block_submit", &Paths::block_submit},
+    {"block_elevator", &Paths::block_elevator},
+    {"block_merge", &Paths::block_merge},
+    {"block_request", &Paths::block_request},
+    {"block_release", &Paths::block_release},
+    {"block_end", &Paths::block_end},
+    {"scsi_request", &Paths::scsi_request},
+    {"scsi_buffer", &Paths::scsi_buffer},
+    {"scsi_complete", &Paths::scsi_complete},
+    {"scsi_interrupt", &Paths::scsi_interrupt},
+    {"vbd_request", &Paths::vbd_request},
+    {"vbd_buffer", &Paths::vbd_buffer},
+    {"vbd_response", &Paths::vbd_response},
+    {"vbd_interrupt", &Paths::vbd_interrupt},
+    {"raw_io", &Paths::raw_io},
+    {"raw_page", &Paths::raw_page},
 });
 static_assert(sizeof(Paths) == kPaths.size() * sizeof(Path), "every path has a name");
 

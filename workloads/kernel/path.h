@@ -109,6 +109,24 @@ struct KernelFile : model::ParameterTable {
     Path driver_transmit;
     Path driver_refill;     // one receive buffer made ready
     Path driver_interrupt;  // the driver's handler, without packets
+
+    // Block devices.
+    Path block_submit;    // one buffer for a block device, up to the elevator
+    Path block_elevator;  // per waiting request looked at
+    Path block_merge;     // a buffer added to a request
+    Path block_request;   // a new request, filled in and queued
+    Path block_release;   // and given back
+    Path block_end;       // one buffer unlocked at its completion, beyond waking
+    Path scsi_request;    // one command through the SCSI layer and its host adapter's driver
+    Path scsi_buffer;     // per buffer in a command
+    Path scsi_complete;   // one command completed
+    Path scsi_interrupt;  // the host adapter's handler, without commands
+    Path vbd_request;     // Xen: one entry of the block ring, beyond its buffers
+    Path vbd_buffer;      // per buffer in an entry
+    Path vbd_response;    // one response taken from the ring
+    Path vbd_interrupt;   // the block event's handler, without responses
+    Path raw_io;          // one read or write of a raw device, beyond its pages
+    Path raw_page;        // per page of the user's buffer
   } paths;
 };
 
