@@ -200,7 +200,7 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     XenPort& port = *guests_[i].port;
     add(".packets_received", port.vif().received(), "packets");
     add(".packets_transmitted", port.vif().transmitted(), "packets");
-    add(".transmit_dropped", port.vif().transmit_dropped(), "packets");
+    add(".transmit_dropped", port.kernel().transmit_queue().dropped(), "packets");
     add(".bad_responses", port.vif().bad_responses(), "packets");
     add(".socket_dropped", port.kernel().udp().buffer_full(), "packets");
     add(".page_table_requests", port.updates().requests(), "");

@@ -277,6 +277,7 @@ void Kernel::queue_packet(const sim::Packet& packet) {
 
 model::Task<> Kernel::run_soft_interrupts() {
   charge(paths().soft_interrupt);
+  co_await transmit_queue_.run();
   while (!packets_.empty()) {
     const sim::Packet packet = packets_.front();
     packets_.pop_front();
@@ -296,11 +297,12 @@ model::Task<bool> Kernel::send_to(UdpSocket& socket, UdpEndpoint to, Datagram co
   charge(paths().socket_send);
   NetworkInterface* network = port_.network();
   if (network == nullptr) co_return false;
+  while (!socket.send_buffer->has_room()) co_await sleep_on(socket.send_buffer->writers);
   charge_payload(contents.payload_bytes);
   charge(paths().udp_send);
   const auto packet = udp_.build(socket, to, contents, network->mac_address());
   if (!packet) co_return false;
-  co_return co_await network->transmit(*packet);
+  co_return co_await transmit_queue_.send(*packet, socket.send_buffer, UdpLayer::buffer_bytes(contents));
 }
 
 }  // namespace guest

@@ -16,6 +16,7 @@
 #include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
 #include "workloads/kernel/memory_map.h"
+#include "workloads/kernel/network/transmit_queue.h"
 #include "workloads/kernel/network/udp.h"
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
@@ -60,7 +61,7 @@ class Kernel {
   // deferred work. An interrupt handler queues it for that [netif_rx]; when too many wait it is dropped.
   model::Task<> receive(sim::Packet packet);
   void queue_packet(const sim::Packet& packet);
-  model::Task<> run_soft_interrupts();  // the deferred work: what is queued, at the end of an interrupt handler
+  model::Task<> run_soft_interrupts();  // the deferred work: what is queued to be sent and as received
   bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
   // Before any return to user mode; signals last, and only if signal_pending().
   model::Task<> reschedule_if_needed();
@@ -93,6 +94,8 @@ class Kernel {
   FileSystem& file_system() { return file_system_; }
   const std::vector<Disk>& disks() const { return disks_; }  // in the order in which they were added
   const Disk* find_disk(std::string_view name) const;        // null: there is none
+  TransmitQueue& transmit_queue() { return transmit_queue_; }
+  const TransmitQueue& transmit_queue() const { return transmit_queue_; }
   UdpSocket& bind_udp(std::uint16_t port);
   model::Task<Datagram> receive_from(UdpSocket& socket);
   model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
@@ -141,6 +144,7 @@ class Kernel {
   std::vector<std::unique_ptr<RequestQueue>> queues_;
   std::vector<Disk> disks_;
   FileSystem file_system_{*this};
+  TransmitQueue transmit_queue_{*this};
   u64 ticks_ = 0;  // jiffies
   std::deque<sim::Packet> packets_;
   u64 packets_dropped_ = 0;

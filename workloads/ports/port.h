@@ -25,7 +25,8 @@ class NetworkInterface {
  public:
   virtual MacAddress mac_address() const = 0;
   virtual bool computes_checksums() const = 0;  // else the kernel sums every payload in software
-  // False: the queue is full and the packet dropped.
+  // Called by the kernel's TransmitQueue alone, which learns from completed() that the driver is done with a packet.
+  // False: no room for it now [the queue is stopped]; completed() says when there is.
   virtual model::Task<bool> transmit(const sim::Packet& packet) = 0;
 
  protected:

@@ -2,14 +2,6 @@
 
 namespace guest {
 
-namespace {
-
-u32 buffer_charge(const Datagram& datagram) {
-  return kDatagramHeaders + datagram.payload_bytes + UdpLayer::kPacketOverhead;
-}
-
-}  // namespace
-
 UdpSocket* UdpLayer::bind(std::uint16_t port) {
   const auto [place, fresh] = sockets_.try_emplace(port);
   if (!fresh) return nullptr;
@@ -34,7 +26,7 @@ Process* UdpLayer::deliver(const sim::Packet& packet) {
     return nullptr;
   }
   UdpSocket& socket = place->second;
-  const u32 charge = buffer_charge(datagram);
+  const u32 charge = buffer_bytes(datagram);
   if (socket.buffered_bytes + charge > kReceiveBuffer) {
     ++socket.dropped;
     return nullptr;
@@ -54,7 +46,7 @@ u64 UdpLayer::buffer_full() const {
 Datagram UdpLayer::take(UdpSocket& socket) {
   const Datagram datagram = socket.received.front();
   socket.received.pop_front();
-  socket.buffered_bytes -= buffer_charge(datagram);
+  socket.buffered_bytes -= buffer_bytes(datagram);
   return datagram;
 }
 

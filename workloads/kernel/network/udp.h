@@ -8,6 +8,7 @@
 
 #include "workloads/kernel/memory.h"
 #include "workloads/kernel/network/packet.h"
+#include "workloads/kernel/network/transmit_queue.h"
 #include "workloads/kernel/wait_queue.h"
 
 namespace guest {
@@ -17,6 +18,7 @@ struct UdpSocket {
   std::deque<Datagram> received;
   u32 buffered_bytes = 0;  // charged to the receive buffer
   WaitQueue readers;
+  std::shared_ptr<SendBuffer> send_buffer = std::make_shared<SendBuffer>();
   u64 datagrams = 0, dropped = 0;
 };
 
@@ -25,6 +27,11 @@ class UdpLayer {
   // net.core.rmem_default of Linux 2.4 on i386, and what a queued packet counts beyond its bytes (struct sk_buff).
   static constexpr u32 kReceiveBuffer = 65'535;
   static constexpr u32 kPacketOverhead = 160;
+
+  // What a datagram counts in a socket's buffers.
+  static constexpr u32 buffer_bytes(const Datagram& datagram) {
+    return kDatagramHeaders + datagram.payload_bytes + kPacketOverhead;
+  }
 
   explicit UdpLayer(IpAddress address) : address_{address} {}
   IpAddress address() const { return address_; }

@@ -95,7 +95,7 @@ void NativePort::add_metrics(std::vector<Metric>& metrics) const {
   const auto add = [&](const char* name, u64 value) { metrics.push_back({name, static_cast<s64>(value), "packets"}); };
   add("kernel.packets_received", driver_.received());
   add("kernel.packets_transmitted", driver_.transmitted());
-  add("kernel.transmit_dropped", driver_.transmit_dropped());
+  add("kernel.transmit_dropped", kernel_.transmit_queue().dropped());
   metrics.push_back({"kernel.free_pages", kernel_.pages().free_frames() + tables_.kept(), "pages"});
 }
 

@@ -30,12 +30,19 @@ model::Task<> NicDriver::interrupt() {
     taken = co_await poll();
   } while (taken == kPollWeight);
   device_.interrupt_done();
+  co_await kernel_.transmit_queue().run();
 }
 
 model::Task<u32> NicDriver::poll() {
   model::Machine& machine = kernel_.machine();
   const KernelFile::Paths& paths = kernel_.paths();
-  for (hv::u32 id; device_.next_transmitted(id);) ++transmitted_;
+  u32 sent = 0;
+  for (hv::u32 id; device_.next_transmitted(id);) ++sent;
+  transmitted_ += sent;
+  if (sent > 0) {
+    stopped_ = false;
+    kernel_.transmit_queue().completed(sent);
+  }
 
   u32 taken = 0;
   for (hw::ReceiveCompletion completion; taken < kPollWeight && device_.next_received(completion); ++taken) {
@@ -53,6 +60,7 @@ model::Task<u32> NicDriver::poll() {
 }
 
 model::Task<bool> NicDriver::transmit(const sim::Packet& packet) {
+  if (stopped_) co_return false;
   kernel_.charge(kernel_.paths().driver_transmit);
   hw::TransmitDescriptor descriptor;
   descriptor.header_bytes = std::min<u32>(packet.bytes, static_cast<u32>(packet.header.size()));
@@ -61,9 +69,8 @@ model::Task<bool> NicDriver::transmit(const sim::Packet& packet) {
     descriptor.payload_frame = hv::MachineFrame{payload_page_.number()};
     descriptor.payload_bytes = packet.bytes - descriptor.header_bytes;
   }
-  const bool accepted = device_.transmit(descriptor);
-  if (!accepted) ++transmit_dropped_;
-  co_return accepted;
+  stopped_ = !device_.transmit(descriptor);
+  co_return !stopped_;
 }
 
 }  // namespace guest

@@ -23,7 +23,6 @@ class NicDriver final : public NetworkInterface {
 
   u64 received() const { return received_; }
   u64 transmitted() const { return transmitted_; }
-  u64 transmit_dropped() const { return transmit_dropped_; }
 
  private:
   model::Task<u32> poll();  // packets received
@@ -31,7 +30,8 @@ class NicDriver final : public NetworkInterface {
   Kernel& kernel_;
   hw::NetworkDevice& device_;
   GuestFrame payload_page_{0};  // stands for what lies behind the headers, which has no contents
-  u64 received_ = 0, transmitted_ = 0, transmit_dropped_ = 0;
+  bool stopped_ = false;        // the card's transmit ring is full
+  u64 received_ = 0, transmitted_ = 0;
 };
 
 }  // namespace guest

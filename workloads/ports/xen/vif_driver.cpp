@@ -60,11 +60,8 @@ model::Task<> VifDriver::start() {
 // --- transmit --------------------------------------------------------------------------------------------------------
 
 model::Task<bool> VifDriver::transmit(const sim::Packet& packet) {
+  if (free_transmits_.empty()) co_return false;
   kernel_.charge(kernel_.paths().driver_transmit);
-  if (free_transmits_.empty()) {
-    ++transmit_dropped_;
-    co_return false;
-  }
   const u16 id = free_transmits_.back();
   free_transmits_.pop_back();
   const GuestFrame page = transmit_pages_[id];
@@ -87,11 +84,14 @@ model::Task<bool> VifDriver::transmit(const sim::Packet& packet) {
 
 void VifDriver::reap_transmits() {
   const u32 done = events_.load_index(kVif, offsetof(Indexes, tx_response_producer));
+  if (done == transmit_reaped_) return;
+  const u32 packets = done - transmit_reaped_;
   for (; transmit_reaped_ != done; ++transmit_reaped_) {
     const auto response = memory_.get<hv::NetTransmitResponse>(slot_address(hv::kNetTransmitWord, transmit_reaped_));
     if (response.status != static_cast<u8>(hv::NetStatus::ok)) ++bad_responses_;
     free_transmits_.push_back(response.id);
   }
+  kernel_.transmit_queue().completed(packets);
 }
 
 // --- receive ---------------------------------------------------------------------------------------------------------

@@ -32,7 +32,6 @@ class VifDriver final : public NetworkInterface {
   u64 received() const { return received_; }
   u64 transmitted() const { return transmitted_; }
   u64 bad_responses() const { return bad_responses_; }
-  u64 transmit_dropped() const { return transmit_dropped_; }
 
  private:
   static constexpr u32 kVif = 0;
@@ -57,7 +56,7 @@ class VifDriver final : public NetworkInterface {
   std::vector<u16> free_transmits_;
   std::vector<u16> free_receives_;  // ids of taken buffers, to be posted again
   std::vector<bool> lent_;          // by id
-  u64 received_ = 0, transmitted_ = 0, bad_responses_ = 0, transmit_dropped_ = 0;
+  u64 received_ = 0, transmitted_ = 0, bad_responses_ = 0;
 };
 
 }  // namespace guest
