@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "sim/time.h"
 
@@ -24,6 +25,7 @@ struct BlockTraceEvent {
   std::uint64_t sector = 0;
   std::uint32_t sectors = 0;
   std::uint32_t process = 0;  // that wants it; 0: none
+  std::string_view process_name = {};
 };
 
 class BlockTrace {
@@ -33,6 +35,8 @@ class BlockTrace {
   virtual DeviceId add_device(const std::string& name) = 0;
   // Times of one device do not decrease; those of different devices may interleave in any way.
   virtual void event(DeviceId device, const BlockTraceEvent& event, sim::Time at) = 0;
+  // Every event before `now` has been told of.
+  virtual void passed(sim::Time now) = 0;
 
  protected:
   ~BlockTrace() = default;

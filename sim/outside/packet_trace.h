@@ -17,6 +17,8 @@ class PacketTrace {
   // A frame passes at `at`. Times of one interface do not decrease; those of different interfaces may interleave in
   // any way, because software runs ahead of the event queue.
   virtual void frame(InterfaceId interface, const Packet& packet, Time at) = 0;
+  // Every frame before `now` has been told of: what is in order up to here stays so.
+  virtual void passed(Time now) = 0;
 
  protected:
   ~PacketTrace() = default;
