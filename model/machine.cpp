@@ -7,6 +7,7 @@ namespace model {
 namespace {
 
 constexpr hv::u32 kNicLine = hw::kFirstDeviceLine;
+constexpr hv::u32 kDiskLine = kNicLine + 1;
 constexpr hv::u64 kNicMac = 0x00'06'5b'00'00'01;  // in Dell's range, as the card of a PowerEdge 2650
 constexpr hv::u64 kPowerOnDate = 1'065'700'000;   // seconds since 1970: 9 October 2003; any date would do
 
@@ -30,6 +31,10 @@ Machine::Machine(const MachineFile& file, std::uint32_t cpus, CoalescingProfile 
 }
 
 Machine::~Machine() = default;
+
+void Machine::install_drive(const DriveFile& drive, std::vector<std::uint64_t> bad_sectors) {
+  disk_ = std::make_unique<HostAdapter>(file_, drive, std::move(bad_sectors), kDiskLine, queue_, router_, *this);
+}
 
 hv::u64 Machine::cycles_per_second() const { return static_cast<hv::u64>(clock_.hertz()); }
 

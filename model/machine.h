@@ -1,4 +1,4 @@
-// The modelled machine: CPUs, memory, interrupt routing, network card, and the code that runs on it.
+// The modelled machine: CPUs, memory, interrupt routing, network card, disk, and the code that runs on it.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "hardware/machine.h"
 #include "model/code_map.h"
 #include "model/cpu.h"
+#include "model/disk/host_adapter.h"
 #include "model/interrupts.h"
 #include "model/machine_file.h"
 #include "model/memory.h"
@@ -33,6 +34,9 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
           sim::Fingerprint& fingerprint);
   ~Machine();
 
+  // Before anything runs; without it the machine has no disk. Reads of the bad sectors fail.
+  void install_drive(const DriveFile& drive, std::vector<std::uint64_t> bad_sectors = {});
+
   void set_supervisor(Supervisor& supervisor) { supervisor_ = &supervisor; }
   Supervisor& supervisor() { return *supervisor_; }
 
@@ -45,6 +49,8 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   const Cpu& physical_cpu(hv::CpuId id) const { return *cpus_[id]; }
   Nic& nic() { return *nic_; }
   const Nic& nic() const { return *nic_; }
+  HostAdapter* disk() { return disk_.get(); }  // null without a drive
+  const HostAdapter* disk() const { return disk_.get(); }
   PhysicalMemory& physical_memory() { return memory_; }
   InterruptRouter& router() { return router_; }
 
@@ -61,7 +67,7 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   hw::InterruptController& interrupts() override { return router_; }
   hw::Console& console() override { return *this; }
   hw::NetworkDevice* network() override { return nic_.get(); }
-  hw::BlockDevice* block() override { return nullptr; }
+  hw::BlockDevice* block() override { return disk_.get(); }
   hv::u64 wall_clock_seconds() override;
   [[noreturn]] void stop(const char* reason) override;  // throws BrokenInvariant
 
@@ -83,6 +89,7 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   InterruptRouter router_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::unique_ptr<Nic> nic_;
+  std::unique_ptr<HostAdapter> disk_;
   Supervisor* supervisor_ = nullptr;
   Cpu* running_ = nullptr;
   std::string console_line_;

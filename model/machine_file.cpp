@@ -84,6 +84,11 @@ ParameterFields hardware_fields(MachineFile& file) {
     add_coalescing(fields, prefix + ".normal", file.nic.coalescing[profile].normal);
     add_coalescing(fields, prefix + ".in_handler", file.nic.coalescing[profile].in_handler);
   }
+  add("scsi.queue_depth", "commands", file.scsi.queue_depth);
+  add("scsi.submit_register_writes", "accesses", file.scsi.submit_register_writes);
+  add("scsi.interrupt_register_reads", "accesses", file.scsi.interrupt_register_reads);
+  add("scsi.interrupt_register_writes", "accesses", file.scsi.interrupt_register_writes);
+  add("scsi.command", "us", file.scsi.command);
   add("network.cable_latency", "ns", file.network.cable_latency);
   add("network.forwarding_latency", "ns", file.network.forwarding_latency);
   add("network.output_fifo", "B", file.network.output_fifo);

@@ -112,6 +112,14 @@ struct MachineFile : ParameterTable {
     std::array<CoalescingSettings, static_cast<std::size_t>(CoalescingProfile::count)> coalescing{};
   } nic;
 
+  // The host adapter of the disk.
+  struct {
+    std::uint32_t queue_depth = 0;             // commands that its driver gives it at most
+    std::uint32_t submit_register_writes = 0;  // per command
+    std::uint32_t interrupt_register_reads = 0, interrupt_register_writes = 0;  // per interrupt handled
+    sim::Duration command;  // from the register write until the drive has the command
+  } scsi;
+
   struct {
     sim::Duration cable_latency;       // one way, from card to switch
     sim::Duration forwarding_latency;  // of the switch, from last bit in to first bit out

@@ -201,6 +201,8 @@ void ParameterTable::read(const ParameterText& text, const ParameterFields& fiel
   }
 }
 
+void ParameterTable::add_table(const ParameterText& table) { hash_ = fnv1a(hash_, table.text); }
+
 void ParameterTable::assign(std::string_view key, double value, const ParameterFields& fields) {
   const auto entry =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& candidate) { return candidate.key == key; });

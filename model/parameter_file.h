@@ -77,6 +77,8 @@ class ParameterTable {
   ParameterTable() = default;
   // Fills all `fields` from the text, which must have no other keys. Throws ParameterError.
   void read(const ParameterText& text, const ParameterFields& fields);
+  // Takes the text of a table that belongs to the file into the hash.
+  void add_table(const ParameterText& table);
   // Overrides one value, in the unit of its entry. Throws ParameterError, and then has changed nothing.
   void assign(std::string_view key, double value, const ParameterFields& fields);
 
