@@ -12,6 +12,7 @@ namespace hv {
 
 struct Domain {
   DomainId id = kNoDomain;
+  u32 serial = 0;           // never 0, no other domain's before or after: ids are used again
   bool in_use = false;      // the slot holds a domain
   bool privileged = false;  // domain 0
   bool built = false;       // has page tables and a start address

@@ -54,6 +54,7 @@ Domain* DomainTable::create(u32 vcpus) {
     }
     domain->arena_bytes += arena_.taken() - taken_before;
     domain->id = id;
+    domain->serial = ++created_;
     domain->vcpu_count = vcpus;
     domain->in_use = true;
     next_ = (id + 1) % slot_count_;

@@ -40,6 +40,7 @@ class DomainTable {
   Domain** slots_;
   u32 slot_count_;
   DomainId next_ = 0;
+  u32 created_ = 0;
 };
 
 }  // namespace hv

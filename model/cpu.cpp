@@ -402,6 +402,7 @@ void Cpu::send_ipi(hv::CpuId target) {
 void Cpu::work(hw::Step step, hv::u32 times) {
   const MachineFile& file = machine_.file();
   const sim::Cycles locked = file.cpu.locked_operation * static_cast<std::int64_t>(hw::locked_operations(step) * times);
+  step_cycles_[static_cast<std::size_t>(step)] += file.cycles(step, times) + locked;
   charge(file.cycles(step, times) + locked, is_validation(step) ? Cause::validation : own_cause());
 }
 

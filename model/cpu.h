@@ -38,9 +38,16 @@ enum class Cause : std::uint8_t {
   validation,  // the hypervisor's checks of page tables and descriptors
   hypervisor,  // its other paths
   emulation,   // a virtual machine monitor's or a host kernel's work for its guest
+  driver,      // paths of the guest kernel's device drivers
   count
 };
+// As results call them.
+inline constexpr std::array kCauseNames = {"user",  "kernel",     "bytes",      "crossing",  "operation", "tlb",
+                                           "cache", "validation", "hypervisor", "emulation", "driver"};
+static_assert(kCauseNames.size() == static_cast<std::size_t>(Cause::count));
 using Causes = std::array<sim::Cycles, static_cast<std::size_t>(Cause::count)>;
+// The same of the hypervisor's paths, by step: a part of Cause::hypervisor and Cause::validation.
+using StepCycles = std::array<sim::Cycles, static_cast<std::size_t>(hw::Step::count)>;
 
 // Whoever runs in ring 0 and owns the trap gates: the hypervisor, or a native kernel.
 class Supervisor {
@@ -98,6 +105,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   Accounts accounts() const;
   sim::Cycles accounted_until() const;
   const Causes& causes() const { return causes_; }  // of what is accounted; a running burst counts when it ends
+  const StepCycles& step_cycles() const { return step_cycles_; }
   hv::MachineFrame page_table_base() const { return directory_; }
 
   // --- hw::Cpu ------------------------------------------------------------------------------------------------------
@@ -108,6 +116,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   void flush_global() override;
   bool copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) override;
   bool copy_to_guest(hv::u32 destination, const void* source, hv::u32 bytes) override;
+  void clear(hv::MachineFrame frame, hv::u32 offset, hv::u32 bytes) override;
   void set_ring1_stack(hv::u32 ss, hv::u32 esp) override;
   void set_direct_gate(const hw::DirectGate& gate) override;
   void load_gdt(const hv::MachineFrame* frames, hv::u32 entries) override;
@@ -167,6 +176,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   sim::Cycles local_;
   Accounts accounts_{};
   Causes causes_{};
+  StepCycles step_cycles_{};
 
   hv::MachineFrame directory_;
   Tlb data_tlb_, instruction_tlb_;

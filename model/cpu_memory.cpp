@@ -129,4 +129,11 @@ bool Cpu::copy_to_guest(hv::u32 destination, const void* source, hv::u32 bytes) 
   return transfer(destination, bytes, true, false, static_cast<unsigned char*>(const_cast<void*>(source)));
 }
 
+// The page is in no cache: a device or another domain had it.
+void Cpu::clear(hv::MachineFrame frame, hv::u32 offset, hv::u32 bytes) {
+  const sim::Cycles page = machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached);
+  charge(sim::Cycles{page.count() * bytes / hv::kPageSize}, Cause::bytes);
+  machine_.physical_memory().zero_bytes(frame.address() + offset, bytes);
+}
+
 }  // namespace model

@@ -34,9 +34,7 @@ PhysicalMemory::Contents& PhysicalMemory::contents_of(hv::u32 number) {
   return *contents;
 }
 
-void PhysicalMemory::zero(hv::MachineFrame frame) {
-  if (Contents* contents = frames_.at(frame.number()).get()) contents->fill(0);
-}
+void PhysicalMemory::zero(hv::MachineFrame frame) { zero_bytes(frame.address(), hv::kPageSize); }
 
 void PhysicalMemory::store(hv::u32 address, hv::u32 value) {
   const hv::u32 number = frame_of(address);
@@ -85,6 +83,19 @@ void PhysicalMemory::write_bytes(hv::u32 address, const void* from, hv::u32 byte
     }
     address += here;
     source += here;
+    bytes -= here;
+  }
+}
+
+void PhysicalMemory::zero_bytes(hv::u32 address, hv::u32 bytes) {
+  while (bytes > 0) {
+    const hv::u32 offset = address % hv::kPageSize;
+    const hv::u32 here = std::min(bytes, hv::kPageSize - offset);
+    const hv::u32 number = frame_of(address);
+    if (number < frames_.size() && frames_[number]) {
+      std::memset(reinterpret_cast<unsigned char*>(frames_[number]->data()) + offset, 0, here);
+    }
+    address += here;
     bytes -= here;
   }
 }

@@ -40,6 +40,7 @@ class PhysicalMemory final : public hw::Memory {
   // Any number of bytes at any address, also across frames.
   void read_bytes(hv::u32 address, void* to, hv::u32 bytes) const;
   void write_bytes(hv::u32 address, const void* from, hv::u32 bytes);
+  void zero_bytes(hv::u32 address, hv::u32 bytes);
 
   std::uint64_t bytes_resident() const { return resident_frames_ * hv::kPageSize; }
 

@@ -98,6 +98,7 @@ void Nic::receive(const sim::Packet& packet, sim::Time) {
   buffers_.pop_front();
   const auto known = std::min<hv::u32>(packet.bytes, static_cast<hv::u32>(packet.header.size()));
   memory_.write_bytes(frame.address(), packet.header.data(), known);
+  memory_.zero_bytes(frame.address() + known, packet.bytes - known);  // a payload without contents
   received_.waiting.push_back({.frame = frame, .bytes = packet.bytes});
   ++counts_.received;
   coalesce(received_, limits().receive);

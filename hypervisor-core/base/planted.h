@@ -59,6 +59,13 @@ enum class Fault {
   stack_of_any_ring,
   breakpoint_anywhere,
   pins_kept_at_death,
+  // network
+  spoofed_source,        // a packet leaves that no rule lets out
+  payload_of_any_owner,  // another domain's page is sent
+  payload_kept,          // a page stays pinned when the card is done with it
+  header_left_in_page,   // what was checked can still be changed
+  packet_tail_kept,      // behind a short packet stands what the page held before
+  ring_not_bounded,      // a producer index that claims more than the ring holds is believed
   count
 };
 

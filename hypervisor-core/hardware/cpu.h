@@ -36,6 +36,9 @@ class Cpu {
   virtual bool copy_from_guest(void* destination, u32 source, u32 bytes) = 0;
   virtual bool copy_to_guest(u32 destination, const void* source, u32 bytes) = 0;
 
+  // Zeroes so much of the frame that the window shows.
+  virtual void clear(MachineFrame frame, u32 offset, u32 bytes) = 0;
+
   // What the next entry from an outer ring uses.
   virtual void set_ring1_stack(u32 ss, u32 esp) = 0;
   virtual void set_direct_gate(const DirectGate& gate) = 0;

@@ -63,6 +63,7 @@ Network::Network(hw::Machine& machine, Arena& arena, DomainTable& domains, Memor
   while (frame_count_ < wanted && spare_count_ <= kLocalFrames) {  // more left over: the card's ring is full
     const MachineFrame frame = frames_.allocate_core_frame();
     if (frame == MachineFrame::none()) machine.stop("no memory for the network card's receive ring");
+    pages_.holds_zeros(frame);
     ++frame_count_;
     spare_frames_[spare_count_++] = frame;
     refill_card();

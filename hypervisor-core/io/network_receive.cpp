@@ -30,6 +30,7 @@ void Network::receive(hw::Cpu& cpu, const hw::ReceiveCompletion& packet) {
   Route route = route_incoming(cpu, header);
   if (route.vif != nullptr) route.fate = deliver(cpu, *route.vif, header, frame);
   past_.from_wire.add(route.fate);
+  if (frame == packet.frame) pages_.holds_leftovers(frame);
   spare_frames_[spare_count_++] = frame;
   refill_card();
 }
@@ -63,7 +64,7 @@ PacketFate Network::deliver(hw::Cpu& cpu, Vif& vif, const PacketHeader& header, 
   if (header.is_arp()) store_bytes(words, kArpTargetMac, mac, kMacBytes);
 
   bool delivered = false;
-  frame = pages_.give_packet(cpu, *vif.domain, lent.buffer, frame, delivered);
+  frame = pages_.give_packet(cpu, *vif.domain, lent.buffer, frame, header.packet_bytes, delivered);
   const PacketFate fate = delivered ? PacketFate::received : PacketFate::buffer_remapped;
   vif.received.add(fate);
   if (delivered) vif.received_bytes += header.packet_bytes;

@@ -1,4 +1,5 @@
 // The way out: from a VIF's transmit ring to the card, or across to another VIF.
+#include "base/planted.h"
 #include "domain.h"
 #include "io/network.h"
 
@@ -72,7 +73,7 @@ Network::Route Network::route_outgoing(hw::Cpu& cpu, const Vif& vif, PacketHeade
 
   const FirewallRouter::Decision leave = decide(cpu, key, vif.id);
   if (leave.matched && leave.action == RuleAction::drop) return {PacketFate::dropped_by_rule};
-  if (!leave.matched && !trusted) return {PacketFate::no_route};
+  if (!leave.matched && !trusted && !HV_PLANTED(spoofed_source)) return {PacketFate::no_route};
   if (leave.matched && leave.destination != kVifPhysical) {
     Vif* to = find_vif(leave.destination);
     return to == nullptr ? Route{PacketFate::no_route} : Route{PacketFate::switched, to};
@@ -87,18 +88,20 @@ Network::Route Network::route_outgoing(hw::Cpu& cpu, const Vif& vif, PacketHeade
 // False: no frame to copy it into. Whether the receiver then takes it is the receiver's affair.
 bool Network::copy_to_vif(hw::Cpu& cpu, Vif& to, const PacketHeader& header, MachineFrame frame, u32 offset) {
   if (spare_count_ == 0) return false;
-  MachineFrame packet = spare_frames_[--spare_count_];
-  store_bytes(memory_.frame(packet), 0, header.bytes, header.copied);
+  const MachineFrame copy = spare_frames_[--spare_count_];
+  store_bytes(memory_.frame(copy), 0, header.bytes, header.copied);
   for (u32 done = header.copied; done < header.packet_bytes;) {
     u8 piece[256];  // one frame at a time is within reach
     const u32 left = header.packet_bytes - done, bytes = left < sizeof piece ? left : sizeof piece;
     load_bytes(memory_.window(frame), offset + done, piece, bytes);
-    store_bytes(memory_.frame(packet), done, piece, bytes);
+    store_bytes(memory_.frame(copy), done, piece, bytes);
     done += bytes;
   }
   cpu.work(hw::Step::packet_word, (header.packet_bytes + 3) / 4);
-  deliver(cpu, to, header, packet);
-  spare_frames_[spare_count_++] = packet;
+  MachineFrame left = copy;
+  deliver(cpu, to, header, left);
+  if (left == copy) pages_.holds_leftovers(left);
+  spare_frames_[spare_count_++] = left;
   return true;
 }
 
@@ -112,7 +115,12 @@ void Network::hand_to_card(Vif& vif, u16 request_id, const PacketHeader& header,
   descriptor.id = slot;
   descriptor.header_bytes = header.copied;
   __builtin_memcpy(descriptor.header, header.bytes, header.copied);
-  if (header.copied == header.packet_bytes) {
+  if (HV_PLANTED(header_left_in_page)) {
+    descriptor.header_bytes = 0;
+    descriptor.payload_frame = frame;
+    descriptor.payload_offset = offset;
+    descriptor.payload_bytes = header.packet_bytes;
+  } else if (header.copied == header.packet_bytes) {
     pages_.release_payload(frame);
     packet.payload = MachineFrame::none();
   } else {
@@ -137,7 +145,7 @@ void Network::complete_transmit(u32 slot) {
 
 void Network::release(u32 slot) {
   InFlight& packet = in_flight_[slot];
-  if (packet.payload != MachineFrame::none()) pages_.release_payload(packet.payload);
+  if (packet.payload != MachineFrame::none() && !HV_PLANTED(payload_kept)) pages_.release_payload(packet.payload);
   packet = InFlight{};
   packet.next_free = free_in_flight_;
   free_in_flight_ = slot;

@@ -34,8 +34,11 @@ struct FrameInfo {
   // References of any kind: mappings, uses in a directory, pins, current directories, I/O in progress. A frame leaves
   // its domain only at 0. Neither count can overflow: 2^20 frames hold at most 2^30 entries.
   u32 total_count = 0;
-  u32 type_count = 0;          // those of them that need the present type
-  u32 flush_stamp = 0;         // TlbClock when the last writable, or the last, reference went
+  u32 type_count = 0;  // those of them that need the present type
+  union {
+    u32 flush_stamp = 0;  // TlbClock when the last writable, or the last, reference went
+    u32 remains;          // of a frame for packets: whose bytes a packet would leave behind it, see PageExchange
+  };
   u32 previous = 0, next = 0;  // on its FrameList
 
   static constexpr u8 kPinned = 1;       // one reference is held by the guest's pin

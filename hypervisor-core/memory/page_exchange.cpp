@@ -30,7 +30,7 @@ bool PageExchange::take_buffer(Domain& domain, u32 entry_address, PostedBuffer& 
 }
 
 MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const PostedBuffer& posted, MachineFrame packet,
-                                       bool& delivered) {
+                                       u32 packet_bytes, bool& delivered) {
   FrameTable& frames = memory_.frames();
   const u32 old = memory_.memory().window(posted.table).load(posted.index);
   delivered = (old & kEntryPresent) == 0;
@@ -42,6 +42,14 @@ MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const Poste
   if (!HV_PLANTED(no_flush_on_delivery))
     memory_.tlb().request_owner(static_cast<OwnerId>(domain.id), posted.flush_stamp);
   memory_.tlb().settle(cpu);
+
+  FrameInfo& info = frames.info(packet);
+  if (info.remains != kZeros && info.remains != domain.serial && !HV_PLANTED(packet_tail_kept)) {
+    (void)memory_.memory().window(packet);
+    cpu.clear(packet, packet_bytes, kPageSize - packet_bytes);
+  }
+  info.flush_stamp = memory_.tlb().now();
+  frames.info(posted.frame).remains = domain.serial;
 
   frames.move(packet, frames.hypervisor(), domain.memory.frames);
   --domain.memory.lent;
@@ -61,7 +69,9 @@ void PageExchange::return_buffer(Domain& domain, const PostedBuffer& posted) {
 }
 
 bool PageExchange::hold_payload(Domain& domain, MachineFrame frame) {
-  if (!memory_.frames().contains(frame) || memory_.frames().info(frame).owner != domain.id) return false;
+  if (!memory_.frames().contains(frame) || memory_.frames().info(frame).owner != domain.id) {
+    if (!HV_PLANTED(payload_of_any_owner) || !memory_.frames().contains(frame)) return false;
+  }
   memory_.tables().hold(frame);
   return true;
 }

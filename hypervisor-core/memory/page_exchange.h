@@ -24,11 +24,17 @@ class PageExchange {
   // else, by a page table of the domain. False: bad page, nothing changed.
   bool take_buffer(Domain& domain, u32 entry_address, PostedBuffer& posted);
 
-  // Delivers `packet`, a frame of the core. Returns the frame that the core has instead: the posted one; or `packet`
-  // itself when the guest has filled the entry meanwhile (`delivered` false: bad page; the posted page goes back to the
-  // domain, unmapped). Flushes the domain's CPU only if it has not flushed since the buffer was posted.
+  // A frame of the core for packets: its contents are zeros; or it holds a packet that nobody got.
+  void holds_zeros(MachineFrame frame) { memory_.frames().info(frame).remains = kZeros; }
+  void holds_leftovers(MachineFrame frame) { memory_.frames().info(frame).remains = kLeftovers; }
+
+  // Delivers `packet`, a frame of the core with a packet of so many bytes. What lies behind the packet is cleared
+  // unless it is zeros or comes from a page that this very domain has lent: nobody sees what another domain had.
+  // Returns the frame that the core has instead: the posted one; or `packet` itself when the guest has filled the entry
+  // meanwhile (`delivered` false: bad page; the posted page goes back to the domain, unmapped). Flushes the domain's
+  // CPU only if it has not flushed since the buffer was posted.
   MachineFrame give_packet(hw::Cpu& cpu, Domain& domain, const PostedBuffer& posted, MachineFrame packet,
-                           bool& delivered);
+                           u32 packet_bytes, bool& delivered);
 
   // The page goes back unused and unmapped (the VIF goes away).
   void return_buffer(Domain& domain, const PostedBuffer& posted);
@@ -38,6 +44,9 @@ class PageExchange {
   void release_payload(MachineFrame frame);  // also after the domain has died
 
  private:
+  // FrameInfo::remains: one of these, or the serial number of the domain that lent the frame.
+  static constexpr u32 kZeros = 0, kLeftovers = ~0u;
+
   MemoryManager& memory_;
 };
 

@@ -12,6 +12,7 @@ CAUSES = [  # as the metrics call them, label, colour
     ("validation", "validation", "#b03020"), ("tlb", "TLB refill", "#d98a29"), ("cache", "cache lines", "#e6c34a"),
     ("operation", "single operations", "#2a7d4f"), ("bytes", "bytes moved", "#7ab8a0"),
     ("kernel", "guest kernel", "#999999"), ("user", "program", "#cccccc"), ("emulation", "emulation", "#333333"),
+    ("driver", "guest drivers", "#8a5a44"),
 ]
 
 

@@ -1,8 +1,9 @@
 // Random traffic over five VIFs: honest and hostile guests, buffers running out, a card whose ring fills, credit,
-// domains that die. After every step each packet is delivered, dropped for a counted reason, or under way, and no
-// frame has two owners or none.
+// domains that die. After every step each packet is delivered, dropped for a counted reason, or under way, no frame has
+// two owners or none, and behind its packets no domain finds what another had in a page.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -34,6 +35,8 @@ struct Traffic {
 
   explicit Traffic(u32 seed) : random{seed} { host.machine.nic.transmit_ring = 1 + pick(20); }
 
+  // What a domain's pages are full of when it lends them.
+  static std::uint8_t mark_of(u32 who) { return static_cast<std::uint8_t>(0xd0 + who); }
   u32 pick(u32 below) { return static_cast<u32>(random() % below); }
   u32 someone() { return *std::next(alive.begin(), pick(static_cast<u32>(alive.size()))); }
   std::uint32_t any_address() { return pick(4) == 0 ? kElsewhere : NetworkHost::address(pick(kGuests)); }
@@ -65,6 +68,7 @@ struct Traffic {
     Guest& guest = host.guest(who);
     const u32 page = kPages / 2 + pick(kPages / 2);
     if (!guest.mapped(page) || !ledger.buffers_open[who].insert(page).second) return;
+    guest.write(page, 0, Packet(kPageSize, mark_of(who)));
     if (pick(8) == 0)
       guest.post_entry(page, static_cast<u32>(random()));
     else
@@ -84,6 +88,8 @@ struct Traffic {
       if (answer.status != 0) continue;
       REQUIRE(guest.mapped(answer.id));
       REQUIRE(host.memory.frames().info(guest.frame(answer.id)).owner == guest.domain.id);
+      const Packet behind = guest.read(guest.frame(answer.id), answer.bytes, kPageSize - answer.bytes);
+      REQUIRE(std::ranges::all_of(behind, [&](std::uint8_t byte) { return byte == 0 || byte == mark_of(who); }));
     }
   }
 

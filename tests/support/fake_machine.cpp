@@ -54,6 +54,12 @@ bool FakeCpu::by_pages(u32 address, u32 bytes, bool write, Move move) {
   return true;
 }
 
+void FakeCpu::clear(MachineFrame frame, u32 offset, u32 bytes) {
+  bytes_cleared += bytes;
+  auto* words = reinterpret_cast<unsigned char*>(memory_.words_of(frame));
+  std::fill_n(words + offset, bytes, static_cast<unsigned char>(0));
+}
+
 bool FakeCpu::copy_from_guest(void* destination, u32 source, u32 bytes) {
   auto* to = static_cast<unsigned char*>(destination);
   return by_pages(source, bytes, false, [&](u32 machine, u32 offset) {

@@ -50,6 +50,7 @@ class FakeCpu final : public hw::Cpu {
   void flush_global() override { ++global_flushes; }
   bool copy_from_guest(void* destination, u32 source, u32 bytes) override;
   bool copy_to_guest(u32 destination, const void* source, u32 bytes) override;
+  void clear(MachineFrame frame, u32 offset, u32 bytes) override;
   void set_ring1_stack(u32 ss, u32 esp) override;
   void set_direct_gate(const hw::DirectGate& gate) override { direct_gate = gate; }
   void load_gdt(const MachineFrame* frames, u32 entries) override;
@@ -72,6 +73,7 @@ class FakeCpu final : public hw::Cpu {
   u32 cycles_per_work = 0;
   MachineFrame directory;
   u32 base_loads = 0, global_flushes = 0;
+  u64 bytes_cleared = 0;
   std::vector<u32> invalidated;
   u32 ring1_ss = 0, ring1_esp = 0;
   hw::DirectGate direct_gate;

@@ -136,7 +136,7 @@ void MemoryAttack::device_work(const Command& c) {
       if (c.b % 4 == 0) return exchange_.return_buffer(to, buffer);
       const MachineFrame packet = core_->memory().allocate_core_frame();
       bool delivered = false;
-      const MachineFrame left = exchange_.give_packet(cpu(), to, buffer, packet, delivered);
+      const MachineFrame left = exchange_.give_packet(cpu(), to, buffer, packet, kPageSize, delivered);
       if (delivered)
         for (Actor& each : actors_)
           if (each.domain == &to)

@@ -26,7 +26,7 @@ struct World : MemoryWorld {
   }
   MachineFrame give(const PostedBuffer& posted, MachineFrame packet, bool& delivered) {
     checker.posted.clear();
-    return exchange.give_packet(cpu(), guest->domain, posted, packet, delivered);
+    return exchange.give_packet(cpu(), guest->domain, posted, packet, kPageSize, delivered);
   }
   u32 entry(u32 which) { return machine.ram.word(guest->entry_of(which)); }
 

@@ -61,7 +61,7 @@ void Kernel::charge(const Path& path, u64 times) {
   if (times == 0) return;
   const model::MachineFile& machine = machine_.file();
   const sim::Cycles work = machine.cycles(model::Instructions{path.instructions}, times);
-  cpu().charge(work);
+  path.driver ? cpu().charge(work, model::Cause::driver) : cpu().charge(work);
   const KernelImage image = port_.image();
   use_pages(path, image.text, image.text_pages, file_.instructions_per_text_page, model::Use::execute);
   use_pages(path, image.data, image.data_pages, file_.instructions_per_data_page, model::Use::read);

@@ -12,6 +12,7 @@ using Paths = KernelFile::Paths;
 struct NamedPath {
   const char* name;
   Path Paths::*path;
+  bool driver = false;
 };
 
 constexpr std::array kPaths = std::to_array<NamedPath>({
@@ -82,24 +83,24 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"socket_send", &Paths::socket_send},
     {"udp_receive", &Paths::udp_receive},
     {"udp_send", &Paths::udp_send},
-    {"driver_receive", &Paths::driver_receive},
-    {"driver_transmit", &Paths::driver_transmit},
-    {"driver_refill", &Paths::driver_refill},
-    {"driver_interrupt", &Paths::driver_interrupt},
+    {"driver_receive", &Paths::driver_receive, true},
+    {"driver_transmit", &Paths::driver_transmit, true},
+    {"driver_refill", &Paths::driver_refill, true},
+    {"driver_interrupt", &Paths::driver_interrupt, true},
     {"block_submit", &Paths::block_submit},
     {"block_elevator", &Paths::block_elevator},
     {"block_merge", &Paths::block_merge},
     {"block_request", &Paths::block_request},
     {"block_release", &Paths::block_release},
     {"block_end", &Paths::block_end},
-    {"scsi_request", &Paths::scsi_request},
-    {"scsi_buffer", &Paths::scsi_buffer},
-    {"scsi_complete", &Paths::scsi_complete},
-    {"scsi_interrupt", &Paths::scsi_interrupt},
-    {"vbd_request", &Paths::vbd_request},
-    {"vbd_buffer", &Paths::vbd_buffer},
-    {"vbd_response", &Paths::vbd_response},
-    {"vbd_interrupt", &Paths::vbd_interrupt},
+    {"scsi_request", &Paths::scsi_request, true},
+    {"scsi_buffer", &Paths::scsi_buffer, true},
+    {"scsi_complete", &Paths::scsi_complete, true},
+    {"scsi_interrupt", &Paths::scsi_interrupt, true},
+    {"vbd_request", &Paths::vbd_request, true},
+    {"vbd_buffer", &Paths::vbd_buffer, true},
+    {"vbd_response", &Paths::vbd_response, true},
+    {"vbd_interrupt", &Paths::vbd_interrupt, true},
     {"raw_io", &Paths::raw_io},
     {"raw_page", &Paths::raw_page},
 });
@@ -113,9 +114,9 @@ model::ParameterFields fields_of(KernelFile& file) {
       {"kernel.process_lines", "lines", &file.process_lines},
       {"kernel.distinct_instructions", "instructions", &file.distinct_instructions},
   };
-  for (const auto& [name, member] : kPaths) {
-    Path& path = file.paths.*member;
-    const std::string prefix = std::string{"kernel."} + name;
+  for (const NamedPath& named : kPaths) {
+    Path& path = file.paths.*named.path;
+    const std::string prefix = std::string{"kernel."} + named.name;
     fields.push_back({prefix + ".instructions", "instructions", &path.instructions});
     fields.push_back({prefix + ".locks", "locks", &path.locks, false});
     fields.push_back({prefix + ".interrupt_pairs", "pairs", &path.interrupt_pairs, false});
@@ -133,8 +134,9 @@ void check(const KernelFile& file, const std::string& name) {
 
 void place_paths(KernelFile& file) {
   u32 next = 0;
-  for (const auto& [name, member] : kPaths) {
-    Path& path = file.paths.*member;
+  for (const NamedPath& named : kPaths) {
+    Path& path = file.paths.*named.path;
+    path.driver = named.driver;
     path.home = next;
     next += std::min(path.instructions, file.distinct_instructions);
   }

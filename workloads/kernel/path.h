@@ -21,6 +21,7 @@ struct Path {
   // Where its code begins in the kernel image, in instructions: the image is laid out in the order of the table, so
   // that short neighbours share a page.
   u32 home = 0;
+  bool driver = false;  // a device driver's: accounted apart
 };
 
 struct KernelFile : model::ParameterTable {

@@ -16,11 +16,6 @@ constexpr const char* kNullPath = "/dev/null";
 constexpr const char *kLibc = "/lib/libc.so.6", *kLibm = "/lib/libm.so.6", *kLibdl = "/lib/libdl.so.2",
                      *kLibtermcap = "/lib/libtermcap.so.2", *kLibnssFiles = "/lib/libnss_files.so.2";
 
-// As in model::Cause.
-constexpr std::array kCauseNames = {"user", "kernel", "bytes",      "crossing",   "operation",
-                                    "tlb",  "cache",  "validation", "hypervisor", "emulation"};
-static_assert(kCauseNames.size() == static_cast<std::size_t>(model::Cause::count));
-
 std::string locale_path(u32 number) { return fmt::format("/usr/lib/locale/en_US/{}", number); }
 
 // An executable file, linked dynamically.
@@ -99,8 +94,8 @@ model::Task<Timing> Lmbench::measure(SystemCalls& calls, const TestPart& part) {
 
 void Lmbench::report(const std::string& test, const Timing& timing) {
   results_.push_back({test, timing.cycles / static_cast<double>(clock_.hertz()) * 1e6, "us"});
-  for (std::size_t i = 0; i < kCauseNames.size(); ++i) {
-    results_.push_back({fmt::format("{}.{}", test, kCauseNames[i]), timing.causes[i], "cycles"});
+  for (std::size_t i = 0; i < model::kCauseNames.size(); ++i) {
+    results_.push_back({fmt::format("{}.{}", test, model::kCauseNames[i]), timing.causes[i], "cycles"});
   }
 }
 
