@@ -92,6 +92,10 @@ EthernetSwitch::FrameId EthernetSwitch::keep(const Packet& packet, StationId sta
 void EthernetSwitch::release(FrameId frame) { free_frames_.push_back(frame); }
 
 void EthernetSwitch::forward(FrameId frame) {
+  if (settings_.lost_per_million > 0 && loss_.chance(settings_.lost_per_million, 1'000'000)) {
+    drop(frame, DropReason::lost_on_link);
+    return;
+  }
   const Packet packet = frames_[frame].packet;
   const StationId from = frames_[frame].station;
   const std::uint64_t source = address_at(packet, kAddressBytes);

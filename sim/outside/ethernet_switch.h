@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/outside/outside_world.h"
+#include "sim/random.h"
 
 namespace sim {
 
@@ -21,7 +22,8 @@ class EthernetSwitch : public OutsideWorld, private EventHandler {
  protected:
   using FrameId = std::uint32_t;
 
-  EthernetSwitch(EventQueue& queue, const SwitchSettings& settings) : queue_{queue}, settings_{settings} {}
+  EthernetSwitch(EventQueue& queue, const SwitchSettings& settings)
+      : queue_{queue}, settings_{settings}, loss_{Random{settings.seed}.stream("frame loss")} {}
 
   // The frame's first bit leaves the switch towards `to` now. Calls deliver() once its last bit has arrived.
   virtual void carry(FrameId frame, StationId to, const Packet& packet) = 0;
@@ -56,6 +58,7 @@ class EthernetSwitch : public OutsideWorld, private EventHandler {
 
   EventQueue& queue_;
   SwitchSettings settings_;
+  RandomStream loss_;
   std::vector<Station> stations_;
   std::map<std::uint64_t, StationId> addresses_;  // where each source address was last heard
   std::vector<Frame> frames_;

@@ -47,10 +47,12 @@ struct LinkSettings {
 struct SwitchSettings {
   Duration forwarding_latency;  // from last bit in to first bit out of an idle port
   std::int64_t output_fifo_bytes =
-      65'536;  // per port, frames waiting or being sent; a frame that does not fit is dropped
+      65'536;                          // per port, frames waiting or being sent; a frame that does not fit is dropped
+  std::uint32_t lost_per_million = 0;  // frames that a link on the way to the switch spoils, whosever they are
+  std::uint64_t seed = 0;              // of what decides which
 };
 
-enum class DropReason : std::uint8_t { output_fifo_full, no_receiver, count };
+enum class DropReason : std::uint8_t { output_fifo_full, no_receiver, lost_on_link, count };
 
 // sent + copied == delivered + all of dropped + in_flight, at any time.
 struct TrafficCounts {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/execution.h"
 #include "workloads/kernel/kernel.h"
 
 namespace guest {
@@ -11,6 +12,8 @@ namespace {
 // tg3 of Linux 2.4: buffers it keeps posted, and packets it takes in one poll.
 constexpr u32 kPostedBuffers = 200;
 constexpr u32 kPollWeight = 64;
+// Linux 2.4, net_rx_action: packets after which everybody else gets a turn, the timer's interrupt first.
+constexpr u32 kPollBudget = 300;
 
 }  // namespace
 
@@ -24,18 +27,20 @@ void NicDriver::start() {
 model::Task<> NicDriver::interrupt() {
   const KernelFile::Paths& paths = kernel_.paths();
   kernel_.charge(paths.driver_interrupt);
-  u32 taken;
+  u32 budget = kPollBudget, taken;
   do {
     kernel_.charge(paths.soft_interrupt);
-    taken = co_await poll();
-  } while (taken == kPollWeight);
+    taken = co_await poll(std::min(kPollWeight, budget));
+    budget -= taken;
+  } while (taken == kPollWeight && budget > 0);
   device_.interrupt_done();
   co_await kernel_.transmit_queue().run();
 }
 
-model::Task<u32> NicDriver::poll() {
+model::Task<u32> NicDriver::poll(u32 most) {
   model::Machine& machine = kernel_.machine();
   const KernelFile::Paths& paths = kernel_.paths();
+  co_await model::interruptible(machine);
   u32 sent = 0;
   for (hv::u32 id; device_.next_transmitted(id);) ++sent;
   transmitted_ += sent;
@@ -45,7 +50,9 @@ model::Task<u32> NicDriver::poll() {
   }
 
   u32 taken = 0;
-  for (hw::ReceiveCompletion completion; taken < kPollWeight && device_.next_received(completion); ++taken) {
+  for (hw::ReceiveCompletion completion; taken < most; ++taken) {
+    co_await model::interruptible(machine);  // the card goes on receiving while the driver works
+    if (!device_.next_received(completion)) break;
     kernel_.charge(paths.driver_receive);
     sim::Packet packet;
     packet.bytes = static_cast<std::uint16_t>(completion.bytes);

@@ -25,7 +25,7 @@ class NicDriver final : public NetworkInterface {
   u64 transmitted() const { return transmitted_; }
 
  private:
-  model::Task<u32> poll();  // packets received
+  model::Task<u32> poll(u32 most);  // packets received
 
   Kernel& kernel_;
   hw::NetworkDevice& device_;
