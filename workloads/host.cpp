@@ -20,11 +20,13 @@ constexpr sim::Duration kBootLimit = sim::Duration::seconds(1800);  // 1024 doma
 constexpr std::uint16_t kClientPort = 32'768;                       // first of Linux 2.4's range for clients
 constexpr MacAddress kFirstClientMac = 0x02'00'00'00'00'01;         // locally administered
 
-std::unique_ptr<sim::OutsideWorld> make_world(World kind, sim::EventQueue& queue, const model::MachineFile& file) {
+std::unique_ptr<sim::OutsideWorld> make_world(const HostSpec& spec, sim::EventQueue& queue) {
   sim::SwitchSettings settings;
-  settings.forwarding_latency = file.network.forwarding_latency;
-  settings.output_fifo_bytes = file.network.output_fifo;
-  if (kind == World::simgrid) return std::make_unique<sim::SimGridWorld>(queue, settings);
+  settings.forwarding_latency = spec.machine->network.forwarding_latency;
+  settings.output_fifo_bytes = spec.machine->network.output_fifo;
+  settings.lost_per_million = spec.frames_lost_per_million;
+  settings.seed = spec.seed;
+  if (spec.world == World::simgrid) return std::make_unique<sim::SimGridWorld>(queue, settings);
   return std::make_unique<sim::FifoWire>(queue, settings);
 }
 
@@ -48,6 +50,8 @@ void check(const HostSpec& spec) {
 struct Host::Parts {
   explicit Parts(HostSpec given);
 
+  UdpClient::Addresses addresses(std::size_t station, const std::string& where, const std::string& target,
+                                 std::uint16_t port) const;
   void make_clients();
   std::vector<Metric> collect() const;
   void add_client_metrics(std::size_t index, std::vector<Metric>& metrics) const;
@@ -59,6 +63,7 @@ struct Host::Parts {
   model::Machine machine;
   std::unique_ptr<Platform> platform;
   std::vector<std::unique_ptr<UdpClient>> clients;
+  std::vector<std::unique_ptr<UdpReceiver>> receivers;
   std::optional<sim::Time> booted_at;
   std::vector<Metric> at_boot;
   std::vector<std::int64_t> useful_at_boot;
@@ -66,11 +71,24 @@ struct Host::Parts {
 
 Host::Parts::Parts(HostSpec given)
     : spec{(check(given), std::move(given))},
-      world{make_world(spec.world, queue, *spec.machine)},
+      world{make_world(spec, queue)},
       machine{*spec.machine, spec.cpus, info_of(spec.system).network_driver, queue, fingerprint} {
   machine.nic().connect(*world);
   platform = info_of(spec.system).make(spec, machine);
   make_clients();
+}
+
+UdpClient::Addresses Host::Parts::addresses(std::size_t station, const std::string& where, const std::string& target,
+                                            std::uint16_t port) const {
+  const auto guest = std::find_if(spec.guests.begin(), spec.guests.end(),
+                                  [&](const GuestSpec& candidate) { return candidate.name == target; });
+  if (guest == spec.guests.end()) throw SpecError{where, fmt::format("no guest \"{}\"", target)};
+  if (!guest->network) throw SpecError{where, fmt::format("guest \"{}\" has no network", target)};
+  const auto index = static_cast<std::size_t>(guest - spec.guests.begin());
+  return {kFirstClientMac + station,
+          machine.nic().mac_address(),
+          {client_address(station), kClientPort},
+          {platform->address_of(index), port}};
 }
 
 void Host::Parts::make_clients() {
@@ -78,18 +96,15 @@ void Host::Parts::make_clients() {
   const sim::LinkSettings link{machine.file().nic.line_rate, machine.file().network.cable_latency};
   for (std::size_t i = 0; i < spec.clients.size(); ++i) {
     const ClientSpec& client = spec.clients[i];
-    const auto guest = std::find_if(spec.guests.begin(), spec.guests.end(),
-                                    [&](const GuestSpec& candidate) { return candidate.name == client.target; });
-    const std::string where = fmt::format("client {}", i);
-    if (guest == spec.guests.end()) throw SpecError{where, fmt::format("no guest \"{}\"", client.target)};
-    if (!guest->network) throw SpecError{where, fmt::format("guest \"{}\" has no network", client.target)};
-    const auto index = static_cast<std::size_t>(guest - spec.guests.begin());
-    const UdpClient::Addresses addresses{kFirstClientMac + i,
-                                         machine.nic().mac_address(),
-                                         {client_address(i), kClientPort},
-                                         {platform->address_of(index), client.port}};
-    clients.push_back(std::make_unique<UdpClient>(client, addresses, link, queue, *world,
-                                                  random.stream(fmt::format("client.{}", i))));
+    clients.push_back(std::make_unique<UdpClient>(client,
+                                                  addresses(i, fmt::format("client {}", i), client.target, client.port),
+                                                  link, queue, *world, random.stream(fmt::format("client.{}", i))));
+  }
+  for (std::size_t i = 0; i < spec.receivers.size(); ++i) {
+    const ReceiverSpec& receiver = spec.receivers[i];
+    receivers.push_back(std::make_unique<UdpReceiver>(
+        addresses(clients.size() + i, fmt::format("receiver {}", i), receiver.target, receiver.port), link, queue,
+        *world));
   }
 }
 
@@ -116,6 +131,9 @@ void Host::boot() {
   for (std::size_t i = 0; i < parts.clients.size(); ++i) {
     parts.clients[i]->start(parts.queue.now() + parts.spec.clients[i].start);
   }
+  for (std::size_t i = 0; i < parts.receivers.size(); ++i) {
+    parts.receivers[i]->start(parts.queue.now() + parts.spec.receivers[i].start);
+  }
 }
 
 void Host::run_for(sim::Duration duration) {
@@ -126,6 +144,7 @@ sim::Time Host::now() const { return parts_->queue.now(); }
 sim::Time Host::booted_at() const { return parts_->booted_at.value_or(sim::Time::never()); }
 std::size_t Host::client_count() const { return parts_->clients.size(); }
 const UdpClient& Host::client(std::size_t index) const { return *parts_->clients.at(index); }
+const UdpReceiver& Host::receiver(std::size_t index) const { return *parts_->receivers.at(index); }
 std::uint64_t Host::core_bytes(std::size_t guest) const { return parts_->platform->core_bytes(guest); }
 std::uint64_t Host::fingerprint() const { return parts_->fingerprint.value(); }
 std::vector<sim::Fingerprint::Event> Host::recent_events() const { return parts_->fingerprint.recent(); }
@@ -151,6 +170,15 @@ std::array<std::int64_t, 4> Host::accounts(std::uint32_t cpu) const {
   std::array<std::int64_t, 4> cycles{};
   std::transform(accounts.begin(), accounts.end(), cycles.begin(), [](sim::Cycles c) { return c.count(); });
   return cycles;
+}
+
+model::Causes Host::causes(std::uint32_t cpu) const { return parts_->machine.physical_cpu(cpu).causes(); }
+
+model::StepCycles Host::step_cycles(std::uint32_t cpu) const { return parts_->machine.physical_cpu(cpu).step_cycles(); }
+
+std::uint64_t Host::packets() const {
+  const model::NicCounts& nic = parts_->machine.nic().counts();
+  return nic.transmit_sent + nic.received;
 }
 
 // --- metrics ---------------------------------------------------------------------------------------------------------
@@ -190,6 +218,11 @@ std::vector<Metric> Host::Parts::collect() const {
   add("nic.interrupts", static_cast<std::int64_t>(nic.interrupts), "");
   add("simulation.events", static_cast<std::int64_t>(queue.executed()), "");
   for (std::size_t i = 0; i < clients.size(); ++i) add_client_metrics(i, metrics);
+  for (std::size_t i = 0; i < receivers.size(); ++i) {
+    add(fmt::format("receiver.{}.datagrams", i), static_cast<std::int64_t>(receivers[i]->datagrams()), "packets");
+    add(fmt::format("receiver.{}.payload", i), static_cast<std::int64_t>(receivers[i]->payload_bytes()), "B");
+  }
+  add("wire.lost", static_cast<std::int64_t>(world->counts().dropped_for(sim::DropReason::lost_on_link)), "packets");
   return metrics;
 }
 
@@ -218,6 +251,7 @@ std::optional<std::string> Host::audit() const {
   if (traffic.sent + traffic.copied != traffic.delivered + dropped + traffic.in_flight) {
     return "frames on the wire are not conserved";
   }
+  if (!parts_->machine.nic().conserved()) return "frames of the network card are not conserved";
   return parts_->platform->audit();
 }
 

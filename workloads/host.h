@@ -15,9 +15,11 @@
 #include <string>
 #include <vector>
 
+#include "model/cpu.h"
 #include "sim/fingerprint.h"
 #include "sim/time.h"
 #include "workloads/clients/udp_client.h"
+#include "workloads/clients/udp_receiver.h"
 #include "workloads/hosts/platform.h"
 #include "workloads/spec.h"
 
@@ -41,7 +43,8 @@ class Host {
   // "guest.web.useful_cycles", "cpu.0.idle", "client.0.replies".
   std::vector<Metric> metrics() const;
   std::size_t client_count() const;
-  const UdpClient& client(std::size_t index) const;  // in the order of HostSpec::clients
+  const UdpClient& client(std::size_t index) const;      // in the order of HostSpec::clients
+  const UdpReceiver& receiver(std::size_t index) const;  // in the order of HostSpec::receivers
 
   // Cycles of finished program work of a guest, without cache refills, faults and kernels, since boot() ended. Counted
   // in the profile's work units.
@@ -52,6 +55,10 @@ class Host {
   std::vector<ProgramResult> results(std::size_t guest) const;
   // CPU time per account (model::Account) of one CPU since time 0, in cycles; they sum to now.
   std::array<std::int64_t, 4> accounts(std::uint32_t cpu) const;
+  // The same by what it was spent on (model::Cause), and of that the hypervisor's paths by step (hw::Step).
+  model::Causes causes(std::uint32_t cpu) const;
+  model::StepCycles step_cycles(std::uint32_t cpu) const;
+  std::uint64_t packets() const;  // that the network card has sent and received
   // Bytes the hypervisor core spends on a guest's domain; 0 on a native host.
   std::uint64_t core_bytes(std::size_t guest) const;
 

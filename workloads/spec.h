@@ -60,7 +60,14 @@ struct LmbenchSettings {
   std::shared_ptr<const ProcessShapes> shapes;  // null: programs/lmbench/shapes.json as it is
 };
 
-using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings>;
+// Waits for a first datagram on `port` and then sends datagrams to where that came from, for ever.
+struct UdpFloodSettings {
+  std::uint16_t port = 5001;
+  std::uint32_t payload_bytes = 1472;
+  std::int64_t rate = 0;  // of payload, in bits per second, sent in a burst per tick; 0: as fast as it can
+};
+
+using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.
@@ -84,6 +91,10 @@ struct GuestSpec {
   std::vector<ProgramSpec> programs;
   ForeignKernel kernel;  // none: ours, which runs the programs. Xen only; up as soon as it is built
   bool network = false;
+  // Xen only.
+  std::int64_t vif_rate = 0;  // limit on what its interface sends, in bits per second; 0: none
+  sim::Duration vif_rate_interval = sim::Duration::milliseconds(50);  // in which it may use up what the rate gives it
+  std::optional<sim::Duration> destroy_at;  // domain 0 destroys it so long after it has built the last domain
 };
 
 // How a client spaces its requests.
@@ -108,6 +119,22 @@ struct ClientSpec {
   sim::Duration timeout = sim::Duration::seconds(10);  // a reply later than this counts as lost
 };
 
+// Has a guest's UDP port send to it, and counts what arrives.
+struct ReceiverSpec {
+  std::string target;  // name of a guest with network
+  std::uint16_t port = 5001;
+  sim::Duration start;  // after boot, before it asks
+};
+
+// Packets that the hypervisor drops. What says nothing matches everything.
+struct DropRule {
+  enum class Protocol : std::uint8_t { any, ip, tcp, udp, arp };
+  std::optional<std::string> from;  // name of the guest that sends them; none: the wire
+  std::optional<std::string> to;    // name of the guest whose address they are for
+  Protocol protocol = Protocol::any;
+  std::optional<std::uint16_t> source_port, destination_port;
+};
+
 enum class System : std::uint8_t { native, xen, vmware, uml };
 enum class World : std::uint8_t { fifo, simgrid };
 
@@ -126,9 +153,12 @@ struct HostSpec {
   sim::Duration tick = sim::Duration::milliseconds(10);  // ticker to the running vCPU; 0 turns it off
   sim::Duration timer_slop;                              // timers within this of now run at once
   std::uint64_t domain0_memory = 32ull << 20;
+  std::vector<DropRule> rules;
 
   std::vector<GuestSpec> guests;  // native: their programs are processes of one kernel
   std::vector<ClientSpec> clients;
+  std::vector<ReceiverSpec> receivers;
+  std::uint32_t frames_lost_per_million = 0;  // on the links outside
   std::uint64_t seed = 1;
   World world = World::fifo;
 };

@@ -102,6 +102,30 @@ void check_clients(const Setup& setup, const Place& place) {
   }
 }
 
+void check_receivers(const Setup& setup, const Place& place) {
+  const auto domains = domains_by_name(setup, place);
+  std::vector<std::string> names;
+  for (const auto& [name, domain] : domains) names.push_back(name);
+  for (std::size_t i = 0; i < setup.host.receivers.size(); ++i) {
+    const guest::ReceiverSpec& receiver = setup.host.receivers[i];
+    const Place target = place.below("receivers").below(i).below("target");
+    const auto found = domains.find(receiver.target);
+    if (found == domains.end()) {
+      throw InputError{
+          target, Mismatch{"the name of a domain", in_quotes(receiver.target), nearest_name(receiver.target, names)}};
+    }
+    const auto sends = [&](const guest::ProgramSpec& program) {
+      const auto* flood = std::get_if<guest::UdpFloodSettings>(&program);
+      return flood != nullptr && flood->port == receiver.port;
+    };
+    if (!found->second->network || std::ranges::none_of(found->second->programs, sends)) {
+      throw InputError{target,
+                       Mismatch{fmt::format("a domain with a vif that runs udp_flood on port {}", receiver.port),
+                                in_quotes(receiver.target) + ", which does not", ""}};
+    }
+  }
+}
+
 void check_normalisation(const Plan& plan, const Place& place) {
   if (!plan.experiment.normalise) return;
   const Normalisation& normalise = *plan.experiment.normalise;
@@ -152,6 +176,7 @@ void check_setup(const Setup& setup, const Place& place) {
   check_memory(setup, machine, place);
   check_scheduler(setup, place);
   check_clients(setup, place);
+  check_receivers(setup, place);
 }
 
 void check_plan(const Plan& plan, const Place& place) {

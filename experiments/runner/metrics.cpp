@@ -22,6 +22,9 @@ constexpr std::array kMetrics{
     MetricInfo{"rtt_max", "ms", "Longest time from request to reply."},
     MetricInfo{"requests", "1", "Requests that clients sent while measured."},
     MetricInfo{"lost", "1", "Of these, those that had no reply in time."},
+    MetricInfo{"goodput", "Mb/s", "Payload that arrived at all receivers, in 10^6 bits per second."},
+    MetricInfo{"packets", "1/s", "Packets that the network card sent and received."},
+    MetricInfo{"packet_cost", "cycles", "CPU time that was not idle, per packet of the network card."},
     MetricInfo{"domain_state", "B", "Memory of the hypervisor per domain, averaged over the guests."},
     MetricInfo{"events", "1", "Events of the simulation while measured."},
 };

@@ -14,7 +14,9 @@ struct MetricInfo {
   std::string_view text;
 };
 
-// Besides these there is "domain.<name>.throughput" for each guest, and what programs report: "lmbench.null_call".
+// Besides these there is "domain.<name>.throughput" for each guest, "domain.<name>.goodput" for each that a receiver
+// asks, "packet_cost.<cause>" and "packet_cost.hypervisor.<step>" (its parts, in cycles per packet), and what programs
+// report: "lmbench.null_call".
 std::span<const MetricInfo> metric_catalogue();
 
 // What `normalise` calls the ratio of `metric`.

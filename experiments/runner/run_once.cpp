@@ -19,6 +19,10 @@ struct Reading {
   std::vector<std::int64_t> useful;
   std::array<std::int64_t, 4> accounts{};  // of all CPUs: idle, hypervisor, kernel, user
   std::uint64_t events = 0;
+  model::Causes causes{};           // of all CPUs
+  model::StepCycles step_cycles{};  // the same
+  std::uint64_t packets = 0;
+  std::vector<std::uint64_t> received;  // bytes of payload, by receiver
 };
 
 Reading read(const guest::Host& host, const guest::HostSpec& spec) {
@@ -31,6 +35,16 @@ Reading read(const guest::Host& host, const guest::HostSpec& spec) {
   for (const std::int64_t account : reading.accounts) reading.cycles += account;
   reading.cycles /= spec.cpus;
   reading.events = host.events();
+  for (std::uint32_t cpu = 0; cpu < spec.cpus; ++cpu) {
+    const model::Causes causes = host.causes(cpu);
+    for (std::size_t i = 0; i < causes.size(); ++i) reading.causes[i] += causes[i];
+    const model::StepCycles steps = host.step_cycles(cpu);
+    for (std::size_t i = 0; i < steps.size(); ++i) reading.step_cycles[i] += steps[i];
+  }
+  reading.packets = host.packets();
+  for (std::size_t i = 0; i < spec.receivers.size(); ++i) {
+    reading.received.push_back(host.receiver(i).payload_bytes());
+  }
   return reading;
 }
 
@@ -105,6 +119,43 @@ void add_work(Measurements& out, const guest::HostSpec& spec, const Reading& beg
   }
 }
 
+// What a packet costs: everything that the CPUs did, by what they did it for, shared out over the card's packets.
+void add_packets(Measurements& out, const Reading& begin, const Reading& end, double seconds) {
+  const auto packets = static_cast<double>(end.packets - begin.packets);
+  if (packets == 0 || seconds == 0) return;
+  out.add("packets", packets / seconds);
+  const auto per_packet = [&](sim::Cycles now, sim::Cycles before) {
+    return static_cast<double>((now - before).count()) / packets;
+  };
+  sim::Cycles sum, sum_before;
+  for (std::size_t i = 0; i < end.causes.size(); ++i) {
+    sum += end.causes[i];
+    sum_before += begin.causes[i];
+  }
+  out.add("packet_cost", per_packet(sum, sum_before));
+  for (std::size_t i = 0; i < end.causes.size(); ++i) {
+    const double cost = per_packet(end.causes[i], begin.causes[i]);
+    if (cost > 0) out.add(fmt::format("packet_cost.{}", model::kCauseNames[i]), cost, "cycles");
+  }
+  for (std::size_t i = 0; i < end.step_cycles.size(); ++i) {
+    const double cost = per_packet(end.step_cycles[i], begin.step_cycles[i]);
+    if (cost > 0) out.add(fmt::format("packet_cost.hypervisor.{}", hw::kStepNames[i]), cost, "cycles");
+  }
+}
+
+void add_goodput(Measurements& out, const guest::HostSpec& spec, const Reading& begin, const Reading& end,
+                 double seconds) {
+  if (spec.receivers.empty() || seconds == 0) return;
+  constexpr double kBitsPerMegabit = 1e6;
+  double sum = 0;
+  for (std::size_t i = 0; i < spec.receivers.size(); ++i) {
+    const double goodput = static_cast<double>(end.received[i] - begin.received[i]) * 8 / kBitsPerMegabit / seconds;
+    out.add(fmt::format("domain.{}.goodput", spec.receivers[i].target), goodput, "Mb/s");
+    sum += goodput;
+  }
+  out.add("goodput", sum);
+}
+
 // Programs that report the same are replications of it: their mean.
 void add_program_results(Measurements& out, const guest::Host& host, const guest::HostSpec& spec) {
   std::vector<std::pair<guest::ProgramResult, sim::RunningStatistics>> all;  // in the order of the first report
@@ -146,6 +197,7 @@ Replication measure(guest::Host& host, const guest::HostSpec& spec, const Setup&
   host.boot();
   run_for(host, setup.warmup, options.check_every);
   const Reading begin = read(host, spec);
+  const sim::Time began = host.now();
   RequestWindow window{host};
   if (setup.until == Until::finished) {
     run_until_finished(host, setup.duration, options.check_every);
@@ -153,11 +205,15 @@ Replication measure(guest::Host& host, const guest::HostSpec& spec, const Setup&
     run_for(host, setup.duration, options.check_every);
   }
   const Reading end = read(host, spec);
+  const sim::Time ended = host.now();
   window.close(host);
   Replication result{spec.seed, host.fingerprint(), host.events(), {}, {}};
 
   Measurements measurements;
   add_work(measurements, spec, begin, end);
+  const double seconds = (ended - began).to_seconds();
+  add_packets(measurements, begin, end, seconds);
+  add_goodput(measurements, spec, begin, end, seconds);
   add_program_results(measurements, host, spec);
   add_domain_state(measurements, host, spec);
   window.await_replies(host, spec);

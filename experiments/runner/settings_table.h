@@ -58,7 +58,14 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo", "lmbench"};
+  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood"};
+};
+template <>
+struct NamesOf<guest::DropRule::Protocol> {
+  using Protocol = guest::DropRule::Protocol;
+  static constexpr std::array names{std::pair{Protocol::any, "any"}, std::pair{Protocol::ip, "ip"},
+                                    std::pair{Protocol::tcp, "tcp"}, std::pair{Protocol::udp, "udp"},
+                                    std::pair{Protocol::arp, "arp"}};
 };
 
 inline constexpr std::int64_t kMicrosecond = 1'000'000, kMillisecond = 1000 * kMicrosecond;  // in picoseconds
@@ -80,6 +87,20 @@ template <class Visit>
 void describe(Visit&& visit, const guest::UdpEchoSettings*) {
   visit.value("port", RINGZERO_MEMBER(port),
               {.text = "UDP port that is answered.", .source = "RFC 862: echo is 7", .min = 1, .max = 65535});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::UdpFloodSettings*) {
+  visit.value("port", RINGZERO_MEMBER(port),
+              {.text = "UDP port that a receiver asks, and that sends.", .source = "iperf's", .min = 1, .max = 65535});
+  visit.value("payload", RINGZERO_MEMBER(payload_bytes),
+              {.text = "UDP payload of a datagram.", .source = "RFC 894: 1472 fill a frame", .unit = "B", .max = 1472});
+  visit.value("rate", RINGZERO_MEMBER(rate),
+              {.text = "Payload per second, sent in one burst per tick of the kernel; 0: as fast as the socket takes "
+                       "it.",
+               .source = "Ringzero",
+               .unit = "b/s",
+               .max = 1'000'000'000'000});
 }
 
 template <class Visit>
@@ -131,6 +152,21 @@ void describe(Visit&& visit, const DomainSettings*) {
               {.text = "Favours the domain when it wakes; absent: not favoured.", .source = "Xen's BVT"});
   visit.value("vif", RINGZERO_MEMBER(network),
               {.text = "Whether it has a virtual network interface.", .source = "xl.cfg"});
+  visit.value("vif_rate", RINGZERO_MEMBER(vif_rate),
+              {.text = "Limit on what its virtual interface sends; 0: none.",
+               .source = "xl.cfg; the hypervisor's credit per interface",
+               .unit = "b/s",
+               .max = 1'000'000'000'000});
+  visit.value("vif_rate_interval", RINGZERO_MEMBER(vif_rate_interval),
+              {.text = "In each such interval the interface may send what the rate gives for it.",
+               .source = "50 ms: xl.cfg",
+               .unit = "ms",
+               .min = 100 * kMicrosecond,
+               .max = 1000 * kMillisecond});
+  visit.value("destroy_at", RINGZERO_MEMBER(destroy_at),
+              {.text = "Domain 0 destroys it so long after it has built the last domain; absent: never.",
+               .source = "Ringzero",
+               .unit = "s"});
   visit.value(
       "programs", RINGZERO_MEMBER(programs),
       {.text = "What runs in it: each an object whose one key names the program.", .source = "workloads/programs"});
@@ -163,6 +199,29 @@ void describe(Visit&& visit, const guest::ClientSpec*) {
   visit.value(
       "timeout", RINGZERO_MEMBER(timeout),
       {.text = "A reply later than this counts as lost.", .source = "Ringzero", .unit = "ms", .min = kMillisecond});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::ReceiverSpec*) {
+  visit.value("target", RINGZERO_MEMBER(target),
+              {.text = "Name of the domain whose udp_flood sends to it.", .source = "Ringzero", .required = true});
+  visit.value("port", RINGZERO_MEMBER(port),
+              {.text = "UDP port of the udp_flood that it asks.", .source = "iperf's", .min = 1, .max = 65535});
+  visit.value("start", RINGZERO_MEMBER(start),
+              {.text = "From the end of boot until it asks.", .source = "Ringzero", .unit = "ms"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::DropRule*) {
+  visit.value("from", RINGZERO_MEMBER(from),
+              {.text = "Name of the domain that sends what is dropped; absent: the wire.", .source = "Ringzero"});
+  visit.value("to", RINGZERO_MEMBER(to),
+              {.text = "Name of the domain whose address it is for; absent: any address.", .source = "Ringzero"});
+  visit.value("protocol", RINGZERO_MEMBER(protocol), {.text = "Protocol.", .source = "interface/control.h"});
+  visit.value("source_port", RINGZERO_MEMBER(source_port),
+              {.text = "Source port; absent: any.", .source = "interface/control.h", .max = 65535});
+  visit.value("destination_port", RINGZERO_MEMBER(destination_port),
+              {.text = "Destination port; absent: any.", .source = "interface/control.h", .max = 65535});
 }
 
 template <class Visit>
@@ -213,6 +272,15 @@ void describe(Visit&& visit, const Setup*) {
               {.text = "The guests.", .source = "xl.cfg, one object per file", .min = 1, .required = true});
   visit.value("clients", RINGZERO_MEMBER(host.clients),
               {.text = "Machines outside, each pinging one domain over UDP.", .source = "Ringzero"});
+  visit.value("receivers", RINGZERO_MEMBER(host.receivers),
+              {.text = "Machines outside that have a domain's udp_flood send to them.", .source = "Ringzero"});
+  visit.value("rules", RINGZERO_MEMBER(host.rules),
+              {.text = "What the hypervisor's firewall-router drops, beyond what no rule lets through.",
+               .source = "the paper, section 3.3.6"});
+  visit.group("faults", {.text = "What goes wrong in the hardware.", .source = "Ringzero"}, [](auto&& in) {
+    in.value("frame_loss", RINGZERO_MEMBER(host.frames_lost_per_million),
+             {.text = "Frames that the network outside loses, of a million.", .source = "Ringzero", .max = 1'000'000});
+  });
   visit.value("world", RINGZERO_MEMBER(host.world),
               {.text = "The network outside: an exact FIFO wire, or SimGrid.", .source = "sim/outside"});
   visit.value("warmup", RINGZERO_MEMBER(warmup),

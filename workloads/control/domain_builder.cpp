@@ -1,6 +1,7 @@
 #include "workloads/control/domain_builder.h"
 
 #include <algorithm>
+#include <array>
 
 #include "workloads/kernel/system_calls.h"
 #include "workloads/ports/page_entry.h"
@@ -11,6 +12,12 @@ namespace {
 
 constexpr u32 kStandardAdvance = 10;  // BVT's mcu_advance at the standard weight
 constexpr u32 kStandardWeight = 256;
+
+constexpr u32 kWhole = ~0u;  // the mask of an address or port that must be equal
+
+// By DropRule::Protocol.
+constexpr std::array kRuleProtocols = {hv::RuleProtocol::any, hv::RuleProtocol::ip, hv::RuleProtocol::tcp,
+                                       hv::RuleProtocol::udp, hv::RuleProtocol::arp};
 
 constexpr u32 pages_for(u32 items, u32 per_page) { return (items + per_page - 1) / per_page; }
 
@@ -49,7 +56,57 @@ model::Task<> DomainBuilder::run(SystemCalls& calls) {
   for (std::size_t i = 0; i < orders_.size(); ++i) {
     if (!co_await build(i)) break;
   }
+  for (const DropRule& rule : rules_) {  // newer than the domains' own, so they come first
+    if (failure_) break;
+    co_await add_rule(0, drop_rule(rule));
+  }
+  co_await destroy_when_due(calls);
   while (true) co_await calls.pause();
+}
+
+std::size_t DomainBuilder::order_of(const std::string& guest) const {
+  const auto found = std::ranges::find_if(orders_, [&](const DomainOrder& order) { return order.spec->name == guest; });
+  return static_cast<std::size_t>(found - orders_.begin());
+}
+
+hv::NetworkRule DomainBuilder::drop_rule(const DropRule& rule) const {
+  hv::NetworkRule dropped{};
+  dropped.action = static_cast<u32>(hv::RuleAction::drop);
+  dropped.source_vif = rule.from ? hv::vif_id(built_[order_of(*rule.from)].id, 0) : hv::kVifPhysical;
+  dropped.protocol = static_cast<u32>(kRuleProtocols[static_cast<std::size_t>(rule.protocol)]);
+  if (rule.to) {
+    dropped.destination_address = orders_[order_of(*rule.to)].address;
+    dropped.destination_address_mask = kWhole;
+  }
+  if (rule.source_port) {
+    dropped.source_port = *rule.source_port;
+    dropped.source_port_mask = kWhole;
+  }
+  if (rule.destination_port) {
+    dropped.destination_port = *rule.destination_port;
+    dropped.destination_port_mask = kWhole;
+  }
+  return dropped;
+}
+
+// With the granularity of the kernel's timers.
+model::Task<> DomainBuilder::destroy_when_due(SystemCalls& calls) {
+  destroyed_.resize(orders_.size());
+  std::vector<std::pair<u64, std::size_t>> due;  // ticks from now, order
+  for (std::size_t i = 0; i < built_.size(); ++i) {
+    if (const auto& at = orders_[i].spec->destroy_at) {
+      due.emplace_back(static_cast<u64>((at->nanoseconds() + kTickNanoseconds - 1) / kTickNanoseconds), i);
+    }
+  }
+  std::ranges::sort(due);
+  u64 slept = 0;
+  for (const auto& [ticks, index] : due) {
+    if (ticks > slept) co_await calls.sleep(ticks - slept);
+    slept = std::max(slept, ticks);
+    hv::ControlOp destroy = operation(hv::ControlCommand::destroy_domain, built_[index].id);
+    destroyed_[index] = true;  // the guest is gone when the call returns, which others may see first
+    co_await step(index, "destroy_domain", destroy);
+  }
 }
 
 bool DomainBuilder::succeeded(std::size_t index, const std::string& name, s32 result) {
@@ -183,7 +240,6 @@ model::Task<bool> DomainBuilder::connect_network(std::size_t index, hv::DomainId
   hv::ControlOp create = operation(hv::ControlCommand::create_vif, id);
   if (!co_await step(index, "create_vif", create)) co_return false;
   const u32 vif = hv::vif_id(id, create.words[0]);
-  constexpr u32 kWhole = ~0u;
 
   hv::NetworkRule inwards{};
   inwards.action = static_cast<u32>(hv::RuleAction::accept);
@@ -192,9 +248,7 @@ model::Task<bool> DomainBuilder::connect_network(std::size_t index, hv::DomainId
   inwards.protocol = static_cast<u32>(hv::RuleProtocol::ip);
   inwards.destination_address = orders_[index].address;
   inwards.destination_address_mask = kWhole;
-  hv::ControlOp add = operation(hv::ControlCommand::add_rule);
-  put_words(add, inwards);
-  if (!co_await step(index, "add_rule", add)) co_return false;
+  if (!co_await add_rule(index, inwards)) co_return false;
 
   hv::NetworkRule outwards{};
   outwards.action = static_cast<u32>(hv::RuleAction::accept);
@@ -203,8 +257,22 @@ model::Task<bool> DomainBuilder::connect_network(std::size_t index, hv::DomainId
   outwards.protocol = static_cast<u32>(hv::RuleProtocol::ip);
   outwards.source_address = orders_[index].address;
   outwards.source_address_mask = kWhole;
-  add = operation(hv::ControlCommand::add_rule);
-  put_words(add, outwards);
+  if (!co_await add_rule(index, outwards)) co_return false;
+
+  const GuestSpec& spec = *orders_[index].spec;
+  if (spec.vif_rate == 0) co_return true;
+  constexpr s64 kMicrosecond = 1'000, kMicrosecondsPerSecond = 1'000'000;
+  const s64 microseconds = spec.vif_rate_interval.nanoseconds() / kMicrosecond;
+  hv::ControlOp credit = operation(hv::ControlCommand::vif_credit, id);
+  credit.words[0] = create.words[0];
+  credit.words[1] = static_cast<u32>(spec.vif_rate / 8 * microseconds / kMicrosecondsPerSecond);
+  credit.words[2] = static_cast<u32>(microseconds);
+  co_return co_await step(index, "vif_credit", credit);
+}
+
+model::Task<bool> DomainBuilder::add_rule(std::size_t index, const hv::NetworkRule& rule) {
+  hv::ControlOp add = operation(hv::ControlCommand::add_rule);
+  put_words(add, rule);
   co_return co_await step(index, "add_rule", add);
 }
 

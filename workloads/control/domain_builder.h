@@ -1,4 +1,5 @@
-// The program of domain 0 that makes every other domain, through the hypercalls that any such program would use.
+// The program of domain 0 that makes every other domain, and ends those whose time is limited, through the hypercalls
+// that any such program would use.
 #pragma once
 
 #include <functional>
@@ -35,12 +36,14 @@ struct BuildFailure {
 
 class DomainBuilder final : public Program {
  public:
-  explicit DomainBuilder(std::vector<DomainOrder> orders) : orders_{std::move(orders)} {}
+  DomainBuilder(std::vector<DomainOrder> orders, std::vector<DropRule> rules)
+      : orders_{std::move(orders)}, rules_{std::move(rules)} {}
   void use(XenPort& port) { control_.emplace(port); }  // of the domain it runs in; before it does
 
   model::Task<> run(SystemCalls& calls) override;
 
   const std::vector<BuiltDomain>& built() const { return built_; }  // in the order of the orders
+  bool destroyed(std::size_t index) const { return index < destroyed_.size() && destroyed_[index]; }
   const std::optional<BuildFailure>& failure() const { return failure_; }
 
  private:
@@ -55,11 +58,17 @@ class DomainBuilder final : public Program {
                                   const std::vector<hv::MachineFrame>& frames, hv::MachineFrame shared_info);
   model::Task<bool> set_scheduling(std::size_t index, hv::DomainId id);
   model::Task<bool> connect_network(std::size_t index, hv::DomainId id);
+  model::Task<bool> add_rule(std::size_t index, const hv::NetworkRule& rule);
+  hv::NetworkRule drop_rule(const DropRule& rule) const;
+  model::Task<> destroy_when_due(SystemCalls& calls);
+  std::size_t order_of(const std::string& guest) const;
   bool succeeded(std::size_t index, const std::string& name, s32 result);
 
   std::vector<DomainOrder> orders_;
+  std::vector<DropRule> rules_;
   std::optional<DomainControl> control_;
   std::vector<BuiltDomain> built_;
+  std::vector<bool> destroyed_;  // by the index of the order
   std::optional<BuildFailure> failure_;
 };
 

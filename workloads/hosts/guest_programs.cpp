@@ -5,6 +5,7 @@
 #include "workloads/programs/compute.h"
 #include "workloads/programs/lmbench/lmbench.h"
 #include "workloads/programs/udp_echo.h"
+#include "workloads/programs/udp_flood.h"
 
 namespace guest {
 
@@ -25,6 +26,8 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
       } catch (const std::invalid_argument& error) {
         throw SpecError{spec.name, error.what()};
       }
+    } else if (const auto* flood = std::get_if<UdpFloodSettings>(&program)) {
+      entries_.push_back({"udp_flood", std::make_unique<UdpFlood>(*flood)});
     } else {
       const auto& echo = std::get<UdpEchoSettings>(program);
       entries_.push_back({"udp_echo", std::make_unique<UdpEcho>(echo.port)});

@@ -45,6 +45,12 @@ void check_guest(const HostSpec& spec, const GuestSpec& guest, const GuestProgra
   if (guest.cpu && *guest.cpu >= spec.cpus) {
     throw SpecError{guest.name, fmt::format("CPU {} does not exist; the host has 0 to {}", *guest.cpu, spec.cpus - 1)};
   }
+  if (guest.vif_rate > 0) {
+    const std::int64_t bytes = guest.vif_rate / 8 * (guest.vif_rate_interval.nanoseconds() / 1000) / 1'000'000;
+    if (bytes == 0 || bytes > 0xffff'ffff) {
+      throw SpecError{guest.name, "a vif_rate of so much in one vif_rate_interval is not 1 byte to 4 GiB"};
+    }
+  }
   if (guest.weight == 0) throw SpecError{guest.name, "weight 0 would never run; 256 is the standard"};
   if (guest.memory_bytes % hv::kPageSize != 0) throw SpecError{guest.name, "memory must be whole pages of 4 KiB"};
   if (guest.memory_bytes > (1ull << 30) - (128ull << 20)) {
@@ -76,6 +82,17 @@ void check_memory(const HostSpec& spec, std::uint64_t machine_bytes) {
   }
 }
 
+void check_rules(const HostSpec& spec) {
+  for (std::size_t i = 0; i < spec.rules.size(); ++i) {
+    for (const auto& name : {spec.rules[i].from, spec.rules[i].to}) {
+      if (!name) continue;
+      const auto guest = std::ranges::find(spec.guests, *name, &GuestSpec::name);
+      if (guest == spec.guests.end()) throw SpecError{fmt::format("rule {}", i), fmt::format("no guest \"{}\"", *name)};
+      if (!guest->network) throw SpecError{fmt::format("rule {}", i), fmt::format("\"{}\" has no network", *name)};
+    }
+  }
+}
+
 }  // namespace
 
 XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{spec}, machine_{machine} {
@@ -83,6 +100,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
   if (spec.domain0_memory < kLeastPages * hv::kPageSize) {
     throw SpecError{"domain 0", megabytes(spec.domain0_memory) + " of memory is too small"};
   }
+  check_rules(spec);
   check_memory(spec, std::uint64_t{machine.memory().frame_count()} * hv::kPageSize);
 
   std::vector<DomainOrder> orders;
@@ -103,7 +121,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
     orders.push_back({&guest, port->boot_entry(), guest_address(i)});
     guests_.push_back({std::move(programs), std::move(port)});
   }
-  builder_ = std::make_unique<DomainBuilder>(std::move(orders));
+  builder_ = std::make_unique<DomainBuilder>(std::move(orders), spec.rules);
   domain0_ = std::make_unique<XenPort>("domain 0", machine, spec, IpAddress{0},
                                        std::vector<NamedProgram>{{"builder", builder_.get()}});
   builder_->use(*domain0_);
@@ -176,7 +194,9 @@ void XenPlatform::interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint
 // --- what to read off ------------------------------------------------------------------------------------------------
 
 const hv::Domain* XenPlatform::domain_of(std::size_t guest) const {
-  return guest < builder_->built().size() ? core_->domains().find(builder_->built()[guest].id) : nullptr;
+  return guest < builder_->built().size() && !builder_->destroyed(guest)
+             ? core_->domains().find(builder_->built()[guest].id)
+             : nullptr;
 }
 
 std::uint64_t XenPlatform::core_bytes(std::size_t guest) const {
@@ -229,7 +249,7 @@ std::optional<std::string> XenPlatform::audit() {
   if (core_ == nullptr) return std::nullopt;
   if (const char* broken = hv::audit(*core_)) return broken;
   for (std::size_t i = 0; i < guests_.size(); ++i) {
-    if (guests_[i].port == nullptr) continue;
+    if (guests_[i].port == nullptr || builder_->destroyed(i)) continue;
     if (!translations_agree(*guests_[i].port)) {
       return fmt::format("{}: its frames are not those its page tables map", spec_.guests[i].name);
     }
