@@ -4,6 +4,7 @@
 // or client and says what was wrong and what would fit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -162,5 +163,9 @@ struct HostSpec {
   std::uint64_t seed = 1;
   World world = World::fifo;
 };
+
+inline bool wants_network(const HostSpec& spec) {
+  return std::any_of(spec.guests.begin(), spec.guests.end(), [](const GuestSpec& guest) { return guest.network; });
+}
 
 }  // namespace guest

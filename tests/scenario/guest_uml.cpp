@@ -274,11 +274,6 @@ TEST_CASE("uml: a guest that sleeps leaves the CPU idle and still keeps the time
   uml.run();
 }
 
-TEST_CASE("uml: a guest with network is refused, with what would do") {
-  CHECK_THROWS_WITH_AS(guest::Host{test::host_of(guest::System::uml, {test::echo_guest("e")})},
-                       "e: system uml has no network interface yet: network must be false", guest::SpecError);
-}
-
 TEST_CASE("uml: the same guest gives the same fingerprint") {
   const auto run_once = [] {
     guest::Host host{test::host_of(guest::System::uml, {test::computing_guest("a"), test::computing_guest("b")})};

@@ -206,11 +206,6 @@ TEST_CASE("vmware: an idle guest wakes up for its ticks, each a world switch") {
   vmware.run();
 }
 
-TEST_CASE("vmware: what asks for a network is told that there is none") {
-  CHECK_THROWS_WITH_AS(guest::Host(test::host_of(guest::System::vmware, {test::echo_guest("echo")})),
-                       "echo: system vmware has no network card yet: network must be false", guest::SpecError);
-}
-
 TEST_CASE("vmware: the same host gives the same fingerprint") {
   const auto run = [] {
     guest::Host host{test::host_of(guest::System::vmware, {test::computing_guest("a"), test::computing_guest("b")})};

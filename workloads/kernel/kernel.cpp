@@ -197,6 +197,7 @@ void Kernel::enter_system_call() {
 }
 
 model::Task<> Kernel::leave_system_call() {
+  co_await port_.take_interrupts();
   co_await reschedule_if_needed();
   if (signal_pending()) co_await deliver_signals();
   if (!port_.return_to_user()) panic("the kernel stack is not there");

@@ -87,6 +87,7 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"driver_transmit", &Paths::driver_transmit, true},
     {"driver_refill", &Paths::driver_refill, true},
     {"driver_interrupt", &Paths::driver_interrupt, true},
+    {"bridge", &Paths::bridge, true},
     {"block_submit", &Paths::block_submit},
     {"block_elevator", &Paths::block_elevator},
     {"block_merge", &Paths::block_merge},

@@ -110,6 +110,7 @@ struct KernelFile : model::ParameterTable {
     Path driver_transmit;
     Path driver_refill;     // one receive buffer made ready
     Path driver_interrupt;  // the driver's handler, without packets
+    Path bridge;            // a host's: one packet from one interface to the queue of another
 
     // Block devices.
     Path block_submit;    // one buffer for a block device, up to the elevator

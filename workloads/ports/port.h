@@ -78,6 +78,8 @@ class Port {
   // Interrupts, or the hypervisor's events, wait from disable to enable; enable handles what came meanwhile.
   virtual void disable_events() = 0;
   virtual model::Task<> enable_events() = 0;
+  // At the end of a system call, before the return to user mode: what came while the kernel ran and was not let in.
+  virtual model::Task<> take_interrupts() { co_return; }
 
   // --- page tables --------------------------------------------------------------------------------------------------
   virtual model::Task<> create_space(AddressSpace& space) = 0;   // [pgd_alloc, init_new_context]

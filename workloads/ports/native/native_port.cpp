@@ -34,7 +34,7 @@ NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress 
       processors_(machine.cpu_count()),
       kernel_{"native", machine, *this, machine.cpu_count(), address, kernel_file(spec)},
       tables_{kernel_, kMasterDirectory},
-      driver_{kernel_, *machine.network()} {
+      driver_{kernel_, machine} {
   kernel_.give_memory(GuestFrame{kKernelImageFrames}, machine.memory().frame_count() - kKernelImageFrames,
                       GuestFrame{kLowMemoryBytes / hv::kPageSize}, spec.seed);
   build_kernel_map();

@@ -9,19 +9,13 @@ namespace guest {
 
 namespace {
 
-// tg3 of Linux 2.4: buffers it keeps posted, and packets it takes in one poll.
-constexpr u32 kPostedBuffers = 200;
-constexpr u32 kPollWeight = 64;
 // Linux 2.4, net_rx_action: packets after which everybody else gets a turn, the timer's interrupt first.
 constexpr u32 kPollBudget = 300;
 
 }  // namespace
 
 void NicDriver::start() {
-  payload_page_ = kernel_.take_page();
-  for (u32 i = 0; i < kPostedBuffers; ++i) {
-    if (!device_.post_receive(hv::MachineFrame{kernel_.take_page().number()})) break;
-  }
+  rings_.start([this] { return hv::MachineFrame{kernel_.take_page().number()}; });
 }
 
 model::Task<> NicDriver::interrupt() {
@@ -30,10 +24,10 @@ model::Task<> NicDriver::interrupt() {
   u32 budget = kPollBudget, taken;
   do {
     kernel_.charge(paths.soft_interrupt);
-    taken = co_await poll(std::min(kPollWeight, budget));
+    taken = co_await poll(std::min(CardRings::kPollWeight, budget));
     budget -= taken;
-  } while (taken == kPollWeight && budget > 0);
-  device_.interrupt_done();
+  } while (taken == CardRings::kPollWeight && budget > 0);
+  rings_.interrupt_done();
   co_await kernel_.transmit_queue().run();
 }
 
@@ -41,8 +35,7 @@ model::Task<u32> NicDriver::poll(u32 most) {
   model::Machine& machine = kernel_.machine();
   const KernelFile::Paths& paths = kernel_.paths();
   co_await model::interruptible(machine);
-  u32 sent = 0;
-  for (hv::u32 id; device_.next_transmitted(id);) ++sent;
+  const u32 sent = rings_.take_transmitted();
   transmitted_ += sent;
   if (sent > 0) {
     stopped_ = false;
@@ -50,17 +43,12 @@ model::Task<u32> NicDriver::poll(u32 most) {
   }
 
   u32 taken = 0;
-  for (hw::ReceiveCompletion completion; taken < most; ++taken) {
+  for (sim::Packet packet; taken < most; ++taken) {
     co_await model::interruptible(machine);  // the card goes on receiving while the driver works
-    if (!device_.next_received(completion)) break;
+    if (!rings_.receive(packet)) break;
     kernel_.charge(paths.driver_receive);
-    sim::Packet packet;
-    packet.bytes = static_cast<std::uint16_t>(completion.bytes);
-    const u32 kept = std::min<u32>(completion.bytes, static_cast<u32>(packet.header.size()));
-    machine.physical_memory().read_bytes(completion.frame.address(), packet.header.data(), kept);
-    ++received_;
     kernel_.charge(paths.driver_refill);
-    if (!device_.post_receive(completion.frame)) kernel_.panic("the card lost a receive buffer");
+    ++received_;
     co_await kernel_.receive(packet);
   }
   co_return taken;
@@ -69,14 +57,7 @@ model::Task<u32> NicDriver::poll(u32 most) {
 model::Task<bool> NicDriver::transmit(const sim::Packet& packet) {
   if (stopped_) co_return false;
   kernel_.charge(kernel_.paths().driver_transmit);
-  hw::TransmitDescriptor descriptor;
-  descriptor.header_bytes = std::min<u32>(packet.bytes, static_cast<u32>(packet.header.size()));
-  std::copy_n(packet.header.begin(), descriptor.header_bytes, descriptor.header);
-  if (packet.bytes > descriptor.header_bytes) {
-    descriptor.payload_frame = hv::MachineFrame{payload_page_.number()};
-    descriptor.payload_bytes = packet.bytes - descriptor.header_bytes;
-  }
-  stopped_ = !device_.transmit(descriptor);
+  stopped_ = !rings_.transmit(packet);
   co_return !stopped_;
 }
 

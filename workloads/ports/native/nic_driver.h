@@ -1,8 +1,8 @@
 // The native driver of the gigabit card: the interrupt only starts polling, which goes on until nothing is left (NAPI).
 #pragma once
 
-#include "hardware/network_device.h"
 #include "workloads/kernel/memory.h"
+#include "workloads/ports/native/card_rings.h"
 #include "workloads/ports/port.h"
 
 namespace guest {
@@ -11,13 +11,13 @@ class Kernel;
 
 class NicDriver final : public NetworkInterface {
  public:
-  NicDriver(Kernel& kernel, hw::NetworkDevice& device) : kernel_{kernel}, device_{device} {}
+  NicDriver(Kernel& kernel, model::Machine& machine) : kernel_{kernel}, rings_{machine, *machine.network()} {}
 
   void start();               // posts the receive buffers
   model::Task<> interrupt();  // the card's
-  u32 interrupt_line() const { return device_.interrupt_line(); }
+  u32 interrupt_line() const { return rings_.interrupt_line(); }
 
-  MacAddress mac_address() const override { return device_.mac_address(); }
+  MacAddress mac_address() const override { return rings_.mac_address(); }
   bool computes_checksums() const override { return true; }
   model::Task<bool> transmit(const sim::Packet& packet) override;
 
@@ -28,9 +28,8 @@ class NicDriver final : public NetworkInterface {
   model::Task<u32> poll(u32 most);  // packets received
 
   Kernel& kernel_;
-  hw::NetworkDevice& device_;
-  GuestFrame payload_page_{0};  // stands for what lies behind the headers, which has no contents
-  bool stopped_ = false;        // the card's transmit ring is full
+  CardRings rings_;
+  bool stopped_ = false;  // the card's transmit ring is full
   u64 received_ = 0, transmitted_ = 0;
 };
 

@@ -22,38 +22,13 @@ u32 guest_frames_of(model::Machine& machine) {
 
 }  // namespace
 
-// What is charged meanwhile is the host kernel's, which is ring 0.
-class HostKernel::InHost {
- public:
-  explicit InHost(model::Cpu& cpu) : registers_{cpu.registers()}, cs_{registers_.cs} {
-    registers_.cs = hw::kHypervisorCs;
-  }
-  InHost(const InHost&) = delete;
-  InHost& operator=(const InHost&) = delete;
-  ~InHost() { registers_.cs = cs_; }
-
- private:
-  hw::Registers& registers_;
-  u32 cs_;
-};
-
-HostKernel::Prices HostKernel::prices_of(const model::Machine& machine, const KernelFile& kernel, const UmlFile& file) {
-  const model::MachineFile& hardware = machine.file();
-  const auto& cpu = hardware.cpu;
-  const KernelFile::Paths& paths = kernel.paths;
-  const auto length = [&](const Path& path) {
-    const u32 locks = machine.cpu_count() > 1 ? path.locks : 0;
-    return hardware.cycles(model::Instructions{path.instructions}) + cpu.locked_operation * locks +
-           (cpu.disable_interrupts + cpu.enable_interrupts) * path.interrupt_pairs;
-  };
-  const auto half = [](sim::Cycles whole) { return sim::Cycles{whole.count() / 2}; };
-  const sim::Cycles call_and_return = cpu.system_call_entry + length(paths.system_call) + cpu.interrupt_return;
-  const sim::Cycles read = length(paths.read) + length(paths.device_read) + length(paths.user_copy);
-  const sim::Cycles write = length(paths.write) + length(paths.device_write);
+HostKernel::Prices HostKernel::prices_of(model::Machine& machine, const HostPaths& host, const UmlFile& file) {
+  const KernelFile::Paths& paths = host.paths();
+  const auto length = [&](const Path& path) { return host.length(path); };
   const sim::Cycles request = machine.clock().cycles_in(file.request);
   const auto percent = [&](u32 part) { return sim::Cycles{request.count() * part / 100}; };
-  return {.call = call_and_return + length(paths.descriptor) + half(read + write),
-          .signal_mask = call_and_return + length(paths.signal_action),
+  return {.call = host.call(),
+          .signal_mask = host.call_and_return() + length(paths.signal_action),
           .minor_fault = length(paths.exception) + length(paths.page_fault) + length(paths.fault_file),
           .traced_call = length(paths.system_call) + length(paths.identity),
           .tick = length(paths.interrupt_dispatch) + length(paths.timer_tick),
@@ -66,10 +41,12 @@ HostKernel::Prices HostKernel::prices_of(const model::Machine& machine, const Ke
 // K has been up for a while: all of its memory is mapped and in its tables, one entry for each 4 kB.
 HostKernel::HostKernel(model::Machine& machine, const KernelFile& kernel, const UmlFile& file)
     : machine_{machine},
-      prices_{prices_of(machine, kernel, file)},
+      host_{machine, kernel},
+      prices_{prices_of(machine, host_, file)},
       guest_frames_{guest_frames_of(machine)},
       frames_{machine},
-      kernel_space_{frames_} {
+      kernel_space_{frames_},
+      network_{machine, kernel, file.tap_frames} {
   kernel_space_.populate(kKernelStart, machine_frame(GuestFrame{0}), guest_frames_);
 }
 
@@ -83,22 +60,20 @@ void HostKernel::start() {
   cpu.arm_timer(static_cast<hv::u64>(next_tick_.count()));
 }
 
-void HostKernel::spend(sim::Cycles cycles) {
-  model::Cpu& cpu = machine_.running();
-  const InHost in_host{cpu};
-  cpu.charge(cycles, model::Cause::emulation);
+void HostKernel::start_network() {
+  network_.start([this] { return frames_.take(); });
 }
 
 // --- K's calls -------------------------------------------------------------------------------------------------------
 
 void HostKernel::call(u32 times) {
   counts_.calls += times;
-  spend(prices_.call * times);
+  host_.spend(prices_.call * times);
 }
 
 void HostKernel::change_signal_mask(u32 times) {
   counts_.signal_masks += times;
-  spend(prices_.signal_mask * times);
+  host_.spend(prices_.signal_mask * times);
 }
 
 void HostKernel::open_space(u32 id) { spaces_.emplace(id, std::make_unique<HostSpace>(frames_)); }
@@ -114,21 +89,31 @@ void HostKernel::switch_space(u32 id) { user_space_ = &space(id); }
 
 void HostKernel::map(u32 id, u32 address, GuestFrame frame, bool writable) {
   ++counts_.maps;
-  spend(prices_.map);
+  host_.spend(prices_.map);
   space(id).map(address, {machine_frame(frame), writable});
 }
 
 void HostKernel::unmap(u32 id, u32 address, u32 bytes) {
   const bool live = space(id).unmap(address, bytes);
   ++(live ? counts_.live_unmaps : counts_.empty_unmaps);
-  spend(live ? prices_.live_unmap : prices_.empty_unmap);
+  host_.spend(live ? prices_.live_unmap : prices_.empty_unmap);
+}
+
+std::optional<sim::Packet> HostKernel::read_frame() {
+  ++counts_.frame_reads;
+  return network_.read();
+}
+
+void HostKernel::write_frame(const sim::Packet& frame) {
+  ++counts_.frame_writes;
+  network_.write(frame);
 }
 
 // --- C and K ---------------------------------------------------------------------------------------------------------
 
 void HostKernel::switch_to(hv::MachineFrame directory) {
   ++counts_.switches;
-  spend(prices_.switch_over);
+  host_.spend(prices_.switch_over);
   model::Cpu& cpu = machine_.running();
   const InHost in_host{cpu};
   cpu.load_page_table_base(directory);
@@ -143,7 +128,7 @@ void HostKernel::stop_user_in_call() {
   stop_user();
   call(kCallsAtEntry);
   switch_to(user_space_->directory());
-  spend(prices_.traced_call);
+  host_.spend(prices_.traced_call);
   stop_user();
   call(kCallsAtExit);
 }
@@ -168,14 +153,14 @@ bool HostKernel::minor_fault(u32 address, bool write) {
   bool table_made = false;
   if (!user_space_->fault_in(address, write, table_made)) return false;
   ++counts_.minor_faults;
-  spend(prices_.minor_fault);
-  if (table_made) spend(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached));
+  host_.spend(prices_.minor_fault);
+  if (table_made) host_.spend(machine_.clock().cycles_in(machine_.file().memory.zero_page_uncached));
   return true;
 }
 
 u32 HostKernel::timer_interrupt() {
   model::Cpu& cpu = machine_.running();
-  spend(prices_.tick);
+  host_.spend(prices_.tick);
   const sim::Cycles period{machine_.clock().hertz() / kTicksPerSecond};
   u32 ticks = 0;
   for (; next_tick_ <= cpu.cycles(); next_tick_ += period) ++ticks;

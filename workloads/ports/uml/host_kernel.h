@@ -10,9 +10,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "model/machine.h"
-#include "workloads/kernel/path.h"
+#include "workloads/ports/hosted/host_network.h"
+#include "workloads/ports/hosted/host_paths.h"
 #include "workloads/ports/uml/host_space.h"
 #include "workloads/ports/uml/uml_file.h"
 
@@ -34,6 +36,7 @@ class HostKernel {
     u64 calls = 0, signal_masks = 0;
     u64 maps = 0, live_unmaps = 0, empty_unmaps = 0;
     u64 minor_faults = 0;
+    u64 frame_reads = 0, frame_writes = 0;  // calls, also those that find nothing; not among `calls`
   };
 
   HostKernel(model::Machine& machine, const KernelFile& kernel, const UmlFile& file);
@@ -44,7 +47,8 @@ class HostKernel {
   }
   static constexpr GuestFrame guest_frame(hv::MachineFrame frame) { return GuestFrame{frame.number() - kHostFrames}; }
 
-  void start();  // on the present CPU, with K's address space
+  void start();          // on the present CPU, with K's address space
+  void start_network();  // the card's driver
 
   // --- K's calls ----------------------------------------------------------------------------------------------------
   void call(u32 times = 1);
@@ -56,6 +60,8 @@ class HostKernel {
   bool is_in_space(u32 id) const { return user_space_ == spaces_.at(id).get(); }
   void map(u32 id, u32 address, GuestFrame frame, bool writable);
   void unmap(u32 id, u32 address, u32 bytes);
+  std::optional<sim::Packet> read_frame();  // of the tap device; nothing: it has none
+  void write_frame(const sim::Packet& frame);
 
   // --- C and K ------------------------------------------------------------------------------------------------------
   // C has entered the host with these registers and stops; K runs. The registers to go on with are K's business.
@@ -68,19 +74,20 @@ class HostKernel {
   bool minor_fault(u32 address, bool write);
   u32 timer_interrupt();  // ticks since the last one
 
+  HostNetwork& network() { return network_; }  // behind K's tap device
+  const HostNetwork& network() const { return network_; }
+
   HostSpace& space(u32 id) { return *spaces_.at(id); }
   const std::map<u32, std::unique_ptr<HostSpace>>& spaces() const { return spaces_; }
   const Prices& prices() const { return prices_; }
   const Counts& counts() const { return counts_; }
 
  private:
-  class InHost;
-
-  static Prices prices_of(const model::Machine& machine, const KernelFile& kernel, const UmlFile& file);
-  void spend(sim::Cycles cycles);
+  static Prices prices_of(model::Machine& machine, const HostPaths& host, const UmlFile& file);
   void switch_to(hv::MachineFrame directory);
 
   model::Machine& machine_;
+  HostPaths host_;
   Prices prices_;
   Counts counts_;
   u32 guest_frames_;
@@ -89,6 +96,7 @@ class HostKernel {
   std::map<u32, std::unique_ptr<HostSpace>> spaces_;  // C's
   HostSpace* user_space_ = nullptr;                   // where C is
   sim::Cycles next_tick_;
+  HostNetwork network_;
 };
 
 }  // namespace guest

@@ -14,6 +14,8 @@ model::ParameterFields fields_of(UmlFile& file) {
       {"uml.kernel_range_tables", "tables", &file.kernel_range_tables},
       {"uml.signal_frame_copies", "copies", &file.signal_frame_copies},
       {"uml.first_run_calls", "calls", &file.first_run_calls},
+      {"uml.tap_frames", "frames", &file.tap_frames},
+      {"uml.rearm_masks", "calls", &file.rearm_masks},
   };
 }
 

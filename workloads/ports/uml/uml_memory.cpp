@@ -157,6 +157,7 @@ std::optional<std::string> UmlPort::audit_space(const AddressSpace& space) {
 }
 
 std::optional<std::string> UmlPort::audit() {
+  if (!driver_.conserved()) return "frames at the tap device are not conserved";
   for (const auto& process : kernel_.processes()) {
     if (!process->space) continue;
     if (auto wrong = audit_space(*process->space)) return wrong;

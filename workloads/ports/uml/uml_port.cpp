@@ -30,10 +30,9 @@ UmlPort::UmlPort(const HostSpec& spec, model::Machine& machine, IpAddress addres
       programs_{std::move(programs)},
       kernel_{"uml", machine, *this, 1, address, kernel_file(spec)},
       host_{machine, kernel_file(spec), file_},
-      tables_{kernel_, kMasterDirectory} {
-  for (const GuestSpec& guest : spec.guests) {
-    if (guest.network) throw SpecError{guest.name, "system uml has no network interface yet: network must be false"};
-  }
+      tables_{kernel_, kMasterDirectory},
+      has_network_{wants_network(spec)},
+      driver_{kernel_, host_, file_} {
   kernel_.give_memory(GuestFrame{kKernelImageFrames}, host_.guest_frames() - kKernelImageFrames,
                       GuestFrame{host_.guest_frames()}, spec.seed);
   auto& code = machine.code();
@@ -58,6 +57,7 @@ void UmlPort::power_on() {
 
 model::Task<> UmlPort::boot() {
   host_.start();
+  if (has_network_) host_.start_network();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
   co_await kernel_.start_daemons();
   kernel_.set_up();
@@ -74,6 +74,15 @@ void UmlPort::add_metrics(std::vector<Metric>& metrics) const {
   add("uml.live_unmaps", counts.live_unmaps);
   add("uml.empty_unmaps", counts.empty_unmaps);
   add("uml.minor_faults", counts.minor_faults);
+  add("uml.frame_reads", counts.frame_reads);
+  add("uml.frame_writes", counts.frame_writes);
+  const auto packets = [&](const char* name, u64 value) {
+    metrics.push_back({name, static_cast<s64>(value), "packets"});
+  };
+  packets("kernel.packets_received", driver_.received());
+  packets("kernel.packets_transmitted", driver_.transmitted());
+  packets("kernel.receive_dropped", host_.network().counts().queue_dropped + kernel_.packets_dropped());
+  packets("kernel.transmit_dropped", host_.network().counts().transmit_dropped + kernel_.transmit_queue().dropped());
 }
 
 // --- the host's entries ----------------------------------------------------------------------------------------------
@@ -99,8 +108,13 @@ void UmlPort::exception(model::Cpu&, hw::Registers& registers, std::uint32_t fau
 }
 
 void UmlPort::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t line) {
-  if (line != hw::kTimerLine) return;
-  pending_ticks_ += host_.timer_interrupt();
+  if (line == hw::kTimerLine) {
+    pending_ticks_ += host_.timer_interrupt();
+  } else {
+    host_.network().interrupt();
+    if (!host_.network().readable()) return;
+    frames_wait_ = true;
+  }
   if (registers.ring() == 3) {
     stop_user(registers, signal_entry_);
   } else if (registers.eip == hw::kIdleLoop) {
@@ -129,11 +143,13 @@ model::Task<> UmlPort::handle_signal() {
   const hw::Registers user = stopped_;
   save_user_registers();
   host_.change_signal_mask();  // the signal was blocked while its handler ran
-  take_ticks();
+  if (pending_ticks_ > 0) take_ticks();
+  if (frames_wait_) co_await take_frames();
   co_await return_to_interrupted(user);
 }
 
 model::Task<> UmlPort::return_to_interrupted(hw::Registers user) {
+  co_await take_interrupts();
   co_await kernel_.reschedule_if_needed();
   if (kernel_.signal_pending()) co_await kernel_.deliver_signals();
   hw::Registers& registers = machine_.running().registers();
@@ -217,10 +233,26 @@ void UmlPort::disable_events() { host_.change_signal_mask(); }
 model::Task<> UmlPort::enable_events() {
   host_.change_signal_mask();
   co_await model::interruptible(machine_);
-  if (pending_ticks_ == 0) co_return;
+  if (pending_ticks_ > 0 || frames_wait_) co_await take_signals();
+}
+
+// While the guest kernel runs.
+model::Task<> UmlPort::take_signals() {
   host_.call();  // the signal's delivery, and sigreturn
   host_.change_signal_mask(2);
-  take_ticks();
+  if (pending_ticks_ > 0) take_ticks();
+  if (frames_wait_) co_await take_frames();
+}
+
+model::Task<> UmlPort::take_frames() {
+  frames_wait_ = false;
+  co_await driver_.interrupt();
+}
+
+model::Task<> UmlPort::take_interrupts() {
+  if (!has_network_) co_return;
+  co_await model::interruptible(machine_);
+  while (frames_wait_) co_await take_signals();
 }
 
 model::Task<> UmlPort::wait_for_interrupt(std::optional<u64>) {

@@ -17,6 +17,7 @@
 #include "workloads/ports/port.h"
 #include "workloads/ports/stock_image.h"
 #include "workloads/ports/uml/host_kernel.h"
+#include "workloads/ports/uml/tap_driver.h"
 #include "workloads/programs/program.h"
 
 namespace guest {
@@ -71,7 +72,8 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   model::Task<> start_child(AddressSpace& space) override;
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
   void send_reschedule(u32) override {}  // there is no other processor
-  NetworkInterface* network() override { return nullptr; }
+  model::Task<> take_interrupts() override;
+  NetworkInterface* network() override { return has_network_ ? &driver_ : nullptr; }
 
   // --- Supervisor: the host kernel ---------------------------------------------------------------------------------
   void hypercall(model::Cpu& cpu, hw::Registers& registers) override;
@@ -92,6 +94,8 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   model::Task<> handle_signal();
   model::Task<> return_to_interrupted(hw::Registers user);
   void take_ticks();
+  model::Task<> take_signals();
+  model::Task<> take_frames();
   static u32 id_of(const AddressSpace& space) { return space.directory.number(); }  // of the host's side of it
   enum class Which : u8 { changed, all };
   void synchronize(AddressSpace& space, u32 start, u32 end, Which which);
@@ -105,12 +109,15 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   Kernel kernel_;
   HostKernel host_;
   UmlTables tables_;
+  bool has_network_;
+  TapDriver driver_;
   u32 boot_entry_, fault_entry_, signal_entry_;
   hw::Registers stopped_;  // of user code, from its stop until the guest kernel has asked for them
   Fault fault_;
-  u32 pending_ticks_ = 0;  // signals of the timer that the guest kernel has not taken
-  hw::Registers asleep_;   // of the guest kernel while it waits in the host
-  bool idle_ = false;      // its timer is the one for idleness
+  u32 pending_ticks_ = 0;     // signals of the timer that the guest kernel has not taken
+  bool frames_wait_ = false;  // and of the tap device
+  hw::Registers asleep_;      // of the guest kernel while it waits in the host
+  bool idle_ = false;         // its timer is the one for idleness
 };
 
 }  // namespace guest

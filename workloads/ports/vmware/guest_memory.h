@@ -16,6 +16,7 @@ class GuestMemory {
   hv::MachineFrame machine_frame(GuestFrame frame) const { return hv::MachineFrame{first_.number() + frame.number()}; }
   GuestFrame guest_frame(hv::MachineFrame frame) const { return GuestFrame{frame.number() - first_.number()}; }
   u32 machine_address(GuestFrame table, u32 index) const { return machine_frame(table).address() + index * 4; }
+  u32 machine_address(u32 address) const { return first_.address() + address; }  // of one in the virtual machine
   u32 load(GuestFrame table, u32 index) const { return machine_.physical_memory().load(machine_address(table, index)); }
   void store(GuestFrame table, u32 index, u32 word) {
     machine_.physical_memory().store(machine_address(table, index), word);

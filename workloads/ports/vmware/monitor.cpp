@@ -1,8 +1,11 @@
 #include "workloads/ports/vmware/monitor.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "model/execution.h"
+#include "workloads/ports/hosted/host_paths.h"
 #include "workloads/ports/page_entry.h"
 
 namespace guest {
@@ -117,19 +120,46 @@ void Monitor::arm_host_tick() {
   machine_.running().arm_timer(static_cast<hv::u64>(next_host_tick_.count()));
 }
 
+void Monitor::host_tick() {
+  arm_host_tick();
+  ++waiting_ticks_;
+  switches_in_last_tick_ = counts_.world_switches - std::exchange(switches_at_tick_, counts_.world_switches);
+}
+
+// Whenever the CPU is in the host's world, the process looks for what its devices have to do.
+void Monitor::run_process() {
+  if (devices_.empty()) return;
+  charge(file_.process_look);
+  for (const Device& of : devices_) of.device->process();
+}
+
+bool Monitor::process_has_work() const {
+  return std::any_of(devices_.begin(), devices_.end(), [](const Device& of) { return of.device->process_has_work(); });
+}
+
+const Monitor::Device* Monitor::raised_device() const {
+  const auto found =
+      std::find_if(devices_.begin(), devices_.end(), [](const Device& of) { return of.device->raised(); });
+  return found == devices_.end() ? nullptr : &*found;
+}
+
 // To the host, whose handler it is for, and back. The host's tick is also what the virtual timer is made of.
 void Monitor::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t line) {
-  if (line == hw::kTimerLine) {
-    arm_host_tick();
-    ++waiting_ticks_;
+  if (line == hw::kTimerLine) host_tick();
+  for (const Device& of : devices_) {
+    if (line == of.device->host_line()) of.device->host_interrupt();
   }
   if (halted_) {
-    if (!interrupt_waits()) return;
-    charge(file_.host_wake + sim::Cycles{file_.world_switch.count() / 2});
+    // The process sleeps in select() until the timer or a device has something for it.
+    if (waiting_ticks_ == 0 && !process_has_work()) return;
+    charge(file_.host_wake);
+    run_process();
+    charge(sim::Cycles{file_.world_switch.count() / 2});
     registers = *std::exchange(halted_, std::nullopt);
   } else {
     ++counts_.world_switches;
     charge(file_.world_switch);
+    run_process();
   }
   if ((registers.eflags & hw::kInterruptFlag) != 0 && interrupt_waits()) take_interrupt();
 }
@@ -137,14 +167,56 @@ void Monitor::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t lin
 void Monitor::take_interrupt() {
   hw::Registers& registers = machine_.running().registers();
   if (registers.ring() == 3) entered_from_user();
-  taken_ticks_ += std::exchange(waiting_ticks_, 0);
-  deliver(registers, gates_.timer, std::nullopt);
+  if (waiting_ticks_ > 0) {
+    taken_ticks_ += std::exchange(waiting_ticks_, 0);
+    deliver(registers, gates_.timer, std::nullopt);
+  } else {
+    const Device& of = *raised_device();
+    of.device->taken();
+    deliver(registers, of.gate, std::nullopt);
+  }
   registers.eflags &= ~hw::kInterruptFlag;
+}
+
+// Those that wait, while the CPU is in the host's world anyway; false: there was none.
+bool Monitor::host_interrupts() {
+  const auto& costs = machine_.file().cpu;
+  bool any = false;
+  for (const Device& of : devices_) {
+    if (!machine_.router().asserted(of.device->host_line())) continue;
+    charge(costs.interrupt_entry + costs.interrupt_return);
+    of.device->host_interrupt();
+    any = true;
+  }
+  return any;
+}
+
+model::Task<> Monitor::call_process() {
+  const sim::Cycles there{file_.world_switch.count() / 2}, back = file_.world_switch - there;
+  ++counts_.world_switches;
+  charge(there);
+  hw::Registers& registers = machine_.running().registers();
+  const u32 cs = registers.cs, flags = registers.eflags;
+  registers.cs = hw::kHypervisorCs;
+  registers.eflags &= ~hw::kInterruptFlag;
+  run_process();
+  co_await model::interruptible(machine_);  // what has happened until now reaches the devices
+  while (host_interrupts()) {
+  }
+  for (const Device& of : devices_) of.device->process();
+  charge(back);
+  registers.cs = cs;
+  registers.eflags = flags;
 }
 
 void Monitor::acknowledge_timer() {
   counts_.port_accesses += file_.port_accesses_per_tick;
   charge(file_.port_access * file_.port_accesses_per_tick);
+}
+
+void Monitor::acknowledge_device() {
+  counts_.port_accesses += file_.port_accesses_per_interrupt;
+  charge(file_.port_access * file_.port_accesses_per_interrupt);
 }
 
 u32 Monitor::take_ticks() { return std::exchange(taken_ticks_, 0); }
@@ -158,6 +230,12 @@ void Monitor::halt() {
   }
   ++counts_.world_switches;
   charge(sim::Cycles{file_.world_switch.count() / 2});
+  run_process();
+  if (interrupt_waits()) {  // of what the process has just done
+    charge(sim::Cycles{file_.world_switch.count() / 2});
+    take_interrupt();
+    return;
+  }
   halted_ = cpu.registers();
   cpu.registers().cs = hw::kHypervisorCs;
   cpu.registers().ss = hw::kHypervisorDs;

@@ -7,8 +7,11 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "model/machine.h"
+#include "model/task.h"
+#include "workloads/ports/vmware/emulated_device.h"
 #include "workloads/ports/vmware/shadow_tables.h"
 #include "workloads/ports/vmware/workstation_file.h"
 
@@ -27,7 +30,7 @@ class Monitor final : public model::Supervisor {
     u64 traced_writes = 0;
     u64 address_space_loads = 0;
     u64 world_switches = 0;  // round trips
-    u64 port_accesses = 0;
+    u64 port_accesses = 0;   // of the interrupt controller and the timer
   };
   const Counts& counts() const { return counts_; }
   GuestMemory& memory() { return memory_; }
@@ -39,6 +42,8 @@ class Monitor final : public model::Supervisor {
     u32 page_fault = 0, timer = 0;
   };
   void power_on(const Gates& gates);
+  // What the virtual machine has beside its timer, before power on; `gate`: of its interrupt.
+  void add_device(EmulatedDevice& device, u32 gate) { devices_.push_back({&device, gate}); }
 
   // --- call-outs of translated code ---------------------------------------------------------------------------------
   void executed(sim::Cycles work);  // so much of it, natively
@@ -51,7 +56,13 @@ class Monitor final : public model::Supervisor {
   u32 fault_address() const { return fault_address_; }  // CR2
   u32 take_ticks();                                     // of the virtual timer, since they were last taken
   void acknowledge_timer();                             // at the interrupt controller
-  bool interrupt_waits() const { return waiting_ticks_ > 0; }
+  void acknowledge_device();
+  void spend(sim::Cycles cycles) { charge(cycles); }  // on a device's registers
+  // The process in the other world has to do something now: there and back. Interrupts that come meanwhile are the
+  // host's, and cost no further switch.
+  model::Task<> call_process();
+  u64 switches_in_last_tick() const { return switches_in_last_tick_; }
+  bool interrupt_waits() const { return waiting_ticks_ > 0 || raised_device() != nullptr; }
   void take_interrupt();  // which waits; at the present registers
   void halt();            // until there is one
 
@@ -63,8 +74,17 @@ class Monitor final : public model::Supervisor {
   model::Account account() const override { return model::Account::hypervisor; }
 
  private:
+  struct Device {
+    EmulatedDevice* device;
+    u32 gate;
+  };
+  const Device* raised_device() const;  // the first; null: none
   void charge(sim::Cycles cycles) { machine_.running().charge(cycles, model::Cause::emulation); }
   void arm_host_tick();
+  void host_tick();
+  bool host_interrupts();
+  void run_process();
+  bool process_has_work() const;
   // The guest goes on at `gate`, as if hardware had taken it there.
   void deliver(hw::Registers& registers, u32 gate, std::optional<u32> error_code);
 
@@ -73,11 +93,13 @@ class Monitor final : public model::Supervisor {
   GuestMemory memory_;
   ShadowTables shadow_;
   Gates gates_;
+  std::vector<Device> devices_;
   Counts counts_;
   u32 kernel_stack_ = 0;
   u32 fault_address_ = 0;
   u32 waiting_ticks_ = 0, taken_ticks_ = 0;
   sim::Cycles next_host_tick_;
+  u64 switches_at_tick_ = 0, switches_in_last_tick_ = 0;
   std::optional<hw::Registers> halted_;  // the guest, while the processor is idle in the host's world
 };
 

@@ -60,10 +60,10 @@ VmwarePort::VmwarePort(const HostSpec& spec, model::Machine& machine, IpAddress 
       programs_{std::move(programs)},
       kernel_{"vmware", machine, *this, 1, address, kernel_file(spec)},
       monitor_{machine, fitting_file(spec, machine)},
-      tables_{*this, kMasterDirectory} {
-  for (const GuestSpec& guest : spec.guests) {
-    if (guest.network) throw SpecError{guest.name, "system vmware has no network card yet: network must be false"};
-  }
+      tables_{*this, kMasterDirectory},
+      has_network_{wants_network(spec)},
+      card_{monitor_, machine, kernel_file(spec), workstation_file(spec)},
+      driver_{kernel_, card_} {
   const u32 frames = monitor_.memory().frames();
   kernel_.give_memory(GuestFrame{kKernelImageFrames}, frames - kKernelImageFrames,
                       GuestFrame{std::min(frames, kLowMemoryBytes / hv::kPageSize)}, spec.seed);
@@ -72,6 +72,9 @@ VmwarePort::VmwarePort(const HostSpec& spec, model::Machine& machine, IpAddress 
   boot_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(boot()); });
   gates_.page_fault = code.add_entry([this](model::Cpu&) { kernel_.handle(page_fault()); });
   gates_.timer = code.add_entry([this](model::Cpu&) { kernel_.handle(timer_interrupt()); });
+  if (has_network_) {
+    monitor_.add_device(card_, code.add_entry([this](model::Cpu&) { kernel_.handle(card_interrupt()); }));
+  }
   machine.set_supervisor(monitor_);
 }
 
@@ -104,6 +107,7 @@ model::Task<> VmwarePort::boot() {
   monitor_.set_kernel_stack(stack);
   monitor_.load_page_table_base(kMasterDirectory);
   machine_.running().set_direct_gate({0x80, hw::kRing1Cs, 0});
+  if (has_network_) co_await driver_.start();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
   co_await kernel_.start_daemons();
   kernel_.set_up();
@@ -121,10 +125,23 @@ void VmwarePort::add_metrics(std::vector<Metric>& metrics) const {
   add("vmware.world_switches", counts.world_switches);
   add("vmware.port_accesses", counts.port_accesses);
   add("vmware.evictions", monitor_.shadow().evictions());
+  add("vmware.card_address_accesses", card_.counts().address_accesses);
+  add("vmware.card_data_accesses", card_.counts().data_accesses);
+  add("vmware.card_interrupts", card_.counts().interrupts);
+  add("vmware.combined_sends", card_.counts().combined);
+  const auto packets = [&](const char* name, u64 value) {
+    metrics.push_back({name, static_cast<s64>(value), "packets"});
+  };
+  packets("kernel.packets_received", driver_.received());
+  packets("kernel.packets_transmitted", driver_.transmitted());
+  packets("kernel.receive_dropped", card_.network().counts().queue_dropped + kernel_.packets_dropped());
+  packets("kernel.transmit_dropped", card_.network().counts().transmit_dropped + kernel_.transmit_queue().dropped());
 }
 
 std::optional<std::string> VmwarePort::audit() {
   if (auto wrong = monitor_.shadow().audit()) return wrong;
+  if (!card_.conserved(driver_.transmitted(), driver_.received()))
+    return "frames at the virtual card are not conserved";
   return audit_memory(kernel_, [this](const AddressSpace& space, u32 at) { return tables_.look_at(space, at); });
 }
 
@@ -157,6 +174,15 @@ model::Task<> VmwarePort::timer_interrupt() {
   kernel_.charge(kernel_.paths().interrupt_dispatch);
   monitor_.acknowledge_timer();
   kernel_.timer_interrupt(monitor_.take_ticks());
+  co_await return_from(interrupted);
+}
+
+model::Task<> VmwarePort::card_interrupt() {
+  const hw::Registers interrupted = machine_.running().registers();
+  kernel_.charge(kernel_.paths().interrupt_dispatch);
+  monitor_.acknowledge_device();
+  co_await driver_.interrupt();
+  co_await kernel_.run_soft_interrupts();
   co_await return_from(interrupted);
 }
 
@@ -198,6 +224,12 @@ model::Task<> VmwarePort::enable_events() {
   machine_.running().charge(machine_.file().cpu.enable_interrupts, model::Cause::operation);
   machine_.running().registers().eflags |= hw::kInterruptFlag;
   co_await AfterInterrupt{*this};
+}
+
+model::Task<> VmwarePort::take_interrupts() {
+  while ((machine_.running().registers().eflags & hw::kInterruptFlag) != 0 && monitor_.interrupt_waits()) {
+    co_await AfterInterrupt{*this};
+  }
 }
 
 model::Task<> VmwarePort::switch_process(const Process& next) {

@@ -2,7 +2,7 @@
 // code and direct execution of user code, and shadow page tables.
 //
 // The kernel does what it does on bare hardware and believes that it is there; the monitor (monitor.h) makes it dear.
-// It has one processor, a timer at 100 Hz, and no network card yet.
+// It has one processor, a timer at 100 Hz, and an emulated network card.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,9 @@
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/direct_tables.h"
 #include "workloads/ports/stock_image.h"
+#include "workloads/ports/vmware/emulated_nic.h"
 #include "workloads/ports/vmware/monitor.h"
+#include "workloads/ports/vmware/pcnet_driver.h"
 #include "workloads/programs/program.h"
 
 namespace guest {
@@ -52,7 +54,8 @@ class VmwarePort final : public KernelOnMachine, public Port {
   model::Task<> start_child(AddressSpace&) override { co_return; }
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
   void send_reschedule(u32) override {}  // there is nobody else
-  NetworkInterface* network() override { return nullptr; }
+  model::Task<> take_interrupts() override;
+  NetworkInterface* network() override { return has_network_ ? &driver_ : nullptr; }
 
  private:
   class AfterInterrupt;
@@ -74,6 +77,7 @@ class VmwarePort final : public KernelOnMachine, public Port {
   model::Task<> boot();
   model::Task<> page_fault();
   model::Task<> timer_interrupt();
+  model::Task<> card_interrupt();
   model::Task<> return_from(hw::Registers interrupted);
   u32 load(u32 address);  // of the kernel's memory
   bool loaded(const AddressSpace& space) const { return monitor_.shadow().loaded() == space.directory; }
@@ -83,6 +87,9 @@ class VmwarePort final : public KernelOnMachine, public Port {
   Kernel kernel_;
   Monitor monitor_;
   Tables tables_;
+  bool has_network_;
+  EmulatedNic card_;
+  PcnetDriver driver_;
   u32 boot_entry_;
   Monitor::Gates gates_;
 };

@@ -39,6 +39,17 @@ struct WorkstationFile : model::ParameterTable {
   sim::Cycles read_clock;                // the cycle counter, in the translation
   sim::Cycles port_access;               // a device register that the monitor itself emulates
   u32 port_accesses_per_tick = 0;        // interrupt controller and timer
+  u32 port_accesses_per_interrupt = 0;   // of a device, at the interrupt controller
+
+  // The emulated network card: emulated_nic.h.
+  sim::Cycles card_address;  // an access to its address register
+  sim::Cycles card_data;     // one to its data register, as far as the monitor deals with it
+  u32 status_switches = 0;   // 1: every one goes to the other world; 0: those that start a transmission
+  u32 combined_sends = 0;    // frames that may wait in the ring for each other; 1: none waits
+  u32 combining_rate = 0;    // switches to the other world in a tick of the host, from which frames wait
+  sim::Cycles card_frame;    // the process's own work for one frame, beyond its system call
+  sim::Cycles process_look;  // at the devices, whenever it has the CPU
+  u32 bridge_frames = 0;     // that wait in the host for the process
 
   // The other world.
   sim::Cycles world_switch;  // to the host and back

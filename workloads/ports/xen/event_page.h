@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "interface/shared_info.h"
-#include "workloads/ports/xen/kernel_memory.h"
+#include "workloads/ports/kernel_memory.h"
 
 namespace guest {
 

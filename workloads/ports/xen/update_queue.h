@@ -4,7 +4,7 @@
 #pragma once
 
 #include "interface/memory.h"
-#include "workloads/ports/xen/kernel_memory.h"
+#include "workloads/ports/kernel_memory.h"
 
 namespace guest {
 

@@ -1,4 +1,5 @@
-// The kernel's own memory as the MMU sees it, for what it shares with the hypervisor: rings, tables, argument blocks.
+// The kernel's own memory as the MMU sees it, for what it shares with
+// the hypervisor or a device: rings, tables, argument blocks.
 #pragma once
 
 #include <type_traits>

@@ -1,0 +1,48 @@
+#include "workloads/ports/native/card_rings.h"
+
+#include <algorithm>
+
+namespace guest {
+
+namespace {
+
+constexpr hv::u32 kPostedBuffers = 200;  // that tg3 of Linux 2.4 keeps with the card
+
+}  // namespace
+
+void CardRings::start(const std::function<hv::MachineFrame()>& take_frame) {
+  payload_frame_ = take_frame();
+  for (hv::u32 i = 0; i < kPostedBuffers; ++i) {
+    if (!device_.post_receive(take_frame())) break;
+  }
+}
+
+bool CardRings::transmit(const sim::Packet& packet) {
+  hw::TransmitDescriptor descriptor;
+  descriptor.header_bytes = std::min<hv::u32>(packet.bytes, static_cast<hv::u32>(packet.header.size()));
+  std::copy_n(packet.header.begin(), descriptor.header_bytes, descriptor.header);
+  if (packet.bytes > descriptor.header_bytes) {
+    descriptor.payload_frame = payload_frame_;
+    descriptor.payload_bytes = packet.bytes - descriptor.header_bytes;
+  }
+  return device_.transmit(descriptor);
+}
+
+hv::u32 CardRings::take_transmitted() {
+  hv::u32 packets = 0;
+  for (hv::u32 id; device_.next_transmitted(id);) ++packets;
+  return packets;
+}
+
+bool CardRings::receive(sim::Packet& packet) {
+  hw::ReceiveCompletion completion;
+  if (!device_.next_received(completion)) return false;
+  packet = {};
+  packet.bytes = static_cast<std::uint16_t>(completion.bytes);
+  const auto kept = std::min<hv::u32>(completion.bytes, static_cast<hv::u32>(packet.header.size()));
+  machine_.physical_memory().read_bytes(completion.frame.address(), packet.header.data(), kept);
+  if (!device_.post_receive(completion.frame)) machine_.stop("the card lost a receive buffer");
+  return true;
+}
+
+}  // namespace guest
