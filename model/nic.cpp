@@ -34,7 +34,9 @@ bool Nic::transmit(const hw::TransmitDescriptor& descriptor) {
   driver_.charge(clock_.cycles_in(file_.pci.write));
   ++counts_.transmit_accepted;
   on_wire_.push_back(descriptor.id);
-  const sim::Time free_again = world_->send(station_, packet_of(descriptor), driver_.local_time());
+  const sim::Packet packet = packet_of(descriptor);
+  if (tap_) traced_.push_back(packet);
+  const sim::Time free_again = world_->send(station_, packet, driver_.local_time());
   queue_.schedule(free_again, *this, static_cast<std::uint64_t>(Event::transmitted));
   return true;
 }
@@ -79,6 +81,10 @@ void Nic::on_event(std::uint64_t word) {
     case Event::transmitted:
       transmitted_.waiting.push_back(on_wire_.front());
       on_wire_.pop_front();
+      if (tap_) {
+        tap_.see(traced_.front(), queue_.now());
+        traced_.pop_front();
+      }
       ++counts_.transmit_sent;
       coalesce(transmitted_, limits().transmit);
       break;
@@ -88,8 +94,9 @@ void Nic::on_event(std::uint64_t word) {
   }
 }
 
-void Nic::receive(const sim::Packet& packet, sim::Time) {
+void Nic::receive(const sim::Packet& packet, sim::Time at) {
   ++counts_.arrived;
+  tap_.see(packet, at);
   if (buffers_.empty()) {
     ++counts_.dropped_no_buffer;
     return;

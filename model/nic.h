@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <string>
 
 #include "hardware/network_device.h"
 #include "model/interrupts.h"
@@ -16,6 +17,7 @@
 #include "model/memory.h"
 #include "sim/event_queue.h"
 #include "sim/outside/outside_world.h"
+#include "sim/outside/packet_trace.h"
 #include "sim/time.h"
 
 namespace model {
@@ -60,6 +62,9 @@ class Nic final : public hw::NetworkDevice, private sim::EventHandler, private s
   bool next_received(hw::ReceiveCompletion& completion) override;
   void interrupt_done() override;
 
+  // Every frame at the moment when its last bit leaves or has arrived; before the first one.
+  void trace(sim::PacketTrace& to, const std::string& name) { tap_.attach(to, name); }
+
   const NicCounts& counts() const { return counts_; }
   // Every frame and buffer that went in came out or is still here.
   bool conserved() const;
@@ -100,11 +105,13 @@ class Nic final : public hw::NetworkDevice, private sim::EventHandler, private s
   sim::StationId station_ = 0;
 
   std::deque<hv::u32> on_wire_;           // ids, in the order of the wire
+  std::deque<sim::Packet> traced_;        // their frames, as long as they are traced
   std::deque<hv::MachineFrame> buffers_;  // posted and empty
   Completions<hv::u32> transmitted_;
   Completions<hw::ReceiveCompletion> received_;
   bool interrupting_ = false;  // from the interrupt to interrupt_done()
   NicCounts counts_;
+  sim::PacketTap tap_;
 };
 
 }  // namespace model

@@ -6,8 +6,10 @@
 #include <set>
 #include <stdexcept>
 
+#include "model/disk/block_trace.h"
 #include "model/machine.h"
 #include "sim/outside/fifo_wire.h"
+#include "sim/outside/packet_trace.h"
 #include "sim/outside/simgrid_world.h"
 #include "sim/random.h"
 #include "workloads/hosts/systems.h"
@@ -16,9 +18,10 @@ namespace guest {
 
 namespace {
 
-constexpr sim::Duration kBootLimit = sim::Duration::seconds(1800);  // 1024 domains, one after the other: about 700
-constexpr std::uint16_t kClientPort = 32'768;                       // first of Linux 2.4's range for clients
-constexpr MacAddress kFirstClientMac = 0x02'00'00'00'00'01;         // locally administered
+constexpr sim::Duration kBootLimit = sim::Duration::seconds(1800);     // 1024 domains, one after the other: about 700
+constexpr sim::Duration kTraceStep = sim::Duration::milliseconds(10);  // so much is held back to be put in order
+constexpr std::uint16_t kClientPort = 32'768;                          // first of Linux 2.4's range for clients
+constexpr MacAddress kFirstClientMac = 0x02'00'00'00'00'01;            // locally administered
 
 std::unique_ptr<sim::OutsideWorld> make_world(const HostSpec& spec, sim::EventQueue& queue) {
   sim::SwitchSettings settings;
@@ -53,6 +56,9 @@ struct Host::Parts {
   UdpClient::Addresses addresses(std::size_t station, const std::string& where, const std::string& target,
                                  std::uint16_t port) const;
   void make_clients();
+  void run_until(sim::Time end);
+  bool traced() const { return spec.packet_trace != nullptr || spec.block_trace != nullptr; }
+  void tell_traces() const;
   std::vector<Metric> collect() const;
   void add_client_metrics(std::size_t index, std::vector<Metric>& metrics) const;
 
@@ -74,6 +80,7 @@ Host::Parts::Parts(HostSpec given)
       world{make_world(spec, queue)},
       machine{*spec.machine, spec.cpus, info_of(spec.system).network_driver, queue, fingerprint} {
   machine.nic().connect(*world);
+  if (spec.packet_trace != nullptr) machine.nic().trace(*spec.packet_trace, "wire");
   platform = info_of(spec.system).make(spec, machine);
   make_clients();
 }
@@ -108,6 +115,20 @@ void Host::Parts::make_clients() {
   }
 }
 
+void Host::Parts::run_until(sim::Time end) {
+  while (traced() && end - queue.now() > kTraceStep) {
+    sim::run_until(queue, *world, queue.now() + kTraceStep);
+    tell_traces();
+  }
+  sim::run_until(queue, *world, end);
+  tell_traces();
+}
+
+void Host::Parts::tell_traces() const {
+  if (spec.packet_trace != nullptr) spec.packet_trace->passed(queue.now());
+  if (spec.block_trace != nullptr) spec.block_trace->passed(queue.now());
+}
+
 Host::Host(HostSpec spec) : parts_{std::make_unique<Parts>(std::move(spec))} {}
 Host::~Host() = default;
 
@@ -122,6 +143,7 @@ void Host::boot() {
       throw std::runtime_error{
           fmt::format("the guests are not up after {} simulated seconds", kBootLimit.to_seconds())};
     }
+    parts.tell_traces();
   }
   parts.booted_at = parts.queue.now();
   parts.at_boot = parts.collect();
@@ -136,9 +158,7 @@ void Host::boot() {
   }
 }
 
-void Host::run_for(sim::Duration duration) {
-  sim::run_until(parts_->queue, *parts_->world, parts_->queue.now() + duration);
-}
+void Host::run_for(sim::Duration duration) { parts_->run_until(parts_->queue.now() + duration); }
 
 sim::Time Host::now() const { return parts_->queue.now(); }
 sim::Time Host::booted_at() const { return parts_->booted_at.value_or(sim::Time::never()); }

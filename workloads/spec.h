@@ -17,7 +17,12 @@
 
 #include "sim/time.h"
 
+namespace sim {
+class PacketTrace;
+}  // namespace sim
+
 namespace model {
+class BlockTrace;
 class Machine;
 struct MachineFile;
 }  // namespace model
@@ -162,6 +167,10 @@ struct HostSpec {
   std::uint32_t frames_lost_per_million = 0;  // on the links outside
   std::uint64_t seed = 1;
   World world = World::fifo;
+
+  // Shown what happens, without changing it; they outlive the Host. None: nobody wants to know.
+  sim::PacketTrace* packet_trace = nullptr;  // "wire", "vif1.0" of domain 1, "eth0" of a kernel without a hypervisor
+  model::BlockTrace* block_trace = nullptr;  // "sda", the drive, "vbd1.0", the first virtual disk of domain 1
 };
 
 inline bool wants_network(const HostSpec& spec) {

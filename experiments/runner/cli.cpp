@@ -22,6 +22,7 @@ struct Arguments {
   RunArguments run;
   CalibrateArguments calibrate;
   std::string check_every;
+  std::vector<std::string> traces;
   std::string key;
   std::string scenario;
   std::vector<std::string> ids;
@@ -46,6 +47,7 @@ void add_run_options(CLI::App& verb, Arguments& arguments) {
 
 RunArguments run_arguments(const Arguments& arguments) {
   RunArguments run = arguments.run;
+  run.options.traces = parse_traces(arguments.traces);
   if (arguments.check_every.empty()) return run;
   try {
     const std::int64_t every = parse_quantity(arguments.check_every, Dimension::time, "s");
@@ -80,6 +82,9 @@ int dispatch(int argc, const char* const* argv) {
   add_run_options(run, arguments);
   run.add_flag("--json", arguments.run.json, "one JSON document on stdout instead of a table");
   run.add_option("--out", arguments.run.out, "write results.csv and result.json into this folder")->type_name("DIR");
+  run.add_option("--trace", arguments.traces, "writes a trace of the run: " + trace_usage() + "; may be repeated")
+      ->type_name("KIND=PATH")
+      ->allow_extra_args(false);
   run.callback([&] { status = run_verb(run_arguments(arguments)); });
 
   CLI::App& validate = *app.add_subcommand("validate", "check experiment files without running them");

@@ -193,7 +193,7 @@ void add_latencies(Measurements& out, const RequestWindow& window, const Request
   out.add("lost", static_cast<double>(window.requests() - milliseconds.count()));
 }
 
-Replication measure(guest::Host& host, const guest::HostSpec& spec, const Setup& setup, const RunOptions& options) {
+Replication measure_on(guest::Host& host, const guest::HostSpec& spec, const Setup& setup, const RunOptions& options) {
   host.boot();
   run_for(host, setup.warmup, options.check_every);
   const Reading begin = read(host, spec);
@@ -225,6 +225,15 @@ Replication measure(guest::Host& host, const guest::HostSpec& spec, const Setup&
   return result;
 }
 
+Replication measure(const guest::HostSpec& spec, const Setup& setup, const RunOptions& options) {
+  guest::Host host{spec};
+  try {
+    return measure_on(host, spec, setup, options);
+  } catch (const model::BrokenInvariant& error) {
+    throw model::BrokenInvariant{broken_invariant_message(error.what(), spec.seed, host.recent_events())};
+  }
+}
+
 }  // namespace
 
 std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
@@ -239,12 +248,18 @@ std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
 
 Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
   const ModelFiles files{setup};
-  const guest::HostSpec spec = host_spec(setup, files, seed);
-  guest::Host host{spec};
+  guest::HostSpec spec = host_spec(setup, files, seed);
+  Traces traces{options.traces, spec};
   try {
-    return measure(host, spec, setup, options);
-  } catch (const model::BrokenInvariant& error) {
-    throw model::BrokenInvariant{broken_invariant_message(error.what(), seed, host.recent_events())};
+    Replication replication = measure(spec, setup, options);
+    traces.finish();
+    return replication;
+  } catch (const guest::SpecError&) {
+    traces.discard();
+    throw;
+  } catch (const InputError&) {
+    traces.discard();
+    throw;
   }
 }
 

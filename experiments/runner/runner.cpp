@@ -42,6 +42,8 @@ std::string run_job(const Setup& setup, std::uint64_t seed, const RunOptions& op
     return to_message(run_once(setup, seed, options));
   } catch (const guest::SpecError& error) {
     return to_message(Failure{Failure::Kind::input, error.what()});
+  } catch (const InputError& error) {
+    return to_message(Failure{Failure::Kind::input, error.what()});
   } catch (const model::BrokenInvariant& error) {
     return to_message(Failure{Failure::Kind::invariant, error.what()});
   } catch (const std::exception& error) {
@@ -114,9 +116,12 @@ std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOption
       }
     }
   }
+  check_traces(options.traces, jobs.size());
   const Progress progress{options.progress, jobs.size()};
   const auto run = [&](std::size_t i) {
-    return run_job(results[jobs[i].plan].plan.points[jobs[i].point].setup, jobs[i].seed, options);
+    RunOptions of_run = options;
+    of_run.traces = traces_of_run(options.traces, i);
+    return run_job(results[jobs[i].plan].plan.points[jobs[i].point].setup, jobs[i].seed, of_run);
   };
   const auto outcomes = run_in_processes(
       jobs.size(), options.jobs, run, [&](std::size_t n) { progress.show(n); }, stop_requested);

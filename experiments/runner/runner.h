@@ -8,6 +8,7 @@
 
 #include "experiments/runner/metrics.h"
 #include "experiments/runner/plan.h"
+#include "experiments/traces/traces.h"
 #include "sim/fingerprint.h"
 #include "sim/time.h"
 
@@ -52,6 +53,7 @@ struct RunOptions {
   unsigned jobs = 1;
   std::optional<sim::Duration> check_every;  // audits the host so often, besides at the end
   bool progress = false;                     // on stderr
+  std::vector<TraceRequest> traces;
 };
 
 // What to say of a broken invariant: the law, the seed that shows it, and what happened last.

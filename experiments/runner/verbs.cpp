@@ -90,6 +90,10 @@ int list_verb() {
       fmt::print("    {:<12} {}\n", entry.variants[v].name, entry.variants[v].summary);
     }
   }
+  fmt::print("\ntraces (run --trace KIND=PATH, see docs/traces.md)\n");
+  for (const TraceKind& kind : trace_kinds()) {
+    fmt::print("  {:<16} {}\n", fmt::format("{}={}", kind.name, kind.path), kind.text);
+  }
   fmt::print("\nmetrics\n");
   for (const MetricInfo& metric : metric_catalogue()) {
     fmt::print("  {:<16} {:<6} {}\n", metric.name, metric.unit, metric.text);

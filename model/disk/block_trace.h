@@ -33,9 +33,10 @@ class BlockTrace {
   using DeviceId = std::uint32_t;
   // Before its first event. Names as in "sda" for the drive, "vbd1.0" for the first VBD of domain 1.
   virtual DeviceId add_device(const std::string& name) = 0;
-  // Times of one device do not decrease; those of different devices may interleave in any way.
+  // At `at`: not before the event queue's time, but maybe before what was reported last, because software runs ahead
+  // of the event queue.
   virtual void event(DeviceId device, const BlockTraceEvent& event, sim::Time at) = 0;
-  // Every event before `now` has been told of.
+  // The event queue has come to `now`: every earlier event has been reported.
   virtual void passed(sim::Time now) = 0;
 
  protected:

@@ -44,6 +44,7 @@ OneKernelPlatform::OneKernelPlatform(const HostSpec& spec, model::Machine& machi
   }
   check(spec, programs_, machine.memory().frame_count());
   on_machine_ = make(spec, machine, guest_address(0), std::move(processes));
+  if (spec.packet_trace != nullptr) on_machine_->kernel().packet_tap().attach(*spec.packet_trace, "eth0");
 }
 
 bool OneKernelPlatform::up() const {

@@ -263,6 +263,7 @@ UdpSocket& Kernel::bind_udp(std::uint16_t port) {
 }
 
 model::Task<> Kernel::receive(sim::Packet packet) {
+  packet_tap_.see(packet, cpu().now());
   charge(paths().udp_receive);
   if (Process* reader = udp_.deliver(packet)) wake(*reader);
   co_return;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "model/machine.h"
+#include "sim/outside/packet_trace.h"
 #include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
 #include "workloads/kernel/memory_map.h"
@@ -94,6 +95,9 @@ class Kernel {
   FileSystem& file_system() { return file_system_; }
   const std::vector<Disk>& disks() const { return disks_; }  // in the order in which they were added
   const Disk* find_disk(std::string_view name) const;        // null: there is none
+  // Where a packet socket of tcpdump sees packets: between the interface's queue and its driver, and on their way to
+  // the protocols.
+  sim::PacketTap& packet_tap() { return packet_tap_; }
   TransmitQueue& transmit_queue() { return transmit_queue_; }
   const TransmitQueue& transmit_queue() const { return transmit_queue_; }
   UdpSocket& bind_udp(std::uint16_t port);
@@ -146,6 +150,7 @@ class Kernel {
   FileSystem file_system_{*this};
   TransmitQueue transmit_queue_{*this};
   u64 ticks_ = 0;  // jiffies
+  sim::PacketTap packet_tap_;
   std::deque<sim::Packet> packets_;
   u64 packets_dropped_ = 0;
   bool up_ = false;

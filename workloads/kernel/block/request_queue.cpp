@@ -158,7 +158,9 @@ void RequestQueue::note(Action action, const BlockPiece& piece, bool failed) {
   // Two processors' software may run ahead of the event queue by different amounts.
   last_traced_ = std::max(last_traced_, kernel_.cpu().now());
   const bool write = piece.direction == BlockDirection::write;
-  trace_->event(traced_as_, {action, write, piece.barrier, failed, piece.sector, piece.sectors, kernel_.current().id},
+  const Process& process = kernel_.current();
+  trace_->event(traced_as_,
+                {action, write, piece.barrier, failed, piece.sector, piece.sectors, process.id, process.name},
                 last_traced_);
 }
 

@@ -23,7 +23,9 @@ model::Task<> TransmitQueue::run() {
   NetworkInterface& interface = *kernel_.port().network();
   while (waiting() > 0) {
     room_again_ = false;
-    const sim::Packet packet = packets_[with_driver_++].packet;
+    Outgoing& next = packets_[with_driver_++];
+    if (!std::exchange(next.seen, true)) kernel_.packet_tap().see(next.packet, kernel_.cpu().now());
+    const sim::Packet packet = next.packet;
     const bool taken = co_await interface.transmit(packet);
     if (taken) continue;
     --with_driver_;

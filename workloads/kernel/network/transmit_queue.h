@@ -55,6 +55,7 @@ class TransmitQueue {
     sim::Packet packet;
     std::shared_ptr<SendBuffer> sender;
     u32 charge;
+    bool seen = false;  // by the tap: when it is offered to the driver for the first time
   };
 
   Kernel& kernel_;
