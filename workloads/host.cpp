@@ -82,6 +82,10 @@ Host::Parts::Parts(HostSpec given)
   machine.nic().connect(*world);
   if (spec.packet_trace != nullptr) machine.nic().trace(*spec.packet_trace, "wire");
   platform = info_of(spec.system).make(spec, machine);
+  // The drive behind what guests have; one kernel alone on the machine shows its own requests as those of the drive.
+  if (spec.block_trace != nullptr && machine.disk() != nullptr && spec.system != System::native) {
+    machine.disk()->set_trace(*spec.block_trace, "sda");
+  }
   make_clients();
 }
 

@@ -170,7 +170,7 @@ struct HostSpec {
 
   // Shown what happens, without changing it; they outlive the Host. None: nobody wants to know.
   sim::PacketTrace* packet_trace = nullptr;  // "wire", "vif1.0" of domain 1, "eth0" of a kernel without a hypervisor
-  model::BlockTrace* block_trace = nullptr;  // "sda", the drive, "vbd1.0", the first virtual disk of domain 1
+  model::BlockTrace* block_trace = nullptr;  // "sda", the drive, "vbd1.0" of domain 1, "hda" of a virtual machine
 };
 
 inline bool wants_network(const HostSpec& spec) {

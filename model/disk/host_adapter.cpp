@@ -42,6 +42,7 @@ bool HostAdapter::submit(const hw::BlockCommand& command) {
 void HostAdapter::on_event(std::uint64_t word) {
   const auto slot = static_cast<Slot>(word);
   DriveCommand command = commands_[slot];
+  record(BlockTraceEvent::Action::queued, command);  // of the drive, which has the queue
   record(BlockTraceEvent::Action::issued, command);
   command.id = slot;
   drive_.submit(command);  // there are no more slots than the drive takes commands

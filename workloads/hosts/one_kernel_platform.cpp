@@ -44,7 +44,12 @@ OneKernelPlatform::OneKernelPlatform(const HostSpec& spec, model::Machine& machi
   }
   check(spec, programs_, machine.memory().frame_count());
   on_machine_ = make(spec, machine, guest_address(0), std::move(processes));
-  if (spec.packet_trace != nullptr) on_machine_->kernel().packet_tap().attach(*spec.packet_trace, "eth0");
+  Kernel& kernel = on_machine_->kernel();
+  if (spec.packet_trace != nullptr) kernel.packet_tap().attach(*spec.packet_trace, "eth0");
+  if (spec.block_trace != nullptr) {
+    const std::string prefix = spec.system == System::native ? "sd" : "hd";
+    kernel.trace_requests(*spec.block_trace, [prefix](std::size_t n) { return prefix + static_cast<char>('a' + n); });
+  }
 }
 
 bool OneKernelPlatform::up() const {

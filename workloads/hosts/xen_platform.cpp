@@ -118,9 +118,13 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
       processes.push_back({entry.name, entry.program.get()});
     }
     auto port = std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes));
+    const std::size_t domain = i + 1;  // the builder gives out ids in the order of the guests
     if (spec.packet_trace != nullptr && guest.network) {
-      // The builder gives out domain ids in the order of the guests.
-      port->kernel().packet_tap().attach(*spec.packet_trace, fmt::format("vif{}.0", i + 1));
+      port->kernel().packet_tap().attach(*spec.packet_trace, fmt::format("vif{}.0", domain));
+    }
+    if (spec.block_trace != nullptr) {
+      port->kernel().trace_requests(*spec.block_trace,
+                                    [domain](std::size_t n) { return fmt::format("vbd{}.{}", domain, n); });
     }
     orders.push_back({&guest, port->boot_entry(), guest_address(i)});
     guests_.push_back({std::move(programs), std::move(port)});

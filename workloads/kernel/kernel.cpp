@@ -114,9 +114,18 @@ void Kernel::add_disk(std::string name, BlockDriver& driver, u64 first, u64 sect
   auto queue = std::find_if(queues_.begin(), queues_.end(), of_driver);
   if (queue == queues_.end()) {
     queue = queues_.insert(queues_.end(), std::make_unique<RequestQueue>(*this, driver));
+    if (block_trace_ != nullptr) trace_queue(queues_.size() - 1);
   }
   disks_.push_back({std::move(name), **queue, first, sectors, writable});
 }
+
+void Kernel::trace_requests(model::BlockTrace& to, DeviceName name) {
+  block_trace_ = &to;
+  traced_as_ = std::move(name);
+  for (std::size_t n = 0; n < queues_.size(); ++n) trace_queue(n);
+}
+
+void Kernel::trace_queue(std::size_t n) { queues_[n]->trace(*block_trace_, block_trace_->add_device(traced_as_(n))); }
 
 const Disk* Kernel::find_disk(std::string_view name) const {
   const auto found = std::find_if(disks_.begin(), disks_.end(), [&](const Disk& disk) { return disk.name == name; });

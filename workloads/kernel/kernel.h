@@ -49,6 +49,9 @@ class Kernel {
   model::Task<> start_daemons();
   // A disk, before the first process: `sectors` of the device from `first` on. Disks of one driver share its queue.
   void add_disk(std::string name, BlockDriver& driver, u64 first, u64 sectors, bool writable);
+  // Shows the requests of its block devices to a trace, under the name of the n-th from 0.
+  using DeviceName = std::function<std::string(std::size_t n)>;
+  void trace_requests(model::BlockTrace& to, DeviceName name);
   // The idle loop of a processor, on whose boot stack it runs. Never ends.
   model::Task<> idle();
   Process& idle_process(u32 processor) { return *idle_[processor]; }
@@ -135,6 +138,7 @@ class Kernel {
   void use_process(const Process& process);
   void use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use);
   void charge_payload(u32 bytes);
+  void trace_queue(std::size_t n);
   model::Task<> use_user_memory(u32 address, u32 bytes, model::Use use);
 
   std::string name_;
@@ -147,6 +151,8 @@ class Kernel {
   PageAllocator pages_;
   std::vector<std::unique_ptr<RequestQueue>> queues_;
   std::vector<Disk> disks_;
+  model::BlockTrace* block_trace_ = nullptr;
+  DeviceName traced_as_;
   FileSystem file_system_{*this};
   TransmitQueue transmit_queue_{*this};
   u64 ticks_ = 0;  // jiffies
