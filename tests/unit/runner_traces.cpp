@@ -111,7 +111,7 @@ TEST_CASE("processes of different kernels with one number are different processe
     const std::string text = test::text_of(folder.path() / ("f.blktrace." + std::to_string(number == "2")));
     const auto name = text.find("dd of vbd" + number + ".0");
     REQUIRE(name != std::string::npos);
-    CHECK(text[name - 48 + 28] == number[0] - '0');  // its process
+    CHECK(text[name - 48 + 32] == number[0] - '0');  // its process
     CHECK(text.size() == 48 + 8 + 48 + 6 + 48 + 13 + 2 * 48);
   }
 }
