@@ -148,9 +148,14 @@ void add_goodput(Measurements& out, const guest::HostSpec& spec, const Reading& 
   if (spec.receivers.empty() || seconds == 0) return;
   constexpr double kBitsPerMegabit = 1e6;
   double sum = 0;
-  for (std::size_t i = 0; i < spec.receivers.size(); ++i) {
-    const double goodput = static_cast<double>(end.received[i] - begin.received[i]) * 8 / kBitsPerMegabit / seconds;
-    out.add(fmt::format("domain.{}.goodput", spec.receivers[i].target), goodput, "Mb/s");
+  for (const guest::GuestSpec& guest : spec.guests) {
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < spec.receivers.size(); ++i) {
+      if (spec.receivers[i].target == guest.name) bytes += end.received[i] - begin.received[i];
+    }
+    if (bytes == 0) continue;
+    const double goodput = static_cast<double>(bytes) * 8 / kBitsPerMegabit / seconds;
+    out.add(fmt::format("domain.{}.goodput", guest.name), goodput, "Mb/s");
     sum += goodput;
   }
   out.add("goodput", sum);
