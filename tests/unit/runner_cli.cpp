@@ -88,6 +88,29 @@ TEST_CASE("bad input leaves nothing behind, in the folder of the experiment or w
   CHECK(left == std::vector<std::string>{"broken.json", "late.json", "unknown.json"});
 }
 
+TEST_CASE("a run leaves the traces that it was asked for, one that is refused leaves none") {
+  const test::TemporaryFolder folder;
+  Json json = test::small_experiment();
+  const std::string good = folder.write("good.json", json.dump()).string();
+  json["domains"][0]["memory"] = "2 MiB";  // only the host, when it is built, finds that this is too little
+  const std::string bad = folder.write("bad.json", json.dump()).string();
+  const std::string trace = (folder.path() / "trace-{run}").string();
+  const std::string first = (folder.path() / "trace-0").string(), second = (folder.path() / "trace-1").string();
+  CHECK(ringzero("run " + bad + " --trace pcap=" + trace).status == 2);
+  CHECK(!std::filesystem::exists(first));
+  CHECK(ringzero("run " + good + " --replications 2 --trace pcap=" + trace).status == 0);
+  CHECK(text_of(first).starts_with("\x0a\x0d\x0d\x0a"));
+  CHECK(text_of(second).starts_with("\x0a\x0d\x0d\x0a"));
+
+  const Ended one_file = ringzero("run " + good + " --replications 2 --trace pcap=" + first);
+  CHECK(one_file.status == 2);
+  CHECK(one_file.error.find("{run}") != std::string::npos);
+  const Ended typo = ringzero("run " + good + " --trace pacp=" + first);
+  CHECK(typo.status == 2);
+  CHECK(typo.error.find("(did you mean \"pcap\"?)") != std::string::npos);
+  CHECK(ringzero("list").out.find("blktrace=PREFIX") != std::string::npos);
+}
+
 TEST_CASE("fingerprints are the same with one process and with two") {
   const test::TemporaryFolder folder;
   Json json = test::small_experiment();
