@@ -99,6 +99,7 @@ std::vector<Benchmark> bench_experiments() {
 int bench_verb(bool json) {
   std::vector<Benchmark> benchmarks{bench_event_queue()};
   for (Benchmark& benchmark : bench_page_table_updates()) benchmarks.push_back(std::move(benchmark));
+  for (Benchmark& benchmark : bench_disk()) benchmarks.push_back(std::move(benchmark));
   for (Benchmark& benchmark : bench_experiments()) benchmarks.push_back(std::move(benchmark));
   if (json) {
     Json document{{"version", kVersion}, {"revision", kRevision}, {"benchmarks", Json::array()}};

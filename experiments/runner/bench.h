@@ -28,6 +28,9 @@ Benchmark bench_event_queue();
 // guest's mmu_update, the entry into the hypervisor included.
 std::vector<Benchmark> bench_page_table_updates();
 
+// Requests per second through the modelled disk drive, caches off, one and 64 outstanding.
+std::vector<Benchmark> bench_disk();
+
 // Points of the experiments of the paper in this process, time, events per second and the most memory it ever had; what
 // eight times the domains cost; and whole experiments in two processes.
 std::vector<Benchmark> bench_experiments();

@@ -21,6 +21,7 @@ namespace {
 struct Arguments {
   RunArguments run;
   CalibrateArguments calibrate;
+  DiskReplayArguments disk_replay;
   std::string check_every;
   std::vector<std::string> traces;
   std::string key;
@@ -121,6 +122,18 @@ int dispatch(int argc, const char* const* argv) {
     arguments.calibrate.options = run_arguments(arguments).options;
     status = calibrate_verb(arguments.calibrate);
   });
+
+  CLI::App& disk_replay =
+      *app.add_subcommand("disk-replay", "recorded requests on a modelled disk drive; a CSV with their response times");
+  disk_replay.add_option("--drive", arguments.disk_replay.drive, "a name of model/drives, or a drive's JSON file")
+      ->required();
+  disk_replay.add_option("TRACE", arguments.disk_replay.trace, "CSV file of requests")->required();
+  disk_replay.add_option("--policy", arguments.disk_replay.policy, "of the drive's queue: fcfs, c-look, sstf or sptf");
+  disk_replay.add_option("--queue", arguments.disk_replay.outstanding, "requests that are with the drive at one time")
+      ->check(CLI::Range(1u, 256u));
+  disk_replay.add_option("--out", arguments.disk_replay.out, "write the CSV into this file")->type_name("FILE");
+  disk_replay.add_flag("--json", arguments.disk_replay.json, "the summary as one JSON document on stdout, no CSV");
+  disk_replay.callback([&] { status = disk_replay_verb(arguments.disk_replay); });
 
   CLI::App& bench = *app.add_subcommand("bench", "the benchmarks, each beside its budget");
   bench.add_flag("--json", arguments.run.json, "as a JSON document");

@@ -32,7 +32,11 @@ std::filesystem::path root() {
 
 std::filesystem::path machine_path(const std::string& name) { return root() / "model/machines" / (name + ".json"); }
 
+std::filesystem::path drive_path(const std::string& name) { return root() / "model/drives" / (name + ".json"); }
+
 std::vector<std::string> known_machines() { return json_files(root() / "model/machines"); }
+
+std::vector<std::string> known_drives() { return json_files(root() / "model/drives"); }
 
 std::vector<std::string> known_profiles() { return guest::profile_names(); }
 

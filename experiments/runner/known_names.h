@@ -11,8 +11,10 @@ namespace runner {
 std::filesystem::path root();
 
 std::filesystem::path machine_path(const std::string& name);  // of model/machines
+std::filesystem::path drive_path(const std::string& name);    // of model/drives
 
 std::vector<std::string> known_machines();  // all in alphabetical order
+std::vector<std::string> known_drives();
 std::vector<std::string> known_profiles();  // of workloads/profiles
 std::vector<std::string> known_schedulers();
 std::vector<std::string> known_scheduler_variants();  // of any scheduler

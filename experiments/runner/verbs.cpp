@@ -81,6 +81,7 @@ int list_verb() {
   list_experiments(root() / "experiments/sensitivity");
   list_experiments(root() / "experiments/examples");
   list_names("machines", known_machines());
+  list_names("disk drives", known_drives());
   list_names("profiles of the compute program", known_profiles());
   fmt::print("\nschedulers\n");
   for (hv::u32 i = 0; i < hv::scheduler_count(); ++i) {

@@ -2,6 +2,7 @@
 // out as InputError.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,15 @@ struct CalibrateArguments {
   RunOptions options;
 };
 
+struct DiskReplayArguments {
+  std::string drive;   // a name of model/drives, or a file
+  std::string trace;   // CSV
+  std::string policy;  // empty: the drive's own
+  std::uint32_t outstanding = 1;
+  bool json = false;  // one JSON document on stdout instead of a CSV
+  std::string out;    // file for the CSV; empty: stdout
+};
+
 int run_verb(const RunArguments& arguments);
 int validate_verb(const std::vector<std::string>& files, const Choices& choices);
 int schema_verb();
@@ -33,6 +43,7 @@ int explain_verb(const std::string& key);
 int schedule_verb(const std::string& scenario);
 int paper_verb(const std::vector<std::string>& ids, const RunOptions& options);
 int calibrate_verb(const CalibrateArguments& arguments);
+int disk_replay_verb(const DiskReplayArguments& arguments);
 int bench_verb(bool json);
 int version_verb();
 

@@ -13,34 +13,52 @@ Drive::Drive(const DriveFile& file, std::vector<std::uint64_t> bad_sectors, sim:
       bad_sectors_{std::move(bad_sectors)},
       queue_{queue},
       host_{host},
-      commands_(file_.queue.depth) {
+      commands_(file_.queue.depth),
+      buffer_{file_.buffer.read_cache != 0 ? file_.buffer.segments : 0, file_.buffer.segment_sectors},
+      cache_{file_.buffer.write_cache != 0 ? file_.buffer.write_sectors : 0} {
   std::ranges::sort(bad_sectors_);
   for (Slot slot = file_.queue.depth; slot-- > 0;) free_.push_back(slot);
   waiting_.reserve(commands_.size());
   ready_.reserve(commands_.size());
+  for_room_.reserve(commands_.size());
+  flushes_.reserve(commands_.size());
 }
 
-void Drive::schedule(Time at, Event event, Slot slot) {
-  queue_.schedule(at, *this, static_cast<std::uint64_t>(event) << 32 | slot);
+sim::EventHandle Drive::schedule(Time at, Event event, Slot slot) {
+  return queue_.schedule(at, *this, static_cast<std::uint64_t>(event) << 32 | slot);
 }
 
 void Drive::on_event(std::uint64_t word) {
   const auto slot = static_cast<Slot>(word);
   switch (static_cast<Event>(word >> 32)) {
     case Event::ready:
-      make_ready(slot);
+      ready_.push_back(slot);
+      employ_arm();
       break;
     case Event::arm_done:
-      arm_in_use_ = false;
-      if (!ready_.empty()) use_arm();
-      if (commands_[slot].asked.operation == BlockOperation::read) {
-        finish_read(slot);
-      } else {
-        complete(slot);
-      }
+      arm_done(slot);
       break;
+    case Event::cached: {
+      const DriveCommand& asked = commands_[slot].asked;
+      cache_.insert(asked.sector, asked.sectors, asked.id);
+      employ_arm();
+      complete(slot);
+      break;
+    }
     case Event::completed:
       complete(slot);
+      break;
+    case Event::read_on:
+      buffer_.append(ahead_.segment, ahead_.run.sectors);
+      ahead_.running = false;
+      employ_arm();
+      break;
+    case Event::destaged:
+      cache_.left();
+      arm_in_use_ = false;
+      admit_cached_writes();
+      employ_arm();
+      complete_flushes();
       break;
   }
 }
@@ -51,7 +69,8 @@ bool Drive::submit(const DriveCommand& command) {
   if (free_.empty()) return false;
   const Slot slot = free_.back();
   free_.pop_back();
-  commands_[slot] = {.asked = command, .place = {}, .data_ready = {}, .first_read = {}};
+  commands_[slot] = {};
+  commands_[slot].asked = command;
   waiting_.push_back(slot);
   begin_waiting();
   return true;
@@ -59,54 +78,100 @@ bool Drive::submit(const DriveCommand& command) {
 
 // An ordered command is alone: it begins when nothing is under way, and nothing begins beside it.
 void Drive::begin_waiting() {
-  std::size_t begun = 0;
-  for (; begun < waiting_.size() && !ordered_begun_; ++begun) {
-    const Slot slot = waiting_[begun];
-    if (commands_[slot].asked.tag == BlockTag::ordered) {
-      if (begun_ > 0) break;
-      ordered_begun_ = true;
-    }
+  while (!waiting_.empty() && !ordered_begun_) {
+    const Slot slot = waiting_.front();
+    const bool ordered = commands_[slot].asked.tag == BlockTag::ordered;
+    if (ordered && begun_ > 0) return;
+    ordered_begun_ = ordered;
+    waiting_.erase(waiting_.begin());
     ++begun_;
     begin(slot);
   }
-  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(begun));
 }
 
 void Drive::begin(Slot slot) {
   Command& command = commands_[slot];
   const DriveCommand& asked = command.asked;
-  const Time now = queue_.now();
   if (asked.operation == BlockOperation::flush) {
-    schedule(now + file_.overhead.read_hit, Event::completed, slot);
-    return;
-  }
-  if (asked.sectors == 0 || asked.sectors > sectors() || asked.sector > sectors() - asked.sectors) {
-    command.failed = true;  // no such sectors
-    schedule(now + file_.overhead.read_hit, Event::completed, slot);
-    return;
-  }
-  command.place = mechanics_.geometry().place_of(asked.sector);
-  if (asked.operation == BlockOperation::write) {
+    begin_flush(slot);
+  } else if (asked.sectors == 0 || asked.sectors > sectors() || asked.sector > sectors() - asked.sectors) {
+    command.failed = true;  // there are no such sectors
+    schedule(queue_.now() + file_.overhead.read_hit, Event::completed, slot);
+  } else if (asked.operation == BlockOperation::read) {
+    begin_read(slot);
+  } else {
     begin_write(slot);
+  }
+}
+
+void Drive::begin_read(Slot slot) {
+  Command& command = commands_[slot];
+  const DriveCommand& asked = command.asked;
+  const std::uint64_t end = asked.sector + asked.sectors;
+  const Time now = queue_.now();
+  const SegmentBuffer::Index segment = buffer_.find(asked.sector);
+  const std::uint64_t held_until = segment == SegmentBuffer::kNone ? asked.sector : buffered_until(segment);
+  if (held_until >= end || cache_.holds(asked.sector, asked.sectors)) {
+    ++counts_.buffer_hits;
+    schedule(transfer(now + file_.overhead.read_hit, asked.sectors), Event::completed, slot);
+    if (held_until < end) return;
+    buffer_.touch(segment);
+    plan_read_ahead(segment, asked);
+    employ_arm();
+    return;
+  }
+  command.in_buffer = held_until > asked.sector ? static_cast<std::uint32_t>(held_until - asked.sector) : 0;
+  command.place = mechanics_.geometry().place_of(asked.sector + command.in_buffer);
+  if (ahead_.running && ahead_.segment == segment) {
+    access(slot, stop_reading_ahead());  // the arm is just there: it goes on for this command
   } else {
     schedule(now + file_.overhead.read_miss, Event::ready, slot);
   }
 }
 
-// The data arrive while the arm is on its way. It must not start so early that it would run out of them.
 void Drive::begin_write(Slot slot) {
   Command& command = commands_[slot];
-  const std::uint32_t sectors = command.asked.sectors;
+  const DriveCommand& asked = command.asked;
+  if (!asked.force_unit_access && asked.sectors <= cache_.capacity()) {
+    for_room_.push_back(slot);
+    admit_cached_writes();
+    employ_arm();
+    return;
+  }
+  // The data arrive while the arm is on its way. It must not start so early that it would run out of them.
+  command.place = mechanics_.geometry().place_of(asked.sector);
   const Time eligible = queue_.now() + file_.overhead.write_through;
-  const Time last_data = transfer(eligible, sectors);
-  const Duration written_meanwhile = mechanics_.revolution() * (sectors - 1) / command.place.sectors_per_track;
-  command.data_ready = std::max(last_data - file_.bus_time(sectors - 1), last_data - written_meanwhile);
+  const Time last_data = transfer(eligible, asked.sectors);
+  const Duration written_meanwhile = mechanics_.revolution() * (asked.sectors - 1) / command.place.sectors_per_track;
+  command.data_ready = std::max(last_data - file_.bus_time(asked.sectors - 1), last_data - written_meanwhile);
   schedule(eligible, Event::ready, slot);
 }
 
-void Drive::make_ready(Slot slot) {
-  ready_.push_back(slot);
-  if (!arm_in_use_) use_arm();
+void Drive::admit_cached_writes() {
+  while (!for_room_.empty()) {
+    const Slot slot = for_room_.front();
+    const std::uint32_t sectors = commands_[slot].asked.sectors;
+    if (!cache_.reserve(sectors)) return;
+    for_room_.erase(for_room_.begin());
+    schedule(transfer(queue_.now() + file_.overhead.write_cached, sectors), Event::cached, slot);
+  }
+}
+
+void Drive::begin_flush(Slot slot) {
+  if (cache_.written(cache_.now())) {
+    schedule(queue_.now() + file_.overhead.read_hit, Event::completed, slot);
+    return;
+  }
+  flushes_.push_back({.slot = slot, .stamp = cache_.now()});
+  employ_arm();
+}
+
+void Drive::complete_flushes() {
+  while (!flushes_.empty() && cache_.written(flushes_.front().stamp)) {
+    const Slot slot = flushes_.front().slot;
+    flushes_.erase(flushes_.begin());
+    complete(slot);
+  }
 }
 
 void Drive::complete(Slot slot) {
@@ -152,75 +217,6 @@ void Drive::finish_read(Slot slot) {
   const Time transferred = transfer(command.first_read, command.asked.sectors);
   bus_free_ = std::max(transferred, queue_.now() + file_.bus_time(1));
   schedule(bus_free_, Event::completed, slot);
-}
-
-// --- the arm ---------------------------------------------------------------------------------------------------------
-
-// Which of ready_ is next; of equal ones the oldest.
-std::size_t Drive::next_for_arm() const {
-  const auto least = [&](auto cost) {
-    std::size_t best = 0;
-    auto best_cost = cost(commands_[ready_[0]]);
-    for (std::size_t i = 1; i < ready_.size(); ++i) {
-      const auto candidate = cost(commands_[ready_[i]]);
-      if (candidate < best_cost) best = i, best_cost = candidate;
-    }
-    return best;
-  };
-  const auto writes = [](const Command& command) { return command.asked.operation == BlockOperation::write; };
-  switch (file_.policy()) {
-    case SeekPolicy::fcfs:
-      return 0;
-    case SeekPolicy::c_look:  // what lies behind the arm counts as beyond the end
-      return least([&](const Command& command) { return command.asked.sector - arm_sector_; });
-    case SeekPolicy::sstf:
-      return least([&](const Command& command) { return mechanics_.seek(arm_, command.place, writes(command)); });
-    case SeekPolicy::sptf:
-      return least([&](const Command& command) {
-        const Duration seek = mechanics_.seek(arm_, command.place, writes(command));
-        return seek + mechanics_.wait(queue_.now() + seek, command.place);
-      });
-  }
-  return 0;
-}
-
-// Of a read over a bad sector, what the arm does until the drive gives up; false.
-bool Drive::readable(DriveCommand& access) {
-  const auto bad = std::ranges::lower_bound(bad_sectors_, access.sector);
-  if (bad == bad_sectors_.end() || *bad >= access.sector + access.sectors) return true;
-  access.sectors = static_cast<std::uint32_t>(*bad - access.sector) + 1;
-  return false;
-}
-
-void Drive::use_arm() {
-  const std::size_t index = next_for_arm();
-  const Slot slot = ready_[index];
-  ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(index));
-  Command& command = commands_[slot];
-  DriveCommand access = command.asked;
-  const bool write = access.operation == BlockOperation::write;
-  if (write) {
-    std::erase_if(bad_sectors_,
-                  [&](std::uint64_t bad) { return bad >= access.sector && bad < access.sector + access.sectors; });
-  } else {
-    command.failed = !readable(access);
-  }
-  Time at = queue_.now();
-  bool first = true;
-  while (access.sectors > 0) {
-    const MediumRun run = mechanics_.next_run(at, arm_, access.sector, access.sectors, write, command.data_ready);
-    if (observer_ != nullptr) observer_->medium_run(run, access.id, write);
-    if (first) command.first_read = run.passed(1);
-    first = false;
-    at = run.end();
-    access.sector += run.sectors;
-    access.sectors -= run.sectors;
-  }
-  if (command.failed) at = at + mechanics_.revolution() * file_.recovery.revolutions;
-  arm_sector_ = access.sector;
-  arm_in_use_ = true;
-  counts_.arm_busy = counts_.arm_busy + (at - queue_.now());
-  schedule(at, Event::arm_done, slot);
 }
 
 }  // namespace model

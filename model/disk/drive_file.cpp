@@ -136,7 +136,7 @@ void DriveFile::check(const std::string& file) const {
   require(queue.depth >= 1 && queue.depth <= 256, "queue.depth", "expected 1 to 256");
   require(queue.policy < kSeekPolicies, "queue.policy", "expected 0 to 3");
   require(bus.rate >= 1'000'000, "bus.rate", "expected at least 1 MB/s");
-  require(buffer.segments <= 256, "buffer.segments", "expected at most 256");
+  require(buffer.segments >= 1 && buffer.segments <= 256, "buffer.segments", "expected 1 to 256");
   std::uint64_t held = 0;
   std::uint32_t next_cylinder = 0;
   for (const Zone& zone : geometry.zones) {

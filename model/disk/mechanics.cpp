@@ -20,6 +20,14 @@ std::vector<sim::Duration> seek_table(const std::vector<SeekPoint>& points, std:
 
 }  // namespace
 
+std::uint32_t MediumRun::passed_by(sim::Time at) const {
+  if (at >= end()) return sectors;
+  if (at <= start) return 0;
+  auto count = static_cast<std::uint32_t>((at - start) * sectors_per_track / revolution);
+  if (count < sectors && passed(count + 1) <= at) ++count;  // passed() is rounded down
+  return count;
+}
+
 Mechanics::Mechanics(const DriveFile& file)
     : geometry_{file},
       revolution_{file.revolution()},

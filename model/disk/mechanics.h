@@ -27,6 +27,8 @@ struct MediumRun {
 
   // When the first `count` of them have passed.
   sim::Time passed(std::uint32_t count) const { return start + revolution * count / sectors_per_track; }
+  // How many of them have passed by then.
+  std::uint32_t passed_by(sim::Time at) const;
   sim::Time end() const { return passed(sectors); }
 };
 
