@@ -18,7 +18,8 @@ add_custom_target(core32_symbols ALL
 # own objects come last: where both have a copy of an inline function, the core's is linked.
 file(GLOB counting_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/hypervisor-core/counting/*.cpp)
 add_executable(core_paths EXCLUDE_FROM_ALL $<TARGET_OBJECTS:core32> ${counting_sources}
-  ${CMAKE_SOURCE_DIR}/tests/support/core_host.cpp ${CMAKE_SOURCE_DIR}/tests/support/fake_machine.cpp)
+  ${CMAKE_SOURCE_DIR}/tests/support/core_host.cpp ${CMAKE_SOURCE_DIR}/tests/support/fake_machine.cpp
+  ${CMAKE_SOURCE_DIR}/tests/support/fake_disk.cpp)
 target_include_directories(core_paths PRIVATE ${CMAKE_SOURCE_DIR}/hypervisor-core ${CMAKE_SOURCE_DIR}/tests)
 target_compile_options(core_paths PRIVATE ${RINGZERO_WARNINGS} -m32 -march=i686 -O2)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/hypervisor-core/counting/string_functions.cpp PROPERTIES

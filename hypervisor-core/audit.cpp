@@ -75,6 +75,7 @@ const char* audit(Hypervisor& core) {
   for (const char* (*law)(Hypervisor&) : {audit_frames, audit_time, audit_run_states, audit_events})
     if (const char* violation = law(core)) return violation;
   if (!core.network().audit().conserved()) return "packets that arrived or were sent do not add up";
+  if (!core.block().audit().conserved()) return "block requests, their frames or the disk's commands do not add up";
   return nullptr;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/types.h"
 #include "events/event_ports.h"
+#include "io/vbd.h"
 #include "io/vif.h"
 #include "memory/domain_memory.h"
 #include "traps/trap_table.h"
@@ -31,6 +32,7 @@ struct Domain {
   EventPorts events;
   TrapTable traps;
   Vif* vifs[kMaxVifsPerDomain] = {};
+  BlockInterface* block = nullptr;  // made with its first VBD
 
   u64 arena_bytes = 0;  // of this slot, its vCPUs and ports: it keeps them for the next domain
 
@@ -40,6 +42,7 @@ struct Domain {
     u64 bytes = arena_bytes + u64{memory.shared.count} * kPageSize;
     if (memory.descriptor_table != MachineFrame::none()) bytes += kPageSize;
     for (const Vif* vif : vifs) bytes += vif == nullptr ? 0 : sizeof(Vif);
+    bytes += block == nullptr ? 0 : sizeof(BlockInterface);
     return bytes;
   }
 };

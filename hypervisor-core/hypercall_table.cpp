@@ -103,6 +103,7 @@ struct Table {
     set(Hypercall::xen_version, [](H&, C&, Arguments) { return HypercallResult::count(kVersion); });
     set(Hypercall::console_io, console_io);
     set(Hypercall::net_io_op, [](H& h, C& c, Arguments a) { return h.network().net_io(c, a[0], a[1], a[2]); });
+    set(Hypercall::block_io_op, [](H& h, C& c, Arguments a) { return h.block().block_io(c, a[0], a[1], a[2]); });
     set(Hypercall::set_virtual_timer_op,
         [](H& h, C& c, Arguments a) { return h.time().set_virtual_alarm(c, time_of(a[0], a[1])); });
     set(Hypercall::update_va_mapping_otherdomain,

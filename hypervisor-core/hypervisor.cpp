@@ -22,7 +22,8 @@ u64 Hypervisor::bytes_needed(hw::Machine& machine, const BootParameters& paramet
   const u64 domain = sizeof(Domain*) + sizeof(Domain) + kMaxVcpusPerDomain * sizeof(Vcpu) +
                      kPortBlocks * sizeof(PortBlock) + kMaxVcpusPerDomain * machine.cpu_count() * sizeof(Vcpu*);
   return MemoryManager::bytes_needed(machine.memory().frame_count()) + Network::bytes_needed(parameters.max_domains) +
-         scheduler_bytes() + domain * parameters.max_domains + kPageSize;
+         BlockIo::bytes_needed(machine.block() != nullptr, parameters.max_domains) + scheduler_bytes() +
+         domain * parameters.max_domains + kPageSize;
 }
 
 Hypervisor::Hypervisor(hw::Machine& machine, Arena memory, const BootParameters& parameters)
@@ -44,17 +45,23 @@ Hypervisor::Hypervisor(hw::Machine& machine, Arena memory, const BootParameters&
             parameters.max_domains * kMaxVcpusPerDomain},
       network_{machine, arena_, domains_, memory_, run_states_, events_, clock_},
       network_line_{machine.network() == nullptr ? kNoLine : machine.network()->interrupt_line()},
-      lifecycle_{machine, domains_, memory_, run_states_, events_, time_, network_, clock_},
-      control_{domains_, lifecycle_, memory_, run_states_, time_, network_, clock_},
+      block_{machine, arena_, domains_, memory_, events_},
+      block_line_{machine.block() == nullptr ? kNoLine : machine.block()->interrupt_line()},
+      lifecycle_{machine, domains_, memory_, run_states_, events_, time_, network_, block_, clock_},
+      control_{domains_, lifecycle_, memory_, run_states_, time_, network_, block_, clock_},
       traps_{memory_, events_, lifecycle_},
       timer_slop_{parameters.timer_slop} {
   if (machine.cycles_per_second() > SystemClock::kMaxFrequency) machine.stop("the cycle counter is too fast");
   clock_.enter(machine.cpu(0));
   for (SystemTime& booted : booted_at_) booted = kNever;
-  if (network_line_ != kNoLine) {
-    machine.interrupts().route(network_line_, kDeviceCpu);
-    machine.interrupts().unmask(network_line_);
-  }
+  take_interrupts_of(network_line_);
+  take_interrupts_of(block_line_);
+}
+
+void Hypervisor::take_interrupts_of(u32 device_line) {
+  if (device_line == kNoLine) return;
+  machine_.interrupts().route(device_line, kDeviceCpu);
+  machine_.interrupts().unmask(device_line);
 }
 
 Domain& Hypervisor::create_domain0(u32 kilobytes, u32 vcpus, u32 entry_eip) {
@@ -135,6 +142,8 @@ void Hypervisor::interrupt(hw::Cpu& cpu, hw::Registers& registers, u32 line) {
     run_states_.timer_moved(current.cpu);
   } else if (line == network_line_) {
     network_.device_interrupt(cpu);
+  } else if (line == block_line_) {
+    block_.device_interrupt(cpu);
   }
   leave(cpu, current, registers);  // kIpiLine asks for nothing else
 }

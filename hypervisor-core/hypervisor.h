@@ -12,6 +12,7 @@
 #include "domain_table.h"
 #include "events/event_channels.h"
 #include "hardware/machine.h"
+#include "io/block.h"
 #include "io/network.h"
 #include "memory/memory_manager.h"
 #include "schedule/run_state.h"
@@ -64,6 +65,7 @@ class Hypervisor {
   EventChannels& events() { return events_; }
   TimeKeeper& time() { return time_; }
   Network& network() { return network_; }
+  BlockIo& block() { return block_; }
   DomainLifecycle& lifecycle() { return lifecycle_; }
   Control& control() { return control_; }
   Traps& traps() { return traps_; }
@@ -71,6 +73,8 @@ class Hypervisor {
 
  private:
   static constexpr u32 kNoLine = ~0u;
+
+  void take_interrupts_of(u32 device_line);
 
   Vcpu& enter(hw::Cpu& cpu);
   Caller enter_from_guest(hw::Cpu& cpu, const hw::Registers& registers);
@@ -95,6 +99,8 @@ class Hypervisor {
   TimeKeeper time_;
   Network network_;
   u32 network_line_;  // of its card; kNoLine: there is none
+  BlockIo block_;
+  u32 block_line_;  // of the disk's adapter
   DomainLifecycle lifecycle_;
   Control control_;
   Traps traps_;

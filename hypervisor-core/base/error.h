@@ -13,6 +13,7 @@ enum class Error : s32 {
   wrong_version = 13,    // EACCES
   bad_address = 14,      // EFAULT
   busy = 16,             // EBUSY
+  no_device = 19,        // ENODEV
   invalid = 22,          // EINVAL
   no_space = 28,         // ENOSPC
   not_implemented = 38,  // ENOSYS

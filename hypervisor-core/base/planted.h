@@ -66,6 +66,16 @@ enum class Fault {
   header_left_in_page,   // what was checked can still be changed
   packet_tail_kept,      // behind a short packet stands what the page held before
   ring_not_bounded,      // a producer index that claims more than the ring holds is believed
+  // block devices
+  read_only_written,
+  beyond_extent,       // a request that ends beyond an extent goes on behind it, not in the next
+  read_into_any_type,  // the disk may write a page table
+  block_frames_kept,   // when a request ends
+  barrier_early,       // with earlier writes on their way
+  barrier_passed,      // by later writes
+  barrier_without_flush,
+  overlap_unordered,
+  elevator_starves,
   count
 };
 

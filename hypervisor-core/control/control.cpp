@@ -46,6 +46,8 @@ HypercallResult Control::perform(Caller& caller, ControlOp& op) {
       return network_.add_rule(read_words<NetworkRule>(op));
     case ControlCommand::delete_rule:
       return network_.delete_rule(read_words<NetworkRule>(op));
+    case ControlCommand::disk_info:
+      return get_disk_info(op);
     case ControlCommand::settime:
       return time_.set_wall_clock(words[0], words[1], static_cast<SystemTime>(join_words(words[2], words[3])));
     case ControlCommand::destroy_domain:
@@ -56,7 +58,10 @@ HypercallResult Control::perform(Caller& caller, ControlOp& op) {
     case ControlCommand::scheduler_adjust:
     case ControlCommand::pin_cpu:
     case ControlCommand::create_vif:
-    case ControlCommand::vif_credit: {
+    case ControlCommand::vif_credit:
+    case ControlCommand::create_vbd:
+    case ControlCommand::grow_vbd:
+    case ControlCommand::delete_vbd: {
       Domain* domain = op.domain == kDomainSelf ? &caller.domain : domains_.find(op.domain);
       if (domain == nullptr || domain->dying) return Error::no_such_domain;
       return perform_on(caller, *domain, op);
@@ -94,6 +99,12 @@ HypercallResult Control::perform_on(Caller& caller, Domain& domain, ControlOp& o
       return create_vif(domain, op);
     case ControlCommand::vif_credit:
       return network_.set_credit(domain, words[0], words[1], words[2]);
+    case ControlCommand::create_vbd:
+      return create_vbd(domain, op);
+    case ControlCommand::grow_vbd:
+      return block_.grow_vbd(domain, words[0], {join_words(words[1], words[2]), join_words(words[3], words[4])});
+    case ControlCommand::delete_vbd:
+      return block_.delete_vbd(domain, words[0]);
     default:
       return Error::not_implemented;
   }
@@ -165,6 +176,20 @@ HypercallResult Control::create_vif(Domain& domain, ControlOp& op) {
   op.words[1] = domain.vifs[index]->ring_frame.number();
   op.words[2] = high_word(domain.vifs[index]->mac);
   op.words[3] = low_word(domain.vifs[index]->mac);
+  return HypercallResult::success();
+}
+
+HypercallResult Control::create_vbd(Domain& domain, ControlOp& op) {
+  const HypercallResult result = block_.create_vbd(domain, op.words[0], op.words[1]);
+  if (result.ok()) op.words[2] = domain.block->ring_frame.number();
+  return result;
+}
+
+HypercallResult Control::get_disk_info(ControlOp& op) {
+  const u64 sectors = block_.disk_sectors();
+  if (sectors == 0) return Error::no_device;
+  op.words[0] = low_word(sectors);
+  op.words[1] = high_word(sectors);
   return HypercallResult::success();
 }
 

@@ -7,6 +7,7 @@
 #include "control/domain_lifecycle.h"
 #include "domain_table.h"
 #include "interface/control.h"
+#include "io/block.h"
 #include "io/network.h"
 #include "memory/memory_manager.h"
 #include "schedule/run_state.h"
@@ -18,13 +19,14 @@ namespace hv {
 class Control {
  public:
   Control(DomainTable& domains, DomainLifecycle& lifecycle, MemoryManager& memory, RunStates& run_states,
-          TimeKeeper& time, Network& network, SystemClock& clock)
+          TimeKeeper& time, Network& network, BlockIo& block, SystemClock& clock)
       : domains_{domains},
         lifecycle_{lifecycle},
         memory_{memory},
         run_states_{run_states},
         time_{time},
         network_{network},
+        block_{block},
         clock_{clock} {}
 
   // The hypercall: a ControlOp at `address`. In this order: not_permitted (not domain 0), bad_address, wrong_version,
@@ -38,6 +40,8 @@ class Control {
   HypercallResult get_memory_list(Caller& caller, Domain& domain, ControlOp& op);
   HypercallResult scheduler_adjust(Domain& domain, const ControlOp& op);
   HypercallResult create_vif(Domain& domain, ControlOp& op);
+  HypercallResult create_vbd(Domain& domain, ControlOp& op);
+  HypercallResult get_disk_info(ControlOp& op);
 
   DomainTable& domains_;
   DomainLifecycle& lifecycle_;
@@ -45,6 +49,7 @@ class Control {
   RunStates& run_states_;
   TimeKeeper& time_;
   Network& network_;
+  BlockIo& block_;
   SystemClock& clock_;
 };
 

@@ -101,6 +101,7 @@ void DomainLifecycle::destroy(Domain& domain) {
     time_.forget(*domain.vcpus[i]);
   }
   network_.destroy_vifs(domain);
+  block_.destroy_vbds(clock_.cpu(), domain);
   events_.close_all(domain);
   reap(domain);
 }

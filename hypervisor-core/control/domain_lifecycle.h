@@ -12,6 +12,7 @@
 #include "events/event_channels.h"
 #include "hardware/machine.h"
 #include "interface/control.h"
+#include "io/block.h"
 #include "io/network.h"
 #include "memory/memory_manager.h"
 #include "schedule/run_state.h"
@@ -23,7 +24,7 @@ namespace hv {
 class DomainLifecycle {
  public:
   DomainLifecycle(hw::Machine& machine, DomainTable& domains, MemoryManager& memory, RunStates& run_states,
-                  EventChannels& events, TimeKeeper& time, Network& network, SystemClock& clock)
+                  EventChannels& events, TimeKeeper& time, Network& network, BlockIo& block, SystemClock& clock)
       : machine_{machine},
         domains_{domains},
         memory_{memory},
@@ -31,6 +32,7 @@ class DomainLifecycle {
         events_{events},
         time_{time},
         network_{network},
+        block_{block},
         clock_{clock} {}
 
   // A paused domain with memory and no address space. `cpu`: where its vCPUs are pinned, kAnyCpu for round robin.
@@ -65,6 +67,7 @@ class DomainLifecycle {
   EventChannels& events_;
   TimeKeeper& time_;
   Network& network_;
+  BlockIo& block_;
   SystemClock& clock_;
   SystemTime retired_cpu_time_ = 0;
 };

@@ -131,4 +131,29 @@ void CountedVif::push() {
   require(host_.call(domain_, Hypercall::net_io_op, {static_cast<u32>(NetIoOp::push), 0}) == 0, "push refused");
 }
 
+CountedVbd::CountedVbd(CountedHost& host, Domain& domain, u64 first_sector, u32 sectors)
+    : host_{host}, domain_{domain} {
+  constexpr u32 kVbd = 1;
+  const u32 access = static_cast<u32>(VbdAccess::read_write);
+  require(host.control(ControlCommand::create_vbd, domain.id, {kVbd, access}) == 0, "create_vbd refused");
+  require(host.control(ControlCommand::grow_vbd, domain.id,
+                       {kVbd, low_word(first_sector), high_word(first_sector), sectors, 0}) == 0,
+          "grow_vbd refused");
+}
+
+void CountedVbd::request(BlockRequestOp operation, u32 sector, u32 pages) {
+  const u32 slot = requests_++ % kBlockRingSize;
+  BlockRingRequest request{slot, static_cast<u8>(operation), static_cast<u8>(pages), 1, sector, 0, {}};
+  for (u32 i = 0; i < pages; ++i) request.segment[i] = host_.frame_address(domain_, host_.page(domain_, i)) | 8;
+  u32 words[sizeof request / 4];
+  __builtin_memcpy(words, &request, sizeof request);
+  const u32 address = domain_.block->ring_frame.address() + slot * static_cast<u32>(sizeof request);
+  for (u32 i = 0; i < sizeof request / 4; ++i) host_.machine.ram.set_word(address + 4 * i, words[i]);
+  host_.set_shared(domain_, offsetof(SharedInfo, block.request_producer), requests_);
+}
+
+void CountedVbd::signal() {
+  require(host_.call(domain_, Hypercall::block_io_op, {static_cast<u32>(BlockIoOp::signal)}) == 0, "signal refused");
+}
+
 }  // namespace counting

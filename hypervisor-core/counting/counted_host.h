@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "interface/block.h"
 #include "interface/memory.h"
 #include "interface/network.h"
 #include "support/core_host.h"
@@ -76,6 +77,20 @@ class CountedVif {
   CountedHost& host_;
   Domain& domain_;
   u32 transmits_ = 0, receives_ = 0;
+};
+
+// The block ring of a guest with one VBD, driven by hand; it asks for no events.
+class CountedVbd {
+ public:
+  CountedVbd(CountedHost& host, Domain& domain, u64 first_sector, u32 sectors);
+  // Of whole pages of the guest's memory, from `sector` on.
+  void request(BlockRequestOp operation, u32 sector, u32 pages);
+  void signal();
+
+ private:
+  CountedHost& host_;
+  Domain& domain_;
+  u32 requests_ = 0;
 };
 
 }  // namespace counting

@@ -429,6 +429,57 @@ void between_domains() {
   }
 }
 
+// --- disk
+// --------------------------------------------------------------------------------------------------------------
+
+struct DiskHost : CountedHost {
+  Domain &first = add_guest(), &second = add_guest();
+  CountedVbd vbd{*this, first, 0, 1u << 16}, other{*this, second, 1u << 16, 1u << 16};
+
+  DiskHost() : CountedHost{{.disk = true}} {
+    for (Domain* guest : {&first, &second}) set_shared(*guest, test::kUpcallMask, 1);
+    give_cpu(first);
+  }
+  void complete() {
+    machine.disk.finish_all();
+    interrupt(machine.disk.interrupt_line());
+  }
+  // `count` requests, `step` sectors from one to the next, given and completed.
+  void count(const std::string& scenario, BlockRequestOp operation, u32 requests, u32 pages, u32 step) {
+    const auto ask = [&] {
+      for (u32 i = 0; i < requests; ++i) vbd.request(operation, i * step, pages);
+    };
+    ask();
+    vbd.signal();
+    while (!machine.disk.commands.empty()) complete();
+    give_cpu(first);
+    ask();
+    begin();
+    vbd.signal();
+    end(name((scenario + "_start").c_str(), requests));
+    machine.disk.finish_all();
+    begin();
+    interrupt(machine.disk.interrupt_line());
+    end(name((scenario + "_complete").c_str(), requests));
+    while (!machine.disk.commands.empty()) complete();
+    give_cpu(first);
+  }
+};
+
+void disk() {
+  DiskHost host;
+  repeat(host, "signal_nothing", [&] { host.vbd.signal(); });
+  for (const u32 requests : {1u, 8u, 32u}) {
+    host.count("read_4k", BlockRequestOp::read, requests, 1, 1000);
+    host.count("read_48k", BlockRequestOp::read, requests, 12, 1000);
+    host.count("write_4k", BlockRequestOp::write, requests, 1, 1000);
+    host.count("write_48k", BlockRequestOp::write, requests, 12, 1000);
+    host.count("read_4k_merged", BlockRequestOp::read, requests, 1, 8);
+    host.count("write_48k_merged", BlockRequestOp::write, requests, 12, 96);
+  }
+  host.count("barriers", BlockRequestOp::write_barrier, 8, 1, 1000);
+}
+
 // --- domain 0
 // ----------------------------------------------------------------------------------------------------------
 
@@ -463,6 +514,7 @@ int main() {
     transmit();
     receive();
     between_domains();
+    disk();
     control();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "counting: %s\n", error.what());

@@ -17,7 +17,7 @@ enum class BlockRequestOp : u8 {
   write = 1,
   // A write that no other write of its domain to this VBD passes: all that were put into the ring before it are on the
   // medium before it begins, and it is on the medium before any later one begins. Says nothing of reads, nor of other
-  // domains.
+  // domains. An earlier write that failed does not fail it.
   write_barrier = 2,
 };
 
@@ -44,12 +44,21 @@ enum class BlockStatus : u8 {
   io_error = 2,     // of a write some sectors may be on the medium
 };
 
+// A domain without a VBD has no ring: -EINVAL. A machine without a disk: -ENODEV.
 enum class BlockIoOp : u32 {
   signal = 0,    // look at the ring of this domain
-  get_ring = 2,  // -> frame number of the ring page; argument: address where it goes
-  probe = 8,     // (vbd, address): {sectors low, high, VbdAccess} of a VBD go there
+  get_ring = 2,  // (address): the frame number of the ring page goes there
+  probe = 8,     // (vbd, address): its VbdDescription goes there; -EINVAL: no such VBD
 };
 
 enum class VbdAccess : u32 { read_only = 0, read_write = 1 };
+
+struct VbdDescription {
+  u32 sectors_low, sectors_high;
+  u32 access;  // VbdAccess
+};
+
+inline constexpr u32 kMaxVbdsPerDomain = 8;
+inline constexpr u32 kMaxExtents = 8;  // of one VBD
 
 }  // namespace hv

@@ -22,6 +22,10 @@ enum class ControlCommand : u32 {
   add_rule = 41,         // NetworkRule in words
   delete_rule = 42,      // NetworkRule in words; absent is success
   vif_credit = 43,       // domain, words[0] vif, [1] bytes, [2] microseconds; 0 us: no limit
+  create_vbd = 44,       // domain, words[0] vbd (16 bits), [1] VbdAccess -> [2] frame of the domain's block ring
+  grow_vbd = 45,         // domain, words[0] vbd, [1], [2] low, high of the first sector on the disk, [3], [4] sectors
+  delete_vbd = 46,       // domain, words[0] vbd; busy: it has requests without an answer
+  disk_info = 47,        // -> words[0], [1] low, high of the number of sectors of the disk
   settime = 17,          // words[0] seconds, [1] microseconds, [2] low, [3] high of the system time it refers to
 };
 

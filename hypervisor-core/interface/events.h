@@ -15,6 +15,7 @@ enum class Virq : u32 {
   domain_exception = 4,
   network = 5,
   virtual_timer = 6,
+  block = 7,
   count = 8
 };
 

@@ -1,7 +1,7 @@
 // Hypercall numbers: INT 0x82 from ring 1, number in EAX, arguments in EBX ECX EDX ESI EDI, result in EAX.
 //
-// The numbers and argument structures are those of Xen 2.0 (hypervisor source of November 2004); net_io is the 1.2
-// operation for network interfaces kept inside the hypervisor, under a number that 2.0 leaves free. An unknown number
+// The numbers and argument structures are those of Xen 2.0 (hypervisor source of November 2004); net_io and block_io
+// are the 1.2 operations for devices kept inside the hypervisor, under numbers that 2.0 leaves free. An unknown number
 // gives -ENOSYS.
 #pragma once
 
@@ -33,6 +33,7 @@ enum class Hypercall : u32 {
   set_virtual_timer_op = 21,  // (high word, low word of the domain's virtual time; 0 cancels)
   // (page number, entry, UpdateVaFlags, domain whose frame the entry may name): privileged
   update_va_mapping_otherdomain = 22,
+  block_io_op = 23,  // (BlockIoOp command, its arguments), see interface/block.h
   count = 32,
 };
 

@@ -38,12 +38,19 @@ struct SharedNetworkIndexes {  // of one VIF; free-running
   u32 rx_event;                // guest
 };
 
+struct SharedBlockIndexes {  // free-running
+  u32 request_producer;      // guest
+  u32 response_producer;     // hypervisor
+  u32 event;                 // guest: send an event when response_producer reaches this
+};
+
 struct SharedInfo {
   SharedVcpu vcpu[kMaxVcpusPerDomain];
   u32 ports_pending[kMaxPorts / 32];
   u32 ports_mask[kMaxPorts / 32];
   SharedTime time[kMaxVcpusPerDomain];
   SharedNetworkIndexes vif[kMaxVifsPerDomain];
+  SharedBlockIndexes block;
 };
 static_assert(sizeof(SharedInfo) <= kPageSize);
 

@@ -78,4 +78,11 @@ bool PageExchange::hold_payload(Domain& domain, MachineFrame frame) {
 
 void PageExchange::release_payload(MachineFrame frame) { memory_.tables().release(frame); }
 
+bool PageExchange::hold_target(Domain& domain, MachineFrame frame) {
+  if (!memory_.frames().contains(frame) || memory_.frames().info(frame).owner != domain.id) return false;
+  return memory_.tables().take(frame, FrameType::writable);
+}
+
+void PageExchange::release_target(MachineFrame frame) { memory_.tables().drop(frame); }
+
 }  // namespace hv

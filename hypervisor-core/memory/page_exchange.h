@@ -1,4 +1,5 @@
-// Zero-copy packet buffers: frames that change owner with a packet, and frames held while a device reads them.
+// Pages that devices reach without a copy: frames that change owner with a packet, and frames held while a device reads
+// or writes them.
 //
 // To receive, a guest posts an empty page by naming the page-table entry that maps it. The page leaves the domain; the
 // entry waits, not present, in a table that cannot lose its type meanwhile. A packet that arrives in a frame of the
@@ -42,6 +43,11 @@ class PageExchange {
   // Transmit: keeps the frame from leaving while a device reads it. False: the frame is not the domain's.
   bool hold_payload(Domain& domain, MachineFrame frame);
   void release_payload(MachineFrame frame);  // also after the domain has died
+
+  // The same while a device writes it, which a page table must never become meanwhile. False: not the domain's, or in
+  // use as something that only the core may write.
+  bool hold_target(Domain& domain, MachineFrame frame);
+  void release_target(MachineFrame frame);
 
  private:
   // FrameInfo::remains: one of these, or the serial number of the domain that lent the frame.

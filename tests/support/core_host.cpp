@@ -7,6 +7,7 @@
 namespace test {
 
 CoreHost::CoreHost(const HostOptions& options) : machine{options.frames, options.cpus} {
+  machine.block_device = options.disk ? &machine.disk : options.block_device;
   BootParameters parameters;
   parameters.max_domains = options.max_domains;
   parameters.scheduler = options.scheduler;

@@ -24,6 +24,8 @@ struct HostOptions {
   u32 domain0_vcpus = 1;
   SystemTime tick = 10'000'000;
   SystemTime timer_slop = 0;
+  bool disk = false;                        // the machine's fake one
+  hw::BlockDevice* block_device = nullptr;  // or this one
   const char* scheduler = "bvt";
   const char* variant = "paper";
 };

@@ -13,6 +13,7 @@
 
 #include "hardware/machine.h"
 #include "interface/layout.h"
+#include "support/fake_disk.h"
 
 namespace test {
 
@@ -134,7 +135,7 @@ class FakeMachine final : public hw::Machine, private hw::InterruptController, p
   hw::InterruptController& interrupts() override { return *this; }
   hw::Console& console() override { return *this; }
   hw::NetworkDevice* network() override { return has_nic ? &nic : nullptr; }
-  hw::BlockDevice* block() override { return nullptr; }
+  hw::BlockDevice* block() override { return block_device; }
   u64 wall_clock_seconds() override { return 1'066'000'000; }
   [[noreturn]] void stop(const char* reason) override { throw MachineStopped(reason); }
 
@@ -144,6 +145,8 @@ class FakeMachine final : public hw::Machine, private hw::InterruptController, p
   std::vector<std::unique_ptr<FakeCpu>> cpus;
   FakeNic nic;
   bool has_nic = true;
+  FakeDisk disk{ram};
+  hw::BlockDevice* block_device = nullptr;  // `disk`, or one of the test's own
   u64 frequency;
   std::string console_text;
   std::vector<bool> masked;  // by line
