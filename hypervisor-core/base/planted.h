@@ -75,7 +75,6 @@ enum class Fault {
   barrier_passed,      // by later writes
   barrier_without_flush,
   overlap_unordered,
-  elevator_starves,
   count
 };
 

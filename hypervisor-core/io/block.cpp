@@ -340,6 +340,7 @@ void BlockIo::abandon(BlockRequest& request) {
 void BlockIo::forget(BlockRequest& request) {
   if (!HV_PLANTED(block_frames_kept)) release_frames(request, request.segment_count);
   request.in_use = false;
+  request.interface = nullptr;
   --started_;
   free_requests_.push_back(request);
 }

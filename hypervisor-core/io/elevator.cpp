@@ -1,6 +1,5 @@
 #include "io/elevator.h"
 
-#include "base/planted.h"
 
 namespace hv {
 
@@ -32,7 +31,7 @@ void Elevator::remove(BlockPiece& piece) {
 BlockPiece* Elevator::take_next() {
   BlockPiece* oldest = arrivals_.front();
   if (oldest == nullptr) return nullptr;
-  const bool impatient = turns_ - oldest->arrival >= kPatience && !HV_PLANTED(elevator_starves);
+  const bool impatient = turns_ - oldest->arrival >= kPatience;
   BlockPiece* piece = impatient ? oldest : next_ != nullptr ? next_ : sorted_.front();
   ++turns_;
   position_ = piece->place.sector;
