@@ -1,6 +1,5 @@
 #include "io/elevator.h"
 
-
 namespace hv {
 
 u32 Elevator::insert(BlockPiece& piece) {
