@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "model/task.h"
@@ -37,6 +38,9 @@ class OpenFile {
   // Bytes moved; 0 at the end of the file, or when nobody will ever read what is written. May sleep.
   virtual model::Task<u32> read(Kernel& kernel, u32 address, u32 bytes) = 0;
   virtual model::Task<u32> write(Kernel& kernel, u32 address, u32 bytes) = 0;
+  // The same at `offset` [pread64, pwrite64]. Nothing: an error, of the device or because that cannot be done here.
+  virtual model::Task<std::optional<u32>> read_at(Kernel&, u64, u32, u32) { co_return std::nullopt; }
+  virtual model::Task<std::optional<u32>> write_at(Kernel&, u64, u32, u32) { co_return std::nullopt; }
   struct Ready {
     bool read = false, write = false;
   };

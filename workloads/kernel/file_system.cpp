@@ -63,10 +63,8 @@ u32 Directory::take_place() {
 
 FileSystem::FileSystem(Kernel& kernel)
     : kernel_{kernel}, groups_(kGroups), root_{std::make_shared<Directory>(take_directory_inode())} {
-  std::string_view device = "/dev/zero";
-  const std::shared_ptr<Directory> devices = install_directories(device);
-  devices->names["zero"] = {std::make_shared<ZeroDevice>(), devices->take_place()};
-  devices->names["null"] = {std::make_shared<NullDevice>(), devices->take_place()};
+  install_device("/dev/zero", std::make_shared<ZeroDevice>());
+  install_device("/dev/null", std::make_shared<NullDevice>());
 }
 
 InodeNumber FileSystem::take_inode(u32 group) {
@@ -257,6 +255,11 @@ std::shared_ptr<Directory> FileSystem::install_directories(std::string_view& pat
     directory = std::dynamic_pointer_cast<Directory>(entry.inode);
     if (!directory) kernel_.panic("no directory in the way to the file " + std::string{name});
   }
+}
+
+void FileSystem::install_device(std::string_view path, std::shared_ptr<Inode> device) {
+  const std::shared_ptr<Directory> directory = install_directories(path);
+  directory->names[std::string{path}] = {std::move(device), directory->take_place()};
 }
 
 void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable) {

@@ -94,6 +94,8 @@ class FileSystem {
   // A file with all its pages in memory, and the directories on the way to it.
   void install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable = nullptr);
 
+  void install_device(std::string_view path, std::shared_ptr<Inode> device);  // its file
+
   u32 blocks_in_use() const { return blocks_in_use_; }
 
  private:

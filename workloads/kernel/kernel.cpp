@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/execution.h"
+#include "workloads/kernel/block/raw_device.h"
 #include "workloads/kernel/system_calls.h"
 #include "workloads/programs/program.h"
 
@@ -116,7 +117,8 @@ void Kernel::add_disk(std::string name, BlockDriver& driver, u64 first, u64 sect
     queue = queues_.insert(queues_.end(), std::make_unique<RequestQueue>(*this, driver));
     if (block_trace_ != nullptr) trace_queue(queues_.size() - 1);
   }
-  disks_.push_back({std::move(name), **queue, first, sectors, writable});
+  const Disk& disk = disks_.emplace_back(Disk{std::move(name), **queue, first, sectors, writable});
+  file_system_.install_device("/dev/raw/" + disk.name, std::make_shared<RawDevice>(disk));
 }
 
 void Kernel::trace_requests(model::BlockTrace& to, DeviceName name) {

@@ -67,6 +67,9 @@ class SystemCalls {
   model::Task<Descriptor> duplicate(Descriptor file);
   model::Task<u32> read(Descriptor file, u32 address, u32 bytes);
   model::Task<u32> write(Descriptor file, u32 address, u32 bytes);
+  // At `offset` [pread64, pwrite64]; nothing: an error.
+  model::Task<std::optional<u32>> read_at(Descriptor file, u64 offset, u32 address, u32 bytes);
+  model::Task<std::optional<u32>> write_at(Descriptor file, u64 offset, u32 address, u32 bytes);
   model::Task<std::optional<FileStatus>> stat(std::string path);
   model::Task<std::optional<FileStatus>> status(Descriptor file);  // fstat
   model::Task<bool> unlink(std::string path);

@@ -90,6 +90,28 @@ model::Task<u32> SystemCalls::write(Descriptor file, u32 address, u32 bytes) {
   co_return done;
 }
 
+model::Task<std::optional<u32>> SystemCalls::read_at(Descriptor file, u64 offset, u32 address, u32 bytes) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().read);
+  kernel_.charge(kernel_.paths().descriptor);
+  OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
+  std::optional<u32> done;
+  if (open_file != nullptr) done = co_await open_file->read_at(kernel_, offset, address, bytes);
+  co_await kernel_.leave_system_call();
+  co_return done;
+}
+
+model::Task<std::optional<u32>> SystemCalls::write_at(Descriptor file, u64 offset, u32 address, u32 bytes) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().write);
+  kernel_.charge(kernel_.paths().descriptor);
+  OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
+  std::optional<u32> done;
+  if (open_file != nullptr) done = co_await open_file->write_at(kernel_, offset, address, bytes);
+  co_await kernel_.leave_system_call();
+  co_return done;
+}
+
 model::Task<std::optional<FileStatus>> SystemCalls::stat(std::string path) {
   kernel_.enter_system_call();
   fetch_name(kernel_, path);
