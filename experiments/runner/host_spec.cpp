@@ -14,7 +14,7 @@ model::MachineFile load_machine(const std::string& name) {
   }
 }
 
-model::DriveFile load_drive(const std::string& name) {
+model::DriveFile load_known_drive(const std::string& name) {
   try {
     return model::DriveFile::load(drive_path(name).string());
   } catch (const model::ParameterError& error) {

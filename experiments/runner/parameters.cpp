@@ -68,7 +68,7 @@ std::vector<ParameterEntry> known_parameters(const std::string& machine, const s
   const auto add = [&entries](const model::ParameterTable& table) {
     entries.insert(entries.end(), table.entries().begin(), table.entries().end());
   };
-  if (drive != "none") add(load_drive(drive));
+  if (drive != "none") add(load_known_drive(drive));
   add(guest::KernelFile::linux24());
   add(guest::WorkstationFile::workstation32());
   add(guest::UmlFile::skas3());
@@ -85,7 +85,7 @@ ModelFiles::ModelFiles(const Setup& setup, const Place& place)
       workstation{with_parameters(guest::WorkstationFile::workstation32(), setup, place)},
       uml{with_parameters(guest::UmlFile::skas3(), setup, place)},
       shapes{std::make_shared<guest::ProcessShapes>(with_parameters(guest::ProcessShapes::standard(), setup, place))} {
-  if (setup.drive != "none") drive = with_parameters(load_drive(setup.drive), setup, place);
+  if (setup.drive != "none") drive = with_parameters(load_known_drive(setup.drive), setup, place);
 }
 
 guest::ProfileValues profile_values(const Setup& setup, const std::string& profile, const Place& place) {

@@ -52,6 +52,6 @@ bool concerns(const LedgerLine& line, const Point& point);  // whether the line 
 
 // As its file has it; throw InputError.
 model::MachineFile load_machine(const std::string& name);
-model::DriveFile load_drive(const std::string& name);
+model::DriveFile load_known_drive(const std::string& name);
 
 }  // namespace runner
