@@ -139,8 +139,7 @@ class StageRunner {
   }
 
   void find_entries() {
-    const std::vector<ParameterEntry> entries =
-        known_parameters(plan_.points.front().setup.machine, plan_.points.front().setup.drive);
+    const std::vector<ParameterEntry> entries = known_parameters(plan_.points.front().setup.machine);
     for (const FittedKeys& fitted : stage_.parameters) {
       Lead lead{};
       for (const std::string& key : fitted.keys) {

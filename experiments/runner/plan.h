@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "experiments/runner/experiment.h"
-#include "model/disk/drive_file.h"
 #include "model/machine_file.h"
 
 namespace runner {
@@ -50,8 +49,6 @@ const Point& reference_point(const Plan& plan, const Point& point);
 std::string published_id(const LedgerLine& line, const Point& point);
 bool concerns(const LedgerLine& line, const Point& point);  // whether the line is about the point's case
 
-// As its file has it; throw InputError.
-model::MachineFile load_machine(const std::string& name);
-model::DriveFile load_known_drive(const std::string& name);
+model::MachineFile load_machine(const std::string& name);  // as its file has it; throws InputError
 
 }  // namespace runner

@@ -12,8 +12,7 @@ namespace guest {
 
 class GuestPrograms {
  public:
-  // `seed` is the host's. Throws SpecError.
-  GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std::uint64_t seed);
+  GuestPrograms(const GuestSpec& spec, const sim::Clock& clock);  // throws SpecError
 
   struct Entry {
     std::string name;  // "compute", "udp_echo"
