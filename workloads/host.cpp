@@ -81,6 +81,7 @@ Host::Parts::Parts(HostSpec given)
       machine{*spec.machine, spec.cpus, info_of(spec.system).network_driver, queue, fingerprint} {
   machine.nic().connect(*world);
   if (spec.packet_trace != nullptr) machine.nic().trace(*spec.packet_trace, "wire");
+  if (spec.drive != nullptr) machine.install_drive(*spec.drive, spec.bad_sectors);
   platform = info_of(spec.system).make(spec, machine);
   // The drive behind what guests have; one kernel alone on the machine shows its own requests as those of the drive.
   if (spec.block_trace != nullptr && machine.disk() != nullptr && spec.system != System::native) {
@@ -240,6 +241,13 @@ std::vector<Metric> Host::Parts::collect() const {
   add("nic.transmitted", static_cast<std::int64_t>(nic.transmit_sent), "packets");
   add("nic.dropped", static_cast<std::int64_t>(nic.dropped_no_buffer), "packets");
   add("nic.interrupts", static_cast<std::int64_t>(nic.interrupts), "");
+  if (machine.disk() != nullptr) {
+    const model::DriveCounts& drive = machine.disk()->drive().counts();
+    add("drive.reads", static_cast<std::int64_t>(drive.reads), "commands");
+    add("drive.writes", static_cast<std::int64_t>(drive.writes), "commands");
+    add("drive.failed", static_cast<std::int64_t>(drive.failed), "commands");
+    add("drive.arm_busy", drive.arm_busy.nanoseconds(), "ns");
+  }
   add("simulation.events", static_cast<std::int64_t>(queue.executed()), "");
   for (std::size_t i = 0; i < clients.size(); ++i) add_client_metrics(i, metrics);
   for (std::size_t i = 0; i < receivers.size(); ++i) {

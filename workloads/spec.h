@@ -24,6 +24,7 @@ class PacketTrace;
 namespace model {
 class BlockTrace;
 class Machine;
+struct DriveFile;
 struct MachineFile;
 }  // namespace model
 
@@ -73,7 +74,24 @@ struct UdpFloodSettings {
   std::int64_t rate = 0;  // of payload, in bits per second, sent in a burst per tick; 0: as fast as it can
 };
 
-using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings>;
+// Reads or writes a disk of its guest through the raw device, past the page cache.
+struct RawDiskSettings {
+  enum class Pattern : std::uint8_t { random, sequential };
+  enum class Operation : std::uint8_t { read, write, mixed };  // mixed: each one by chance, half of them reads
+  std::string disk;                                            // by its name; empty: the guest's first
+  Pattern pattern = Pattern::random;
+  Operation operation = Operation::read;
+  std::uint32_t block_bytes = 4096;
+  std::uint32_t depth = 1;  // processes, each with one request at a time
+  sim::Duration think;      // of each process between two requests
+  // It is finished when so many requests are done, or after so long, or when the trace ends; else never.
+  std::optional<std::uint64_t> count;
+  std::optional<sim::Duration> duration;
+  std::string trace;         // a recorded workload instead of a pattern; empty: none
+  std::string trace_device;  // of several in the trace
+};
+
+using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.
@@ -86,6 +104,15 @@ struct WarpSettings {
 // A kernel that is not ours: puts its code into the machine and returns the EIP where a domain with it begins, in the
 // state that interface/start_info.h describes. What the code captures outlives the Host.
 using ForeignKernel = std::function<std::uint32_t(model::Machine&)>;
+
+// A part of the host's drive that a guest has as a disk: a VBD, or a partition.
+struct DiskSpec {
+  enum class Access : std::uint8_t { read_only, read_write };
+  std::string name;
+  std::uint64_t bytes = 0;  // whole sectors
+  Access access = Access::read_write;
+  std::optional<std::uint64_t> offset;  // on the drive, in bytes; none: behind the disk before
+};
 
 struct GuestSpec {
   std::string name;
@@ -101,6 +128,7 @@ struct GuestSpec {
   std::int64_t vif_rate = 0;  // limit on what its interface sends, in bits per second; 0: none
   sim::Duration vif_rate_interval = sim::Duration::milliseconds(50);  // in which it may use up what the rate gives it
   std::optional<sim::Duration> destroy_at;  // domain 0 destroys it so long after it has built the last domain
+  std::vector<DiskSpec> disks;
 };
 
 // How a client spaces its requests.
@@ -149,6 +177,8 @@ struct HostSpec {
   const KernelFile* kernel_file = nullptr;            // outlives the Host; none: linux24.json as it is
   const UmlFile* uml_file = nullptr;                  // outlives the Host; none: skas3.json as it is
   const WorkstationFile* workstation_file = nullptr;  // outlives the Host; none: workstation32.json as it is
+  const model::DriveFile* drive = nullptr;            // outlives the Host; none: the host has no disk
+  std::vector<std::uint64_t> bad_sectors;             // of the drive, that cannot be read
   std::uint32_t cpus = 1;
   System system = System::xen;
 

@@ -139,7 +139,8 @@ class StageRunner {
   }
 
   void find_entries() {
-    const std::vector<ParameterEntry> entries = known_parameters(plan_.points.front().setup.machine);
+    const std::vector<ParameterEntry> entries =
+        known_parameters(plan_.points.front().setup.machine, plan_.points.front().setup.drive);
     for (const FittedKeys& fitted : stage_.parameters) {
       Lead lead{};
       for (const std::string& key : fitted.keys) {

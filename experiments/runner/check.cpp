@@ -11,6 +11,7 @@
 #include "experiments/runner/names.h"
 #include "experiments/runner/parameters.h"
 #include "experiments/runner/quantity.h"
+#include "workloads/hosts/partitions.h"
 
 namespace runner {
 
@@ -51,6 +52,14 @@ void check_memory(const Setup& setup, const model::MachineFile& machine, const P
                                 fmt::format("{} of {}", count, size_text(domain.memory_bytes)), ""}};
     }
     left -= count * domain.memory_bytes;
+  }
+}
+
+void check_disks(const Setup& setup, const ModelFiles& files, const Place& place) {
+  try {
+    guest::lay_out_disks(host_spec(setup, files, 0));
+  } catch (const guest::SpecError& error) {
+    throw InputError{place.below("domains"), error.what()};
   }
 }
 
@@ -171,9 +180,10 @@ std::string domain_name(const DomainSettings& domain, std::uint32_t i) {
 
 void check_setup(const Setup& setup, const Place& place) {
   check_parameters(setup, place);
-  const model::MachineFile machine = ModelFiles{setup, place}.machine;
-  check_cpus(setup, machine, place);
-  check_memory(setup, machine, place);
+  const ModelFiles files{setup, place};
+  check_cpus(setup, files.machine, place);
+  check_memory(setup, files.machine, place);
+  check_disks(setup, files, place);
   check_scheduler(setup, place);
   check_clients(setup, place);
   check_receivers(setup, place);

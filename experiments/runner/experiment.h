@@ -38,6 +38,7 @@ enum class Until : std::uint8_t {
 // What one point builds and measures.
 struct Setup {
   std::string machine = "dell2650";
+  std::string drive = "none";
   std::vector<Parameter> parameters;
   guest::HostSpec host;  // its guests come from `domains`, its machine from `machine`
   std::vector<DomainSettings> domains;

@@ -14,12 +14,21 @@ model::MachineFile load_machine(const std::string& name) {
   }
 }
 
+model::DriveFile load_known_drive(const std::string& name) {
+  try {
+    return model::DriveFile::load(drive_path(name).string());
+  } catch (const model::ParameterError& error) {
+    throw InputError{{"drive " + name, ""}, error.what()};
+  }
+}
+
 guest::HostSpec host_spec(const Setup& setup, const ModelFiles& files, std::uint64_t seed) {
   guest::HostSpec spec = setup.host;
   spec.machine = &files.machine;
   spec.kernel_file = &files.kernel;
   spec.workstation_file = &files.workstation;
   spec.uml_file = &files.uml;
+  if (files.drive) spec.drive = &*files.drive;
   spec.seed = seed;
   for (const DomainSettings& domain : setup.domains) {
     for (std::uint32_t i = 0; i < domain.count.value_or(1); ++i) {

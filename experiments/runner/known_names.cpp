@@ -7,6 +7,7 @@
 #include "schedule/registry.h"
 #include "workloads/profiles/profile.h"
 #include "workloads/programs/lmbench/suite.h"
+#include "workloads/programs/raw_disk.h"
 
 namespace runner {
 
@@ -38,6 +39,12 @@ std::vector<std::string> known_machines() { return json_files(root() / "model/ma
 
 std::vector<std::string> known_drives() { return json_files(root() / "model/drives"); }
 
+std::vector<std::string> known_drives_or_none() {
+  std::vector<std::string> names = known_drives();
+  names.insert(names.begin(), "none");
+  return names;
+}
+
 std::vector<std::string> known_profiles() { return guest::profile_names(); }
 
 std::vector<std::string> known_schedulers() {
@@ -68,6 +75,9 @@ std::vector<std::string> known_metrics() {
   for (const MetricInfo& metric : metric_catalogue()) names.emplace_back(metric.name);
   for (const MetricInfo& metric : metric_catalogue()) names.push_back(relative_name(metric.name));
   for (const std::string& test : guest::lmbench_test_names()) names.push_back("lmbench." + test);
+  for (const guest::RawDiskResult& result : guest::raw_disk_results()) {
+    names.push_back("raw_disk." + std::string{result.name});
+  }
   return names;
 }
 

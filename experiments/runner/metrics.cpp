@@ -25,6 +25,9 @@ constexpr std::array kMetrics{
     MetricInfo{"goodput", "Mb/s", "Payload that arrived at all receivers, in 10^6 bits per second."},
     MetricInfo{"packets", "1/s", "Packets that the network card sent and received."},
     MetricInfo{"packet_cost", "cycles", "CPU time that was not idle, per packet of the network card."},
+    MetricInfo{"disk_time", "%",
+               "Time in which the drive's arm was in use: seeking, waiting for a sector, transferring."},
+    MetricInfo{"disk_rate", "1/s", "Commands that the drive completed per second."},
     MetricInfo{"domain_state", "B", "Memory of the hypervisor per domain, averaged over the guests."},
     MetricInfo{"events", "1", "Events of the simulation while measured."},
 };

@@ -63,11 +63,12 @@ Table with_parameters(Table table, const Setup& setup, const Place& place) {
 
 }  // namespace
 
-std::vector<ParameterEntry> known_parameters(const std::string& machine) {
+std::vector<ParameterEntry> known_parameters(const std::string& machine, const std::string& drive) {
   std::vector<ParameterEntry> entries = load_machine(machine).entries();
   const auto add = [&entries](const model::ParameterTable& table) {
     entries.insert(entries.end(), table.entries().begin(), table.entries().end());
   };
+  if (drive != "none") add(load_known_drive(drive));
   add(guest::KernelFile::linux24());
   add(guest::WorkstationFile::workstation32());
   add(guest::UmlFile::skas3());
@@ -83,7 +84,9 @@ ModelFiles::ModelFiles(const Setup& setup, const Place& place)
       kernel{with_parameters(guest::KernelFile::linux24(), setup, place)},
       workstation{with_parameters(guest::WorkstationFile::workstation32(), setup, place)},
       uml{with_parameters(guest::UmlFile::skas3(), setup, place)},
-      shapes{std::make_shared<guest::ProcessShapes>(with_parameters(guest::ProcessShapes::standard(), setup, place))} {}
+      shapes{std::make_shared<guest::ProcessShapes>(with_parameters(guest::ProcessShapes::standard(), setup, place))} {
+  if (setup.drive != "none") drive = with_parameters(load_known_drive(setup.drive), setup, place);
+}
 
 guest::ProfileValues profile_values(const Setup& setup, const std::string& profile, const Place& place) {
   const std::string prefix = profile + '.';
@@ -107,7 +110,7 @@ guest::ProfileValues profile_values(const Setup& setup, const std::string& profi
 
 void check_parameters(const Setup& setup, const Place& place) {
   if (setup.parameters.empty()) return;
-  const std::vector<ParameterEntry> known = known_parameters(setup.machine);
+  const std::vector<ParameterEntry> known = known_parameters(setup.machine, setup.drive);
   for (const Parameter& parameter : setup.parameters) {
     if (find(known, parameter.key) != nullptr) continue;
     std::vector<std::string> keys;

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/runner/experiment.h"
+#include "model/disk/drive_file.h"
 #include "model/machine_file.h"
 #include "workloads/kernel/path.h"
 #include "workloads/ports/uml/uml_file.h"
@@ -20,8 +22,9 @@ namespace runner {
 
 using model::ParameterEntry;
 
-// As the files have them: the machine's with the core's, the kernel's, those of every profile.
-std::vector<ParameterEntry> known_parameters(const std::string& machine);
+// As the files have them: the machine's with the core's, the drive's, the kernel's, those of every profile.
+std::vector<ParameterEntry> known_parameters(const std::string& machine, const std::string& drive);
+inline constexpr const char* kPaperDrive = "ultrastar146z10";  // whose parameters the documentation shows
 
 // The parameter files of a set-up's host with its parameters set.
 struct ModelFiles {
@@ -33,6 +36,7 @@ struct ModelFiles {
   guest::WorkstationFile workstation;
   guest::UmlFile uml;
   std::shared_ptr<const guest::ProcessShapes> shapes;  // of lmbench
+  std::optional<model::DriveFile> drive;
 };
 
 // What the host is built from; the files outlive it.

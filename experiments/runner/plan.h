@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "experiments/runner/experiment.h"
+#include "model/disk/drive_file.h"
 #include "model/machine_file.h"
 
 namespace runner {
@@ -49,6 +50,8 @@ const Point& reference_point(const Plan& plan, const Point& point);
 std::string published_id(const LedgerLine& line, const Point& point);
 bool concerns(const LedgerLine& line, const Point& point);  // whether the line is about the point's case
 
-model::MachineFile load_machine(const std::string& name);  // as its file has it; throws InputError
+// As its file has it; throw InputError.
+model::MachineFile load_machine(const std::string& name);
+model::DriveFile load_known_drive(const std::string& name);
 
 }  // namespace runner

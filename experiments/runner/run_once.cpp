@@ -22,7 +22,8 @@ struct Reading {
   model::Causes causes{};           // of all CPUs
   model::StepCycles step_cycles{};  // the same
   std::uint64_t packets = 0;
-  std::vector<std::uint64_t> received;  // bytes of payload, by receiver
+  std::vector<std::uint64_t> received;              // bytes of payload, by receiver
+  std::int64_t drive_commands = 0, drive_busy = 0;  // completed; ns
 };
 
 Reading read(const guest::Host& host, const guest::HostSpec& spec) {
@@ -44,6 +45,10 @@ Reading read(const guest::Host& host, const guest::HostSpec& spec) {
   reading.packets = host.packets();
   for (std::size_t i = 0; i < spec.receivers.size(); ++i) {
     reading.received.push_back(host.receiver(i).payload_bytes());
+  }
+  for (const guest::Metric& metric : host.metrics()) {
+    if (metric.name == "drive.reads" || metric.name == "drive.writes") reading.drive_commands += metric.value;
+    if (metric.name == "drive.arm_busy") reading.drive_busy = metric.value;
   }
   return reading;
 }
@@ -161,18 +166,39 @@ void add_goodput(Measurements& out, const guest::HostSpec& spec, const Reading& 
   out.add("goodput", sum);
 }
 
-// Programs that report the same are replications of it: their mean.
+void add_drive(Measurements& out, const guest::HostSpec& spec, const Reading& begin, const Reading& end,
+               double seconds) {
+  if (spec.drive == nullptr || seconds == 0) return;
+  out.add("disk_time", 100e-9 * static_cast<double>(end.drive_busy - begin.drive_busy) / seconds);
+  out.add("disk_rate", static_cast<double>(end.drive_commands - begin.drive_commands) / seconds);
+}
+
+// Programs that report the same are replications of it: their mean, and each one's besides.
 void add_program_results(Measurements& out, const guest::Host& host, const guest::HostSpec& spec) {
-  std::vector<std::pair<guest::ProgramResult, sim::RunningStatistics>> all;  // in the order of the first report
+  struct Report {
+    guest::ProgramResult result;
+    std::size_t guest;
+  };
+  std::vector<Report> reports;
   for (std::size_t i = 0; i < spec.guests.size(); ++i) {
-    for (const guest::ProgramResult& result : host.results(i)) {
-      const auto same = [&](const auto& entry) { return entry.first.name == result.name; };
-      auto found = std::ranges::find_if(all, same);
-      if (found == all.end()) found = all.insert(all.end(), {result, {}});
-      found->second.add(result.value);
+    for (guest::ProgramResult& result : host.results(i)) reports.push_back({std::move(result), i});
+  }
+  std::vector<std::string> done;
+  for (const Report& report : reports) {
+    const std::string& name = report.result.name;
+    if (std::ranges::find(done, name) != done.end()) continue;
+    done.push_back(name);
+    sim::RunningStatistics values;
+    for (const Report& same : reports) {
+      if (same.result.name == name) values.add(same.result.value);
+    }
+    out.add(name, values.mean(), report.result.unit);
+    if (values.count() == 1) continue;
+    for (const Report& same : reports) {
+      if (same.result.name != name) continue;
+      out.add(fmt::format("domain.{}.{}", spec.guests[same.guest].name, name), same.result.value, same.result.unit);
     }
   }
-  for (const auto& [result, values] : all) out.add(result.name, values.mean(), result.unit);
 }
 
 void add_domain_state(Measurements& out, const guest::Host& host, const guest::HostSpec& spec) {
@@ -219,6 +245,7 @@ Replication measure_on(guest::Host& host, const guest::HostSpec& spec, const Set
   const double seconds = (ended - began).to_seconds();
   add_packets(measurements, begin, end, seconds);
   add_goodput(measurements, spec, begin, end, seconds);
+  add_drive(measurements, spec, begin, end, seconds);
   add_program_results(measurements, host, spec);
   add_domain_state(measurements, host, spec);
   window.await_replies(host, spec);

@@ -58,7 +58,7 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood"};
+  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood", "raw_disk"};
 };
 template <>
 struct NamesOf<guest::DropRule::Protocol> {
@@ -66,6 +66,22 @@ struct NamesOf<guest::DropRule::Protocol> {
   static constexpr std::array names{std::pair{Protocol::any, "any"}, std::pair{Protocol::ip, "ip"},
                                     std::pair{Protocol::tcp, "tcp"}, std::pair{Protocol::udp, "udp"},
                                     std::pair{Protocol::arp, "arp"}};
+};
+template <>
+struct NamesOf<guest::DiskSpec::Access> {
+  using Access = guest::DiskSpec::Access;
+  static constexpr std::array names{std::pair{Access::read_write, "rw"}, std::pair{Access::read_only, "ro"}};
+};
+template <>
+struct NamesOf<guest::RawDiskSettings::Pattern> {
+  using Pattern = guest::RawDiskSettings::Pattern;
+  static constexpr std::array names{std::pair{Pattern::random, "random"}, std::pair{Pattern::sequential, "sequential"}};
+};
+template <>
+struct NamesOf<guest::RawDiskSettings::Operation> {
+  using Operation = guest::RawDiskSettings::Operation;
+  static constexpr std::array names{std::pair{Operation::read, "read"}, std::pair{Operation::write, "write"},
+                                    std::pair{Operation::mixed, "mixed"}};
 };
 
 inline constexpr std::int64_t kMicrosecond = 1'000'000, kMillisecond = 1000 * kMicrosecond;  // in picoseconds
@@ -114,6 +130,56 @@ void describe(Visit&& visit, const guest::LmbenchSettings*) {
                .source = "lmbench takes 11 against noise; here only placement and ticks differ",
                .min = 1,
                .max = 1000});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::RawDiskSettings*) {
+  visit.value("disk", RINGZERO_MEMBER(disk),
+              {.text = "Name of the domain's disk; none: its first.", .source = "Ringzero"});
+  visit.value("pattern", RINGZERO_MEMBER(pattern),
+              {.text = "Where the requests go: to blocks anywhere, or one after the other.", .source = "as fio's rw"});
+  visit.value("operation", RINGZERO_MEMBER(operation),
+              {.text = "What they do; mixed: half of them read and half write, by chance.", .source = "as fio's rw"});
+  visit.value("block", RINGZERO_MEMBER(block_bytes),
+              {.text = "Size of a request, whole sectors of 512 B.",
+               .source = "as fio's bs",
+               .unit = "KiB",
+               .min = 512,
+               .max = 16 * kMebibyte});
+  visit.value(
+      "depth", RINGZERO_MEMBER(depth),
+      {.text = "Processes, each with one request at a time.", .source = "as fio's numjobs", .min = 1, .max = 256});
+  visit.value(
+      "think", RINGZERO_MEMBER(think),
+      {.text = "Time that a process sleeps between two requests, in whole ticks of 10 ms as Linux 2.4 rounds it.",
+       .source = "as fio's thinktime",
+       .unit = "ms"});
+  visit.value("count", RINGZERO_MEMBER(count),
+              {.text = "It is finished when so many requests are done.", .source = "Ringzero", .min = 1});
+  visit.value(
+      "duration", RINGZERO_MEMBER(duration),
+      {.text = "It is finished after so long.", .source = "as fio's runtime", .unit = "s", .min = kMillisecond});
+  visit.value("trace", RINGZERO_MEMBER(trace),
+              {.text = "A recorded workload to replay instead of a pattern, each request at its time if one of the "
+                       "processes is free: an iolog of fio, or the prefix of blktrace's files.",
+               .source = "docs/traces.md"});
+  visit.value("trace_device", RINGZERO_MEMBER(trace_device),
+              {.text = "Which device's requests, where the trace has several.", .source = "docs/traces.md"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::DiskSpec*) {
+  visit.value("name", RINGZERO_MEMBER(name),
+              {.text = "Name of the disk in the domain.", .source = "xl.cfg: vdev", .required = true});
+  visit.value("size", RINGZERO_MEMBER(bytes),
+              {.text = "Size of the disk.", .source = "xl.cfg", .unit = "GiB", .min = kMebibyte, .required = true});
+  visit.value("access", RINGZERO_MEMBER(access),
+              {.text = "Whether it may be written; only disks that may not can share parts of the drive.",
+               .source = "xl.cfg: access"});
+  visit.value("offset", RINGZERO_MEMBER(offset),
+              {.text = "Where on the drive it begins; without it, behind the disk before it.",
+               .source = "Ringzero",
+               .unit = "GiB"});
 }
 
 template <class Visit>
@@ -167,6 +233,9 @@ void describe(Visit&& visit, const DomainSettings*) {
               {.text = "Domain 0 destroys it so long after it has built the last domain; absent: never.",
                .source = "Ringzero",
                .unit = "s"});
+  visit.value("disk", RINGZERO_MEMBER(disks),
+              {.text = "Its disks: parts of the host's drive, as virtual block devices or as partitions.",
+               .source = "xl.cfg, one object per disk"});
   visit.value(
       "programs", RINGZERO_MEMBER(programs),
       {.text = "What runs in it: each an object whose one key names the program.", .source = "workloads/programs"});
@@ -235,6 +304,14 @@ void describe(Visit&& visit, const Setup*) {
       {.text = "Numbers of the model that differ from the machine's file and the programs' profiles, each in the "
                "unit of its entry.",
        .source = "the entries: explain memory.line_refill, explain cint2000.steady_insertions, and so on"});
+  visit.value("drive", RINGZERO_MEMBER(drive),
+              {.text = "The disk drive of the host: a file of model/drives; none: the host has no disk.",
+               .source = "the paper's testbed has a 146 GB drive of 10 000 rpm: ultrastar146z10",
+               .choices = known_drives_or_none});
+  visit.group("faults", {.text = "What is broken.", .source = "Ringzero"}, [](auto&& in) {
+    in.value("bad_sectors", RINGZERO_MEMBER(host.bad_sectors),
+             {.text = "Sectors of the drive that cannot be read.", .source = "Ringzero"});
+  });
   visit.value("cpus", RINGZERO_MEMBER(host.cpus), {.text = "Physical CPUs in use.", .source = "Ringzero", .min = 1});
   visit.value(
       "system", RINGZERO_MEMBER(host.system),

@@ -103,7 +103,7 @@ int list_verb() {
       "\nparameters of the model: of a machine, such as explain memory.line_refill, of the guest kernel, such as\n"
       "explain kernel.fork.instructions, or of a profile, such as explain cint2000.steady_insertions; --set "
       "parameters.memory.line_refill=60 sets one\n");
-  for (const ParameterEntry& entry : known_parameters(Setup{}.machine)) fmt::print("  {}\n", entry.key);
+  for (const ParameterEntry& entry : known_parameters(Setup{}.machine, kPaperDrive)) fmt::print("  {}\n", entry.key);
   fmt::print("\nsettings (see explain)\n");
   for (const Documentation& setting : documentation()) fmt::print("  {}\n", setting.path);
   return kDone;

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "model/disk/drive_file.h"
 #include "model/machine_file.h"
 #include "workloads/host.h"
 
@@ -11,6 +12,12 @@ namespace test {
 inline const model::MachineFile& dell2650() {
   static const model::MachineFile file =
       model::MachineFile::load(std::string{RINGZERO_SOURCE_DIR} + "/model/machines/dell2650.json");
+  return file;
+}
+
+inline const model::DriveFile& ultrastar() {
+  static const model::DriveFile file =
+      model::DriveFile::load(std::string{RINGZERO_SOURCE_DIR} + "/model/drives/ultrastar146z10.json");
   return file;
 }
 

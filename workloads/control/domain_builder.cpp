@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "interface/block.h"
 #include "workloads/kernel/system_calls.h"
 #include "workloads/ports/page_entry.h"
 
@@ -150,6 +151,8 @@ model::Task<bool> DomainBuilder::build(std::size_t index) {
   if (!co_await set_scheduling(index, id)) co_return false;
   if (spec.network && !co_await connect_network(index, id)) co_return false;
 
+  if (!co_await connect_disks(index, id)) co_return false;
+
   hv::ControlOp unpause = operation(hv::ControlCommand::unpause_domain, id);
   if (!co_await step(index, "unpause_domain", unpause)) co_return false;
   built_.push_back({id, layout.pages, frames[layout.directory()]});
@@ -274,6 +277,26 @@ model::Task<bool> DomainBuilder::add_rule(std::size_t index, const hv::NetworkRu
   hv::ControlOp add = operation(hv::ControlCommand::add_rule);
   put_words(add, rule);
   co_return co_await step(index, "add_rule", add);
+}
+
+// A VBD for each, of one extent.
+model::Task<bool> DomainBuilder::connect_disks(std::size_t index, hv::DomainId id) {
+  const std::vector<Partition>& disks = orders_[index].disks;
+  for (u32 number = 0; number < disks.size(); ++number) {
+    hv::ControlOp create = operation(hv::ControlCommand::create_vbd, id);
+    create.words[0] = number;
+    create.words[1] = static_cast<u32>(disks[number].writable ? hv::VbdAccess::read_write : hv::VbdAccess::read_only);
+    if (!co_await step(index, "create_vbd", create)) co_return false;
+
+    hv::ControlOp grow = operation(hv::ControlCommand::grow_vbd, id);
+    grow.words[0] = number;
+    grow.words[1] = hv::low_word(disks[number].first_sector);
+    grow.words[2] = hv::high_word(disks[number].first_sector);
+    grow.words[3] = hv::low_word(disks[number].sectors);
+    grow.words[4] = hv::high_word(disks[number].sectors);
+    if (!co_await step(index, "grow_vbd", grow)) co_return false;
+  }
+  co_return true;
 }
 
 }  // namespace guest

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "workloads/hosts/partitions.h"
 #include "workloads/kernel/network/packet.h"
 #include "workloads/ports/xen/domain_control.h"
 #include "workloads/programs/program.h"
@@ -19,6 +20,7 @@ struct DomainOrder {
   const GuestSpec* spec;
   u32 entry_eip;
   IpAddress address;
+  std::vector<Partition> disks;  // VBD 0, 1, ...
 };
 
 struct BuiltDomain {
@@ -62,6 +64,7 @@ class DomainBuilder final : public Program {
   hv::NetworkRule drop_rule(const DropRule& rule) const;
   model::Task<> destroy_when_due(SystemCalls& calls);
   std::size_t order_of(const std::string& guest) const;
+  model::Task<bool> connect_disks(std::size_t index, hv::DomainId id);
   bool succeeded(std::size_t index, const std::string& name, s32 result);
 
   std::vector<DomainOrder> orders_;

@@ -1,15 +1,47 @@
 #include "workloads/hosts/guest_programs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "hardware/block_device.h"
 #include "workloads/programs/compute.h"
 #include "workloads/programs/lmbench/lmbench.h"
+#include "workloads/programs/raw_disk.h"
 #include "workloads/programs/udp_echo.h"
 #include "workloads/programs/udp_flood.h"
 
 namespace guest {
 
-GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
+namespace {
+
+std::unique_ptr<RawDisk> make_raw_disk(const GuestSpec& spec, const RawDiskSettings& settings, std::size_t index,
+                                       std::uint64_t seed) {
+  if (spec.disks.empty()) throw SpecError{spec.name, "raw_disk needs a disk, and the guest has none"};
+  const auto disk = settings.disk.empty()
+                        ? spec.disks.begin()
+                        : std::find_if(spec.disks.begin(), spec.disks.end(),
+                                       [&](const DiskSpec& candidate) { return candidate.name == settings.disk; });
+  if (disk == spec.disks.end()) {
+    throw SpecError{spec.name, fmt::format("raw_disk on \"{}\", which is none of its disks", settings.disk)};
+  }
+  if (settings.block_bytes == 0 || settings.block_bytes % hw::kSectorBytes != 0 ||
+      settings.block_bytes > std::min<std::uint64_t>(disk->bytes, RawDisk::kMostBytes)) {
+    throw SpecError{spec.name, fmt::format("raw_disk with blocks of {} bytes: expected whole sectors of {}, at most "
+                                           "the disk and {}",
+                                           settings.block_bytes, hw::kSectorBytes, RawDisk::kMostBytes)};
+  }
+  try {
+    return std::make_unique<RawDisk>(settings, spec.name + '/' + disk->name, disk->bytes,
+                                     fmt::format("{}.raw_disk.{}", spec.name, index), sim::Random{seed});
+  } catch (const DiskWorkloadError& error) {
+    throw SpecError{spec.name, error.what()};
+  }
+}
+
+}  // namespace
+
+GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std::uint64_t seed) {
   for (const ProgramSpec& program : spec.programs) {
     if (const auto* compute = std::get_if<ComputeSettings>(&program)) {
       try {
@@ -28,6 +60,10 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock) {
       }
     } else if (const auto* flood = std::get_if<UdpFloodSettings>(&program)) {
       entries_.push_back({"udp_flood", std::make_unique<UdpFlood>(*flood)});
+    } else if (const auto* raw = std::get_if<RawDiskSettings>(&program)) {
+      auto raw_disk = make_raw_disk(spec, *raw, entries_.size(), seed);
+      resident_pages_ += raw_disk->resident_pages();
+      entries_.push_back({"raw_disk", std::move(raw_disk)});
     } else {
       const auto& echo = std::get<UdpEchoSettings>(program);
       entries_.push_back({"udp_echo", std::make_unique<UdpEcho>(echo.port)});

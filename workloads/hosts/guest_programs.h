@@ -12,7 +12,8 @@ namespace guest {
 
 class GuestPrograms {
  public:
-  GuestPrograms(const GuestSpec& spec, const sim::Clock& clock);  // throws SpecError
+  // `seed` is the host's. Throws SpecError.
+  GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std::uint64_t seed);
 
   struct Entry {
     std::string name;  // "compute", "udp_echo"

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "workloads/hosts/disk_metrics.h"
+
 namespace guest {
 
 namespace {
@@ -37,7 +39,7 @@ OneKernelPlatform::OneKernelPlatform(const HostSpec& spec, model::Machine& machi
   std::vector<NamedProgram> processes;
   for (const GuestSpec& guest : spec.guests) {
     if (guest.kernel) throw SpecError{guest.name, "a kernel that is not ours needs a domain: system xen"};
-    programs_.emplace_back(guest, machine.clock());
+    programs_.emplace_back(guest, machine.clock(), spec.seed);
     for (const GuestPrograms::Entry& entry : programs_.back().entries()) {
       processes.push_back({guest.name + "/" + entry.name, entry.program.get()});
     }
@@ -61,6 +63,7 @@ void OneKernelPlatform::add_metrics(std::vector<Metric>& metrics) const {
   const Kernel& kernel = on_machine_->kernel();
   metrics.push_back({"kernel.ticks", static_cast<std::int64_t>(kernel.ticks()), ""});
   metrics.push_back({"kernel.socket_dropped", static_cast<std::int64_t>(kernel.udp().buffer_full()), "packets"});
+  if (!kernel.disks().empty()) add_disk_metrics(kernel, "kernel", metrics);
   on_machine_->add_metrics(metrics);
 }
 

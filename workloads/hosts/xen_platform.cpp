@@ -6,8 +6,11 @@
 #include <set>
 
 #include "audit.h"
+#include "interface/block.h"
 #include "interface/layout.h"
 #include "schedule/registry.h"
+#include "workloads/hosts/disk_metrics.h"
+#include "workloads/hosts/partitions.h"
 
 namespace guest {
 
@@ -56,6 +59,10 @@ void check_guest(const HostSpec& spec, const GuestSpec& guest, const GuestProgra
   if (guest.memory_bytes > (1ull << 30) - (128ull << 20)) {
     throw SpecError{guest.name, megabytes(guest.memory_bytes) + ": the kernel maps at most 896 MiB"};
   }
+  if (guest.disks.size() > hv::kMaxVbdsPerDomain) {
+    throw SpecError{guest.name, fmt::format("{} disks: the hypervisor gives a domain at most {}", guest.disks.size(),
+                                            hv::kMaxVbdsPerDomain)};
+  }
   if (guest.kernel && !guest.programs.empty()) {
     throw SpecError{guest.name, "a kernel that is not ours does not run our programs"};
   }
@@ -103,13 +110,14 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
   check_rules(spec);
   check_memory(spec, std::uint64_t{machine.memory().frame_count()} * hv::kPageSize);
 
+  const std::vector<std::vector<Partition>> disks = lay_out_disks(spec);
   std::vector<DomainOrder> orders;
   for (std::size_t i = 0; i < spec.guests.size(); ++i) {
     const GuestSpec& guest = spec.guests[i];
-    GuestPrograms programs{guest, machine.clock()};
+    GuestPrograms programs{guest, machine.clock(), spec.seed};
     check_guest(spec, guest, programs);
     if (guest.kernel) {
-      orders.push_back({&guest, guest.kernel(machine), guest_address(i)});
+      orders.push_back({&guest, guest.kernel(machine), guest_address(i), disks[i]});
       guests_.push_back({std::move(programs), nullptr});
       continue;
     }
@@ -117,7 +125,10 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
     for (const GuestPrograms::Entry& entry : programs.entries()) {
       processes.push_back({entry.name, entry.program.get()});
     }
-    auto port = std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes));
+    std::vector<std::string> names;
+    for (const Partition& disk : disks[i]) names.push_back(disk.name);
+    auto port =
+        std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes), std::move(names));
     const std::size_t domain = i + 1;  // the builder gives out ids in the order of the guests
     if (spec.packet_trace != nullptr && guest.network) {
       port->kernel().packet_tap().attach(*spec.packet_trace, fmt::format("vif{}.0", domain));
@@ -126,7 +137,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
       port->kernel().trace_requests(*spec.block_trace,
                                     [domain](std::size_t n) { return fmt::format("vbd{}.{}", domain, n); });
     }
-    orders.push_back({&guest, port->boot_entry(), guest_address(i)});
+    orders.push_back({&guest, port->boot_entry(), guest_address(i), disks[i]});
     guests_.push_back({std::move(programs), std::move(port)});
   }
   builder_ = std::make_unique<DomainBuilder>(std::move(orders), spec.rules);
@@ -225,6 +236,7 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".cpu_time", vcpu == nullptr ? 0 : static_cast<std::uint64_t>(core_->run_states().cpu_time(*vcpu, now)), "ns");
     add(".switches_in", vcpu == nullptr ? 0 : vcpu->times_switched_in, "");
     if (guests_[i].port == nullptr) continue;
+    if (!spec_.guests[i].disks.empty()) add_disk_metrics(guests_[i].port->kernel(), prefix, metrics);
     XenPort& port = *guests_[i].port;
     add(".packets_received", port.vif().received(), "packets");
     add(".packets_transmitted", port.vif().transmitted(), "packets");

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/execution.h"
+#include "workloads/kernel/block/raw_device.h"
 #include "workloads/kernel/system_calls.h"
 #include "workloads/programs/program.h"
 
@@ -14,9 +15,6 @@ namespace {
 
 // Linux 2.4, fs/buffer.c: kupdate looks for old buffers every five seconds.
 constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
-
-// Linux 2.4, mm/vmscan.c: SWAP_CLUSTER_MAX.
-constexpr u32 kReclaimBatch = 32;
 
 // Linux 2.4, net/core/dev.c: netdev_max_backlog.
 constexpr std::size_t kMostQueuedPackets = 300;
@@ -109,12 +107,6 @@ model::Task<> Kernel::spawn(std::string name, Program& program) {
 
 model::Task<> Kernel::start_daemons() {
   life_.start_thread("kupdated", write_back_daemon());
-  // Its file system is on the first disk that can be written.
-  const auto disk = std::find_if(disks_.begin(), disks_.end(), [](const Disk& each) { return each.writable; });
-  if (disk == disks_.end()) co_return;
-  file_system_.mount(*disk);
-  life_.start_thread("bdflush", file_system_.cache()->flush_daemon());
-  life_.start_thread("kjournald", file_system_.journal().daemon());
   co_return;
 }
 
@@ -125,7 +117,8 @@ void Kernel::add_disk(std::string name, BlockDriver& driver, u64 first, u64 sect
     queue = queues_.insert(queues_.end(), std::make_unique<RequestQueue>(*this, driver));
     if (block_trace_ != nullptr) trace_queue(queues_.size() - 1);
   }
-  disks_.push_back({std::move(name), **queue, first, sectors, writable});
+  const Disk& disk = disks_.emplace_back(Disk{std::move(name), **queue, first, sectors, writable});
+  file_system_.install_device("/dev/raw/" + disk.name, std::make_shared<RawDevice>(disk));
 }
 
 void Kernel::trace_requests(model::BlockTrace& to, DeviceName name) {
@@ -146,7 +139,8 @@ model::Task<> Kernel::write_back_daemon() {
   co_await port_.enable_events();
   while (true) {
     co_await sleep_for(kWriteBackTicks);
-    co_await file_system_.write_back();
+    file_system_.delete_orphans();
+    file_system_.commit();
   }
 }
 
@@ -205,10 +199,6 @@ void Kernel::wake(Process& process) {
   if (processor && *processor != port_.processor()) port_.send_reschedule(*processor);
 }
 
-void Kernel::wake_all(WaitQueue& queue) {
-  while (Process* process = queue.take_first()) wake(*process);
-}
-
 // --- entries ---------------------------------------------------------------------------------------------------------
 
 void Kernel::enter_system_call() {
@@ -249,10 +239,7 @@ void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 s
 
 GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);
-  std::optional<GuestFrame> frame = pages_.take(use);
-  if (!frame && file_system_.cache() != nullptr && file_system_.cache()->shrink(kReclaimBatch) > 0) {
-    frame = pages_.take(use);
-  }
+  const std::optional<GuestFrame> frame = pages_.take(use);
   if (!frame) panic("out of memory");
   return *frame;
 }

@@ -47,7 +47,8 @@ class Kernel {
   // Makes the process of `program`, which must outlive the kernel; it runs as soon as it is scheduled.
   model::Task<> spawn(std::string name, Program& program);
   model::Task<> start_daemons();
-  // A disk, before the first process: `sectors` of the device from `first` on. Disks of one driver share its queue.
+  // A disk, before the first process: `sectors` of the device from `first` on, and its raw device /dev/raw/NAME. Disks
+  // of one driver share its queue.
   void add_disk(std::string name, BlockDriver& driver, u64 first, u64 sectors, bool writable);
   // Shows the requests of its block devices to a trace, under the name of the n-th from 0.
   using DeviceName = std::function<std::string(std::size_t n)>;
@@ -86,19 +87,21 @@ class Kernel {
   model::Task<> sleep_on(WaitQueue& queue);  // until taken from it
   model::Task<> sleep_for(u64 ticks);
   void wake(Process& process);
-  void wake_all(WaitQueue& queue);
   void signal(Process& process, Signal signal);        // charged; wakes it if it waits for something
   void force_signal(Process& process, Signal signal);  // of an exception
   // Copies between the kernel and the memory of the current process, which is used and faults in if it must: reading or
   // writing it. A clear stores zeros there.
   model::Task<> copy_user(u32 address, u32 bytes, model::Use use);
   model::Task<> clear_user(u32 address, u32 bytes);
-  // The same of what a program has on its stack and uses itself around the call: names, sets, results.
+  // What is behind a page of the current process, after it has faulted in if it must [get_user_pages].
+  model::Task<GuestFrame> user_page(u32 address, model::Use use);
+  // As copy_user, of what a program has on its stack and uses itself around the call: names, sets, results.
   void charge_user_copy(u32 bytes);
   void charge_zeroing(u32 bytes);  // of a page that is not in the cache
   FileSystem& file_system() { return file_system_; }
-  const std::vector<Disk>& disks() const { return disks_; }  // in the order in which they were added
-  const Disk* find_disk(std::string_view name) const;        // null: there is none
+  const std::deque<Disk>& disks() const { return disks_; }  // in the order in which they were added
+  const std::vector<std::unique_ptr<RequestQueue>>& request_queues() const { return queues_; }
+  const Disk* find_disk(std::string_view name) const;  // null: there is none
   // Where a packet socket of tcpdump sees packets: between the interface's queue and its driver, and on their way to
   // the protocols.
   sim::PacketTap& packet_tap() { return packet_tap_; }
@@ -151,7 +154,7 @@ class Kernel {
   UdpLayer udp_;
   PageAllocator pages_;
   std::vector<std::unique_ptr<RequestQueue>> queues_;
-  std::vector<Disk> disks_;
+  std::deque<Disk> disks_;  // which raw devices refer to
   model::BlockTrace* block_trace_ = nullptr;
   DeviceName traced_as_;
   FileSystem file_system_{*this};

@@ -104,12 +104,6 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"vbd_interrupt", &Paths::vbd_interrupt, true},
     {"raw_io", &Paths::raw_io},
     {"raw_page", &Paths::raw_page},
-    {"read_page", &Paths::read_page},
-    {"write_back", &Paths::write_back},
-    {"page_reclaim", &Paths::page_reclaim},
-    {"journal_commit", &Paths::journal_commit},
-    {"file_sync", &Paths::file_sync},
-    {"seek", &Paths::seek},
 });
 static_assert(sizeof(Paths) == kPaths.size() * sizeof(Path), "every path has a name");
 

@@ -129,14 +129,6 @@ struct KernelFile : model::ParameterTable {
     Path vbd_interrupt;   // the block event's handler, without responses
     Path raw_io;          // one read or write of a raw device, beyond its pages
     Path raw_page;        // per page of the user's buffer
-
-    // Files on a disk.
-    Path read_page;       // one page of a file that is read from the disk, beyond its buffer and waiting
-    Path write_back;      // one dirty block found, and written beyond its buffer
-    Path page_reclaim;    // one page of the cache looked at when memory is low
-    Path journal_commit;  // one transaction, beyond its blocks
-    Path file_sync;       // fsync, beyond what is written and committed
-    Path seek;            // lseek
   } paths;
 };
 

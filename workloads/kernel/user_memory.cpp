@@ -30,6 +30,11 @@ model::Task<> Kernel::clear_user(u32 address, u32 bytes) {
   co_await use_user_memory(address, bytes, model::Use::write);
 }
 
+model::Task<GuestFrame> Kernel::user_page(u32 address, model::Use use) {
+  co_await use_user_memory(address, 1, use);
+  co_return port_.entry(*current().space, address).frame;
+}
+
 // Line by line with the rights of the kernel; what is not there faults in on the way.
 model::Task<> Kernel::use_user_memory(u32 address, u32 bytes, model::Use use) {
   const u32 line = machine_.file().cache.line_bytes;

@@ -1,7 +1,7 @@
 // Where processes sleep until something happens: a queue per condition, first come, first woken.
 #pragma once
 
-#include <vector>
+#include <deque>
 
 namespace guest {
 
@@ -17,12 +17,12 @@ class WaitQueue {
   Process* take_first() {
     if (waiting_.empty()) return nullptr;
     Process* first = waiting_.front();
-    waiting_.erase(waiting_.begin());
+    waiting_.pop_front();
     return first;
   }
 
  private:
-  std::vector<Process*> waiting_;  // few, and mostly none: every buffer has a queue
+  std::deque<Process*> waiting_;
 };
 
 }  // namespace guest

@@ -13,7 +13,6 @@
 #include "model/task.h"
 #include "sim/time.h"
 #include "workloads/kernel/address_space.h"
-#include "workloads/kernel/block/block_driver.h"
 #include "workloads/kernel/network/packet.h"
 
 namespace guest {
@@ -116,7 +115,6 @@ class Port {
   virtual void send_reschedule(u32 processor) = 0;
 
   virtual NetworkInterface* network() = 0;         // null: none
-  virtual BlockDriver* disk() { return nullptr; }  // null: none
 
  protected:
   ~Port() = default;

@@ -25,6 +25,7 @@ RequestQueue::RequestQueue(Kernel& kernel, BlockDriver& driver)
 // --- users -----------------------------------------------------------------------------------------------------------
 
 model::Task<> RequestQueue::submit(Buffer& buffer, BlockDirection direction, bool barrier) {
+  if (barrier && !driver_.barriers()) kernel_.panic("a barrier for a disk that has none");
   while (buffer.locked) co_await wait(buffer);
   buffer.locked = true;
   buffer.failed = false;
@@ -100,8 +101,12 @@ BlockRequest* RequestQueue::take() {
   return request;
 }
 
+const BlockRequest* RequestQueue::head() const {
+  return plugged_ || elevator_.empty() ? nullptr : elevator_.waiting().front();
+}
+
 BlockRequest* RequestQueue::take_apart() {
-  if (plugged_ || elevator_.empty()) return nullptr;
+  if (head() == nullptr) return nullptr;
   BlockRequest& request = elevator_.take_first();
   ++counts_.requests[index(request.direction)];
   return &request;

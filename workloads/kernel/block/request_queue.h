@@ -49,6 +49,7 @@ class RequestQueue {
   void complete(BlockRequest& request, bool failed);
 
   // For a driver that cuts its device's commands differently: the request is its until release(), whose buffers go on.
+  const BlockRequest* head() const;  // that would be taken next; null: plugged, or empty
   BlockRequest* take_apart();
   void release(BlockRequest& request);
   void issue(const BlockPiece& piece);  // to the device

@@ -4,6 +4,7 @@
 
 #include "interface/layout.h"
 #include "model/execution.h"
+#include "workloads/hosts/partitions.h"
 #include "workloads/kernel/memory_audit.h"
 #include "workloads/ports/page_entry.h"
 
@@ -38,7 +39,19 @@ NativePort::NativePort(const HostSpec& spec, model::Machine& machine, IpAddress 
   kernel_.give_memory(GuestFrame{kKernelImageFrames}, machine.memory().frame_count() - kKernelImageFrames,
                       GuestFrame{kLowMemoryBytes / hv::kPageSize}, spec.seed);
   build_kernel_map();
+  find_disks(spec);
   machine.set_supervisor(*this);
+}
+
+void NativePort::find_disks(const HostSpec& spec) {
+  const std::vector<std::vector<Partition>> disks = lay_out_disks(spec);
+  if (machine_.block() == nullptr) return;
+  disk_.emplace(kernel_, *machine_.block());
+  for (const std::vector<Partition>& of_guest : disks) {
+    for (const Partition& partition : of_guest) {
+      kernel_.add_disk(partition.name, *disk_, partition.first_sector, partition.sectors, partition.writable);
+    }
+  }
 }
 
 // What the boot loader and the kernel's first instructions do before there is an address space to run in.
@@ -70,6 +83,10 @@ model::Task<> NativePort::boot() {
   driver_.start();
   machine_.router().route(driver_.interrupt_line(), 0);
   machine_.router().unmask(driver_.interrupt_line());
+  if (disk_) {
+    machine_.router().route(disk_->interrupt_line(), 0);
+    machine_.router().unmask(disk_->interrupt_line());
+  }
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
   co_await kernel_.start_daemons();
   kernel_.set_up();
@@ -133,6 +150,8 @@ model::Task<> NativePort::handle_interrupt(hw::Registers interrupted, u32 line) 
     timer_interrupt();
   } else if (line == driver_.interrupt_line()) {
     co_await driver_.interrupt();
+  } else if (disk_ && line == disk_->interrupt_line()) {
+    co_await disk_->interrupt();
   } else if (processors_[processor()].flush_due) {  // else an IPI says that the flag for rescheduling was set
     processors_[processor()].flush_due = false;
     machine_.running().load_page_table_base(machine_.running().page_table_base());

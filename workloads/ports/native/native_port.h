@@ -12,6 +12,7 @@
 #include "workloads/hosts/one_kernel_platform.h"
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/direct_tables.h"
+#include "workloads/ports/native/disk_driver.h"
 #include "workloads/ports/native/nic_driver.h"
 #include "workloads/ports/port.h"
 #include "workloads/ports/stock_image.h"
@@ -71,6 +72,7 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
   };
 
   void build_kernel_map();
+  void find_disks(const HostSpec& spec);
   model::Task<> boot();
   model::Task<> start_processor();
   model::Task<> handle_interrupt(hw::Registers interrupted, u32 line);
@@ -87,6 +89,7 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
   Kernel kernel_;
   DirectTables tables_;
   NicDriver driver_;
+  std::optional<DiskDriver> disk_;
 };
 
 }  // namespace guest

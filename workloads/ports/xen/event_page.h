@@ -28,6 +28,9 @@ class EventPage {
   // Indexes of a VIF's rings.
   u32 load_index(u32 vif, std::size_t field) { return load(index_offset(vif, field)); }
   void store_index(u32 vif, std::size_t field, u32 value) { store(index_offset(vif, field), value); }
+  // And of the block ring.
+  u32 load_block(std::size_t field) { return load(offsetof(hv::SharedInfo, block) + field); }
+  void store_block(std::size_t field, u32 value) { store(offsetof(hv::SharedInfo, block) + field, value); }
 
  private:
   static std::size_t index_offset(u32 vif, std::size_t field) {

@@ -31,12 +31,13 @@ inline constexpr u32 kArgumentDone = 0;            // word: requests of a batch 
 inline constexpr u32 kArgumentMulticall = 64;      // the context switch's list
 inline constexpr u32 kArgumentEvents = 256;        // EventChannelOp
 inline constexpr u32 kArgumentNetwork = 320;       // answer of get_ring
+inline constexpr u32 kArgumentBlock = 384;         // answers of get_ring and probe
 inline constexpr u32 kArgumentControl = 512;       // ControlOp
 inline constexpr u32 kArgumentControlDone = 1020;  // word
 inline constexpr u32 kArgumentTrapTable = 1024;
 
 // Entries of the kernel's map behind its pages, see StartInfo::spare_address.
-inline constexpr u32 kSpareVifRing = 0, kSpareForeignPage = 1;
+inline constexpr u32 kSpareVifRing = 0, kSpareForeignPage = 1, kSpareBlockRing = 2;
 
 // Pages for page tables and start-up beyond which a domain would have nothing left.
 inline constexpr u32 kLeastPages = kKernelImagePages + 512;

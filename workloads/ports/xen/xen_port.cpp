@@ -18,7 +18,7 @@ constexpr u32 kSystemCallVector = 0x80;
 }  // namespace
 
 XenPort::XenPort(std::string name, model::Machine& machine, const HostSpec& spec, IpAddress address,
-                 std::vector<NamedProgram> programs)
+                 std::vector<NamedProgram> programs, std::vector<std::string> disks)
     : machine_{machine},
       programs_{std::move(programs)},
       seed_{spec.seed},
@@ -26,7 +26,9 @@ XenPort::XenPort(std::string name, model::Machine& machine, const HostSpec& spec
       memory_{kernel_},
       updates_{kernel_},
       events_{kernel_},
-      vif_{*this, events_} {
+      vif_{*this, events_},
+      disk_names_{std::move(disks)},
+      vbds_{*this, events_} {
   auto& code = machine.code();
   boot_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(boot()); });
   upcall_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(event_upcall()); });
@@ -62,6 +64,10 @@ model::Task<> XenPort::boot() {
   if (start_.vifs > 0) {
     network_port_ = co_await bind_virq(hv::Virq::network);
     co_await vif_.start();
+  }
+  if (!disk_names_.empty()) {
+    block_port_ = co_await bind_virq(hv::Virq::block);
+    co_await vbds_.start(disk_names_);
   }
   co_await enable_events();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
@@ -151,6 +157,7 @@ model::Task<> XenPort::dispatch_events() {
         const u32 port = word * 32 + static_cast<u32>(std::countr_zero(ports));
         if (port == timer_port_) timer_event();
         if (port == network_port_) co_await vif_.interrupt();
+        if (port == block_port_) co_await vbds_.interrupt();
       }
     }
   } while (events_.upcall_pending());

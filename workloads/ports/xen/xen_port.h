@@ -16,6 +16,7 @@
 #include "workloads/ports/xen/event_page.h"
 #include "workloads/ports/xen/guest_layout.h"
 #include "workloads/ports/xen/update_queue.h"
+#include "workloads/ports/xen/vbd_driver.h"
 #include "workloads/ports/xen/vif_driver.h"
 #include "workloads/programs/program.h"
 
@@ -23,9 +24,10 @@ namespace guest {
 
 class XenPort final : public Port {
  public:
-  // Programs become processes when the domain boots. They, the machine and the spec's files outlive the port.
+  // Programs become processes when the domain boots. They, the machine and the spec's files outlive the port. `disks`:
+  // names of its VBDs, in their order.
   XenPort(std::string name, model::Machine& machine, const HostSpec& spec, IpAddress address,
-          std::vector<NamedProgram> programs);
+          std::vector<NamedProgram> programs, std::vector<std::string> disks = {});
 
   u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
   Kernel& kernel() { return kernel_; }
@@ -33,6 +35,7 @@ class XenPort final : public Port {
   UpdateQueue& updates() { return updates_; }
   const UpdateQueue& updates() const { return updates_; }
   const VifDriver& vif() const { return vif_; }
+  const VbdDriver& vbds() const { return vbds_; }
 
   const hv::StartInfo& start_info() const { return start_; }
   const ImageLayout& layout() const { return layout_; }
@@ -115,6 +118,8 @@ class XenPort final : public Port {
   UpdateQueue updates_;
   EventPage events_;
   VifDriver vif_;
+  std::vector<std::string> disk_names_;
+  VbdDriver vbds_;
   u32 boot_entry_, upcall_entry_, page_fault_entry_, unexpected_entry_;
 
   hv::StartInfo start_{};
@@ -124,7 +129,7 @@ class XenPort final : public Port {
   GuestFrame last_read_{0};                                 // of the entry that was read last
   std::vector<GuestFrame> kept_tables_, kept_directories_;  // freed: of tables all entries are absent
   std::vector<GuestFrame> unprotected_;                     // no longer tables once the queue is flushed
-  u32 timer_port_ = 0, network_port_ = 0;
+  u32 timer_port_ = 0, network_port_ = 0, block_port_ = 0;
   s64 accounted_time_ = 0;  // system time up to which ticks were counted
 };
 

@@ -1,0 +1,21 @@
+// Which part of the host's drive is behind each disk of each guest.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "workloads/spec.h"
+
+namespace guest {
+
+struct Partition {
+  std::string name;  // "guest/disk"
+  std::uint64_t first_sector, sectors;
+  bool writable;
+};
+
+// By guest, in the order of its disks. A disk without an offset begins where the one before it ends, whichever guest
+// has that. Throws SpecError: no drive, too little room, an overlap unless both disks are read-only.
+std::vector<std::vector<Partition>> lay_out_disks(const HostSpec& spec);
+
+}  // namespace guest
