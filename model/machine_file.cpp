@@ -58,6 +58,7 @@ ParameterFields hardware_fields(MachineFile& file) {
   add("memory.copy_cached", "cycles/KiB", memory.copy_cached);
   add("memory.copy_uncached", "cycles/KiB", memory.copy_uncached);
   add("memory.checksum_cached", "cycles/KiB", memory.checksum_cached);
+  add("memory.checksum_in_copy", "cycles/KiB", memory.checksum_in_copy);
   add("memory.zero_page_cached", "ns", memory.zero_page_cached);
   add("memory.zero_page_uncached", "ns", memory.zero_page_uncached);
   add("memory.copy_page_cached", "ns", memory.copy_page_cached);

@@ -84,6 +84,7 @@ struct MachineFile : ParameterTable {
     sim::Duration line_stream;               // per cache line of memory that is read in order, prefetched
     sim::Cycles copy_cached, copy_uncached;  // per KiB
     sim::Cycles checksum_cached;             // per KiB
+    sim::Cycles checksum_in_copy;            // per KiB: what summing adds to a copy that sums on its way
     sim::Duration zero_page_cached, zero_page_uncached;
     sim::Duration copy_page_cached, copy_page_uncached;
   } memory;

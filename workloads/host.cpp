@@ -12,6 +12,7 @@
 #include "sim/outside/packet_trace.h"
 #include "sim/outside/simgrid_world.h"
 #include "sim/random.h"
+#include "workloads/clients/tcp_peer.h"
 #include "workloads/hosts/systems.h"
 
 namespace guest {
@@ -31,6 +32,16 @@ std::unique_ptr<sim::OutsideWorld> make_world(const HostSpec& spec, sim::EventQu
   settings.seed = spec.seed;
   if (spec.world == World::simgrid) return std::make_unique<sim::SimGridWorld>(queue, settings);
   return std::make_unique<sim::FifoWire>(queue, settings);
+}
+
+// Calls visit(number of the guest, settings) for each.
+template <class Visit>
+void for_each_ttcp(HostSpec& spec, Visit visit) {
+  for (std::size_t guest = 0; guest < spec.guests.size(); ++guest) {
+    for (ProgramSpec& program : spec.guests[guest].programs) {
+      if (auto* ttcp = std::get_if<TtcpSettings>(&program)) visit(guest, *ttcp);
+    }
+  }
 }
 
 void check(const HostSpec& spec) {
@@ -59,8 +70,10 @@ struct Host::Parts {
   void run_until(sim::Time end);
   bool traced() const { return spec.packet_trace != nullptr || spec.block_trace != nullptr; }
   void tell_traces() const;
+  void make_peers();
   std::vector<Metric> collect() const;
   void add_client_metrics(std::size_t index, std::vector<Metric>& metrics) const;
+  void add_peer_metrics(std::size_t index, std::vector<Metric>& metrics) const;
 
   HostSpec spec;
   sim::EventQueue queue;
@@ -70,6 +83,7 @@ struct Host::Parts {
   std::unique_ptr<Platform> platform;
   std::vector<std::unique_ptr<UdpClient>> clients;
   std::vector<std::unique_ptr<UdpReceiver>> receivers;
+  std::vector<std::unique_ptr<TcpPeer>> peers;  // of the guests' ttcp programs, in their order
   std::optional<sim::Time> booted_at;
   std::vector<Metric> at_boot;
   std::vector<std::int64_t> useful_at_boot;
@@ -82,12 +96,27 @@ Host::Parts::Parts(HostSpec given)
   machine.nic().connect(*world);
   if (spec.packet_trace != nullptr) machine.nic().trace(*spec.packet_trace, "wire");
   if (spec.drive != nullptr) machine.install_drive(*spec.drive, spec.bad_sectors);
+  std::size_t station = spec.clients.size() + spec.receivers.size();
+  for_each_ttcp(spec, [&](std::size_t, TtcpSettings& ttcp) {
+    ttcp.peer = {client_address(station), kFirstClientMac + station};
+    ++station;
+  });
   platform = info_of(spec.system).make(spec, machine);
   // The drive behind what guests have; one kernel alone on the machine shows its own requests as those of the drive.
   if (spec.block_trace != nullptr && machine.disk() != nullptr && spec.system != System::native) {
     machine.disk()->set_trace(*spec.block_trace, "sda");
   }
   make_clients();
+  make_peers();
+}
+
+void Host::Parts::make_peers() {
+  const sim::LinkSettings link{machine.file().nic.line_rate, machine.file().network.cable_latency};
+  for_each_ttcp(spec, [&](std::size_t guest, const TtcpSettings& ttcp) {
+    const TcpPeer::Addresses addresses{ttcp.peer.mac, machine.nic().mac_address(), ttcp.peer.address,
+                                       platform->address_of(guest)};
+    peers.push_back(std::make_unique<TcpPeer>(ttcp, addresses, link, queue, *world));
+  });
 }
 
 UdpClient::Addresses Host::Parts::addresses(std::size_t station, const std::string& where, const std::string& target,
@@ -161,6 +190,7 @@ void Host::boot() {
   for (std::size_t i = 0; i < parts.receivers.size(); ++i) {
     parts.receivers[i]->start(parts.queue.now() + parts.spec.receivers[i].start);
   }
+  for (const auto& peer : parts.peers) peer->start(parts.queue.now());
 }
 
 void Host::run_for(sim::Duration duration) { parts_->run_until(parts_->queue.now() + duration); }
@@ -220,6 +250,19 @@ void Host::Parts::add_client_metrics(std::size_t index, std::vector<Metric>& met
   count("late", client.late());
 }
 
+void Host::Parts::add_peer_metrics(std::size_t index, std::vector<Metric>& metrics) const {
+  const std::string prefix = fmt::format("peer.{}.", index);
+  const TcpConnection* connection = peers[index]->connection();
+  const TcpConnection::Counts counts = connection != nullptr ? connection->counts() : TcpConnection::Counts{};
+  const auto count = [&](const char* name, std::uint64_t value, const char* unit) {
+    metrics.push_back({prefix + name, static_cast<std::int64_t>(value), unit});
+  };
+  count("bytes_read", peers[index]->bytes_read(), "B");
+  count("segments_in", counts.segments_in, "packets");
+  count("segments_out", counts.segments_out, "packets");
+  count("retransmitted", counts.retransmitted, "packets");
+}
+
 std::vector<Metric> Host::Parts::collect() const {
   std::vector<Metric> metrics;
   const auto add = [&](std::string name, std::int64_t value, const char* unit) {
@@ -255,6 +298,7 @@ std::vector<Metric> Host::Parts::collect() const {
     add(fmt::format("receiver.{}.payload", i), static_cast<std::int64_t>(receivers[i]->payload_bytes()), "B");
   }
   add("wire.lost", static_cast<std::int64_t>(world->counts().dropped_for(sim::DropReason::lost_on_link)), "packets");
+  for (std::size_t i = 0; i < peers.size(); ++i) add_peer_metrics(i, metrics);
   return metrics;
 }
 

@@ -91,7 +91,24 @@ struct RawDiskSettings {
   std::string trace_device;  // of several in the trace
 };
 
-using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings>;
+// Streams to or from a machine outside that runs the other half; each of these programs has one of its own.
+struct TtcpSettings {
+  enum class Direction : std::uint8_t { transmit, receive };  // as the guest sees it
+  Direction direction = Direction::transmit;
+  std::int64_t bytes = 16 << 20;
+  std::uint32_t mtu = 1500;  // of the interfaces at both ends
+  // The other machine: CPU time for each segment that it sends or receives, and how long its card holds the first one
+  // that comes while it has nothing to do. Assumed, see the settings' descriptions.
+  sim::Duration peer_time = sim::Duration::microseconds(2);
+  sim::Duration peer_interrupt_delay;
+  struct {
+    std::uint32_t address = 0;  // IP
+    std::uint64_t mac = 0;
+  } peer;  // given by the Host
+};
+
+using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings,
+                                 TtcpSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.

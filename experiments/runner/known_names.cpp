@@ -78,6 +78,7 @@ std::vector<std::string> known_metrics() {
   for (const guest::RawDiskResult& result : guest::raw_disk_results()) {
     names.push_back("raw_disk." + std::string{result.name});
   }
+  names.emplace_back("ttcp.rate");
   return names;
 }
 

@@ -174,7 +174,7 @@ TEST_CASE("a select counts the descriptors that are ready, and each of them cost
   test::NativeKernel host{{[&](SystemCalls& calls) -> Task<> {
     const u32 buffer = co_await test::buffer(calls, kPage);
     std::vector<Descriptor> connections;
-    connections.push_back(co_await calls.tcp_connection());
+    connections.push_back(co_await calls.local_connection());
     while (connections.size() < 100) connections.push_back(co_await calls.duplicate(connections[0]));
     CHECK(co_await calls.select(connections, true) == 100);
     CHECK(co_await calls.select(connections, false) == 0);

@@ -9,7 +9,7 @@
 #include "experiments/traces/pcap_writer.h"
 #include "support/guest_host.h"
 #include "support/tools.h"
-#include "workloads/kernel/network/packet.h"
+#include "workloads/kernel/network/datagram.h"
 #include "workloads/programs/disk_workload.h"
 
 using guest::System;

@@ -144,7 +144,7 @@ TEST_CASE("an answer goes to the address the request came from, and nowhere with
   Datagram answer;
   REQUIRE(guest::parse_packet(*packet, answer) == PacketError::none);
   CHECK(answer.destination_mac == 0x020000000001);
-  CHECK(answer.source == guest::UdpEndpoint{kServer, 7});
+  CHECK(answer.source == guest::SocketAddress{kServer, 7});
   CHECK(answer.destination == asked.source);
   CHECK(answer.payload == asked.payload);
 }

@@ -12,7 +12,7 @@
 #include "sim/outside/outside_world.h"
 #include "sim/random.h"
 #include "sim/time.h"
-#include "workloads/kernel/network/packet.h"
+#include "workloads/kernel/network/datagram.h"
 #include "workloads/spec.h"
 
 namespace guest {
@@ -27,7 +27,7 @@ class UdpClient final : private sim::Endpoint, private sim::EventHandler {
  public:
   struct Addresses {
     MacAddress own_mac, target_mac;
-    UdpEndpoint own, target;
+    SocketAddress own, target;
   };
   // Attaches itself to the world by `link`. All references outlive the client.
   UdpClient(const ClientSpec& spec, const Addresses& addresses, const sim::LinkSettings& link, sim::EventQueue& queue,

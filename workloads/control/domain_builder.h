@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "workloads/hosts/partitions.h"
-#include "workloads/kernel/network/packet.h"
+#include "workloads/kernel/network/ip.h"
 #include "workloads/ports/xen/domain_control.h"
 #include "workloads/programs/program.h"
 #include "workloads/spec.h"

@@ -8,6 +8,7 @@
 #include "workloads/programs/compute.h"
 #include "workloads/programs/lmbench/lmbench.h"
 #include "workloads/programs/raw_disk.h"
+#include "workloads/programs/ttcp.h"
 #include "workloads/programs/udp_echo.h"
 #include "workloads/programs/udp_flood.h"
 
@@ -64,6 +65,9 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std
       auto raw_disk = make_raw_disk(spec, *raw, entries_.size(), seed);
       resident_pages_ += raw_disk->resident_pages();
       entries_.push_back({"raw_disk", std::move(raw_disk)});
+    } else if (const auto* ttcp = std::get_if<TtcpSettings>(&program)) {
+      if (!spec.network) throw SpecError{spec.name, "ttcp needs a network interface"};
+      entries_.push_back({"ttcp", std::make_unique<Ttcp>(*ttcp)});
     } else {
       const auto& echo = std::get<UdpEchoSettings>(program);
       entries_.push_back({"udp_echo", std::make_unique<UdpEcho>(echo.port)});

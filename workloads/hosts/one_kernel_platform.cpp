@@ -17,6 +17,7 @@ constexpr std::uint64_t kKernelPages = 16'384;
 void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std::uint64_t frames) {
   std::uint64_t pages = kKernelPages;
   std::set<std::uint16_t> ports;
+  bool listens = false;
   for (std::size_t i = 0; i < spec.guests.size(); ++i) {
     pages += programs[i].resident_pages();
     if (pages > frames) {
@@ -28,6 +29,10 @@ void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std
       if (echo != nullptr && !ports.insert(echo->port).second) {
         throw SpecError{spec.guests[i].name,
                         fmt::format("UDP port {} is taken by another process of the same kernel", echo->port)};
+      }
+      const auto* ttcp = std::get_if<TtcpSettings>(&program);
+      if (ttcp != nullptr && ttcp->direction == TtcpSettings::Direction::receive && std::exchange(listens, true)) {
+        throw SpecError{spec.guests[i].name, "another ttcp of the same kernel receives already"};
       }
     }
   }
@@ -62,7 +67,8 @@ bool OneKernelPlatform::up() const {
 void OneKernelPlatform::add_metrics(std::vector<Metric>& metrics) const {
   const Kernel& kernel = on_machine_->kernel();
   metrics.push_back({"kernel.ticks", static_cast<std::int64_t>(kernel.ticks()), ""});
-  metrics.push_back({"kernel.socket_dropped", static_cast<std::int64_t>(kernel.udp().buffer_full()), "packets"});
+  metrics.push_back(
+      {"kernel.socket_dropped", static_cast<std::int64_t>(kernel.network().udp().buffer_full()), "packets"});
   if (!kernel.disks().empty()) add_disk_metrics(kernel, "kernel", metrics);
   on_machine_->add_metrics(metrics);
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "workloads/hosts/guest_programs.h"
-#include "workloads/kernel/network/packet.h"
+#include "workloads/kernel/network/ip.h"
 
 namespace guest {
 

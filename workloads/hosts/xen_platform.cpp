@@ -242,7 +242,7 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".packets_transmitted", port.vif().transmitted(), "packets");
     add(".transmit_dropped", port.kernel().transmit_queue().dropped(), "packets");
     add(".bad_responses", port.vif().bad_responses(), "packets");
-    add(".socket_dropped", port.kernel().udp().buffer_full(), "packets");
+    add(".socket_dropped", port.kernel().network().udp().buffer_full(), "packets");
     add(".page_table_requests", port.updates().requests(), "");
     add(".page_table_batches", port.updates().flushes(), "");
     add(".free_pages", port.free_pages(), "pages");

@@ -16,9 +16,6 @@ namespace {
 // Linux 2.4, fs/buffer.c: kupdate looks for old buffers every five seconds.
 constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
 
-// Linux 2.4, net/core/dev.c: netdev_max_backlog.
-constexpr std::size_t kMostQueuedPackets = 300;
-
 }  // namespace
 
 // Leaves the present process at this point and goes on with `next`, wherever that was left.
@@ -48,7 +45,7 @@ Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 proces
       port_{port},
       file_{file},
       scheduler_{processors},
-      udp_{address},
+      network_{*this, address},
       memory_{*this, port},
       life_{*this, port, scheduler_, processors} {
   for (u32 i = 0; i < processors; ++i) {
@@ -147,7 +144,8 @@ model::Task<> Kernel::write_back_daemon() {
 model::Task<> Kernel::idle() {
   while (true) {
     while (!need_reschedule()) {
-      const std::optional<u64> next = timers_.next();
+      std::optional<u64> next = timers_.next();
+      if (const std::optional<u64> tcp = network_.tcp().next_timer()) next = std::min(next.value_or(*tcp), *tcp);
       co_await port_.wait_for_interrupt(next ? std::optional{*next > ticks_ ? *next - ticks_ : 0} : std::nullopt);
     }
     co_await schedule();
@@ -256,66 +254,12 @@ model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
   force_signal(process, Signal::segmentation);
 }
 
-// --- UDP -------------------------------------------------------------------------------------------------------------
-
-void Kernel::charge_payload(u32 bytes) {
-  const auto& memory = machine_.file().memory;
-  cpu().charge(model::MachineFile::cycles_for(memory.copy_cached, bytes), model::Cause::bytes);
-  const NetworkInterface* network = port_.network();
-  if (network != nullptr && !network->computes_checksums()) {
-    cpu().charge(model::MachineFile::cycles_for(memory.checksum_cached, bytes + kUdpHeader), model::Cause::bytes);
-  }
-}
-
-UdpSocket& Kernel::bind_udp(std::uint16_t port) {
-  UdpSocket* socket = udp_.bind(port);
-  if (socket == nullptr) panic(fmt::format("UDP port {} is taken", port));
-  return *socket;
-}
-
-model::Task<> Kernel::receive(sim::Packet packet) {
-  packet_tap_.see(packet, cpu().now());
-  charge(paths().udp_receive);
-  if (Process* reader = udp_.deliver(packet)) wake(*reader);
-  co_return;
-}
-
-void Kernel::queue_packet(const sim::Packet& packet) {
-  if (packets_.size() >= kMostQueuedPackets) {
-    ++packets_dropped_;
-    return;
-  }
-  packets_.push_back(packet);
-}
+// --- deferred work ---------------------------------------------------------------------------------------------------
 
 model::Task<> Kernel::run_soft_interrupts() {
   charge(paths().soft_interrupt);
   co_await transmit_queue_.run();
-  while (!packets_.empty()) {
-    const sim::Packet packet = packets_.front();
-    packets_.pop_front();
-    co_await receive(packet);
-  }
-}
-
-model::Task<Datagram> Kernel::receive_from(UdpSocket& socket) {
-  charge(paths().socket_receive);
-  while (socket.received.empty()) co_await sleep_on(socket.readers);
-  Datagram datagram = udp_.take(socket);
-  charge_payload(datagram.payload_bytes);
-  co_return datagram;
-}
-
-model::Task<bool> Kernel::send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents) {
-  charge(paths().socket_send);
-  NetworkInterface* network = port_.network();
-  if (network == nullptr) co_return false;
-  while (!socket.send_buffer->has_room()) co_await sleep_on(socket.send_buffer->writers);
-  charge_payload(contents.payload_bytes);
-  charge(paths().udp_send);
-  const auto packet = udp_.build(socket, to, contents, network->mac_address());
-  if (!packet) co_return false;
-  co_return co_await transmit_queue_.send(*packet, socket.send_buffer, UdpLayer::buffer_bytes(contents));
+  co_await network_.work();
 }
 
 }  // namespace guest

@@ -1,11 +1,10 @@
-// The guest kernel, first part: processes and their memory, scheduling, time, and UDP. A model of Linux 2.4.
+// The guest kernel: processes and their memory, scheduling, time. A model of Linux 2.4.
 //
 // The kernel runs as coroutines on whatever CPU it is given. Every process has a kernel side, which is its program's
 // coroutine inside a system call, or the handler that interrupted it; a process switch stores the register frame whose
 // EIP names that coroutine and loads another's. Cost: path lengths of the kernel file, charged where the work is.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,8 +16,8 @@
 #include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
 #include "workloads/kernel/memory_map.h"
+#include "workloads/kernel/network/network_stack.h"
 #include "workloads/kernel/network/transmit_queue.h"
-#include "workloads/kernel/network/udp.h"
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/process_life.h"
@@ -64,9 +63,10 @@ class Kernel {
   void timer_interrupt(u32 ticks);  // so many ticks have passed since the last one on this processor
   // A packet, to the protocol that it is for [netif_receive_skb]. Where answers may be sent, which takes a Task: in
   // deferred work. An interrupt handler queues it for that [netif_rx]; when too many wait it is dropped.
-  model::Task<> receive(sim::Packet packet);
-  void queue_packet(const sim::Packet& packet);
-  model::Task<> run_soft_interrupts();  // the deferred work: what is queued to be sent and as received
+  model::Task<> receive(sim::Packet packet) { return network_.receive(packet); }
+  void queue_packet(const sim::Packet& packet) { network_.queue(packet); }
+  bool soft_interrupts_pending() const { return network_.work_pending(ticks_); }
+  model::Task<> run_soft_interrupts();  // the deferred work: what is queued to be sent and as received, what is due
   bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
   // Before any return to user mode; signals last, and only if signal_pending().
   model::Task<> reschedule_if_needed();
@@ -107,9 +107,8 @@ class Kernel {
   sim::PacketTap& packet_tap() { return packet_tap_; }
   TransmitQueue& transmit_queue() { return transmit_queue_; }
   const TransmitQueue& transmit_queue() const { return transmit_queue_; }
-  UdpSocket& bind_udp(std::uint16_t port);
-  model::Task<Datagram> receive_from(UdpSocket& socket);
-  model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
+  NetworkStack& network() { return network_; }
+  const NetworkStack& network() const { return network_; }
 
   // --- for the port and for reports ---------------------------------------------------------------------------------
   GuestFrame take_page(PageUse use = PageUse::kernel);  // charged; panics when there is none
@@ -125,8 +124,6 @@ class Kernel {
   void charge(const Path& path, u64 times = 1);
   void touch(u32 address, u32 lines, model::Use use);  // of the kernel's own memory
   u64 ticks() const { return ticks_; }
-  u64 packets_dropped() const { return packets_dropped_; }  // because too many were queued
-  const UdpLayer& udp() const { return udp_; }
   const std::vector<std::unique_ptr<Process>>& processes() const { return life_.all(); }
   MemoryMap& memory() { return memory_; }
   const MemoryMap& memory() const { return memory_; }
@@ -141,7 +138,6 @@ class Kernel {
   model::Task<> write_back_daemon();
   void use_process(const Process& process);
   void use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use);
-  void charge_payload(u32 bytes);
   void trace_queue(std::size_t n);
   model::Task<> use_user_memory(u32 address, u32 bytes, model::Use use);
 
@@ -151,7 +147,7 @@ class Kernel {
   const KernelFile& file_;
   Scheduler scheduler_;
   TimerList timers_;
-  UdpLayer udp_;
+  NetworkStack network_;
   PageAllocator pages_;
   std::vector<std::unique_ptr<RequestQueue>> queues_;
   std::deque<Disk> disks_;  // which raw devices refer to
@@ -161,8 +157,6 @@ class Kernel {
   TransmitQueue transmit_queue_{*this};
   u64 ticks_ = 0;  // jiffies
   sim::PacketTap packet_tap_;
-  std::deque<sim::Packet> packets_;
-  u64 packets_dropped_ = 0;
   bool up_ = false;
   std::vector<std::unique_ptr<Process>> idle_;
   MemoryMap memory_;

@@ -104,6 +104,16 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"vbd_interrupt", &Paths::vbd_interrupt, true},
     {"raw_io", &Paths::raw_io},
     {"raw_page", &Paths::raw_page},
+    {"tcp_write_buffer", &Paths::tcp_write_buffer},
+    {"tcp_send_data", &Paths::tcp_send_data},
+    {"tcp_send_ack", &Paths::tcp_send_ack},
+    {"tcp_receive_data", &Paths::tcp_receive_data},
+    {"tcp_receive_ack", &Paths::tcp_receive_ack},
+    {"tcp_read_buffer", &Paths::tcp_read_buffer},
+    {"buffer_free", &Paths::buffer_free},
+    {"tcp_open", &Paths::tcp_open},
+    {"tcp_close", &Paths::tcp_close},
+    {"tcp_timer", &Paths::tcp_timer},
 });
 static_assert(sizeof(Paths) == kPaths.size() * sizeof(Path), "every path has a name");
 

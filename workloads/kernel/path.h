@@ -129,6 +129,17 @@ struct KernelFile : model::ParameterTable {
     Path vbd_interrupt;   // the block event's handler, without responses
     Path raw_io;          // one read or write of a raw device, beyond its pages
     Path raw_page;        // per page of the user's buffer
+
+    // TCP.
+    Path tcp_write_buffer;  // one segment built in a write: its buffer allocated and queued, beyond the copy
+    Path tcp_send_data;     // one segment with payload from its connection to the driver: TCP, IP, route, queue
+    Path tcp_send_ack;      // one without
+    Path tcp_receive_data;  // one segment with payload from the driver to the receive queue: IP, TCP
+    Path tcp_receive_ack;   // one without: windows, round trip, congestion
+    Path tcp_read_buffer;   // one buffer's turn in a read, and freeing it, beyond the copy
+    Path buffer_free;       // one buffer of acknowledged data freed
+    Path tcp_open, tcp_close;
+    Path tcp_timer;  // one timer that ran out
   } paths;
 };
 

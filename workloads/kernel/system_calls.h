@@ -80,18 +80,26 @@ class SystemCalls {
   model::Task<PipeEnds> pipe();
   // How many of `files` can be written (or, `for_writing` false, read) at once, without waiting. Polls every one.
   model::Task<u32> select(std::span<const Descriptor> files, bool for_writing);
-  model::Task<Descriptor> tcp_connection();  // one end of a connection to ourselves, established, nothing in flight
 
   // --- network ------------------------------------------------------------------------------------------------------
   model::Task<UdpSocket*> udp_socket(std::uint16_t port);
   model::Task<Datagram> receive_from(UdpSocket& socket);  // waits for one
-  model::Task<bool> send_to(UdpSocket& socket, UdpEndpoint to, Datagram contents);
+  model::Task<bool> send_to(UdpSocket& socket, SocketAddress to, Datagram contents);
+  model::Task<Descriptor> tcp_socket();
+  model::Task<> set_socket_buffers(Descriptor socket, u32 send, u32 receive);    // setsockopt SO_SNDBUF, SO_RCVBUF
+  model::Task<bool> listen(Descriptor socket, std::uint16_t port, u32 backlog);  // with bind; false: the port is taken
+  model::Task<Descriptor> accept(Descriptor socket);
+  model::Task<bool> connect(Descriptor socket, SocketAddress to);  // false: refused, or nobody answers
+  model::Task<> shut_down(Descriptor socket);                      // no more will be written
+  model::Task<Descriptor> local_connection();  // one end of a connection to ourselves, established, nothing in flight
 
   model::Machine& machine() { return kernel_.machine(); }
   Kernel& kernel() { return kernel_; }
   Process& process() { return process_; }
 
  private:
+  std::shared_ptr<TcpSocket> tcp_socket_of(Descriptor descriptor);  // charged; null: it is none
+
   Kernel& kernel_;
   Process& process_;
 };

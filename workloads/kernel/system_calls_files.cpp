@@ -3,7 +3,6 @@
 
 #include "workloads/kernel/descriptors.h"
 #include "workloads/kernel/file_system.h"
-#include "workloads/kernel/network/socket.h"
 #include "workloads/kernel/pipe.h"
 #include "workloads/kernel/system_calls.h"
 
@@ -57,6 +56,7 @@ model::Task<Descriptor> SystemCalls::create(std::string path) {
 model::Task<> SystemCalls::close(Descriptor file) {
   kernel_.enter_system_call();
   close_descriptor(kernel_, process_, file);
+  if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();  // the end of a connection
   co_await kernel_.leave_system_call();
 }
 
@@ -178,14 +178,6 @@ model::Task<u32> SystemCalls::select(std::span<const Descriptor> files, bool for
   kernel_.charge_user_copy(kTime);  // what is left of it
   co_await kernel_.leave_system_call();
   co_return ready;
-}
-
-model::Task<Descriptor> SystemCalls::tcp_connection() {
-  kernel_.enter_system_call();
-  kernel_.charge(kernel_.paths().open);
-  const Descriptor descriptor = add_descriptor(process_, std::make_shared<TcpConnection>());
-  co_await kernel_.leave_system_call();
-  co_return descriptor;
 }
 
 }  // namespace guest

@@ -13,7 +13,7 @@
 #include "model/task.h"
 #include "sim/time.h"
 #include "workloads/kernel/address_space.h"
-#include "workloads/kernel/network/packet.h"
+#include "workloads/kernel/network/ip.h"
 
 namespace guest {
 
@@ -24,6 +24,9 @@ class NetworkInterface {
  public:
   virtual MacAddress mac_address() const = 0;
   virtual bool computes_checksums() const = 0;  // else the kernel sums every payload in software
+  // Bytes of the buffers that it lends for packets: 1536 and two for alignment in drivers of cards, and 16 of the
+  // kernel's own.
+  virtual u32 receive_buffer() const { return 1536 + 2 + 16; }
   // Called by the kernel's TransmitQueue alone, which learns from completed() that the driver is done with a packet.
   // False: no room for it now [the queue is stopped]; completed() says when there is.
   virtual model::Task<bool> transmit(const sim::Packet& packet) = 0;

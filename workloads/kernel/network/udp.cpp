@@ -19,7 +19,7 @@ Process* UdpLayer::deliver(const sim::Packet& packet) {
     ++not_ours_;
     return nullptr;
   }
-  neighbours_[datagram.source.address] = datagram.source_mac;
+  neighbours_.learn(datagram.source.address, datagram.source_mac);
   const auto place = sockets_.find(datagram.destination.port);
   if (place == sockets_.end()) {
     ++no_socket_;
@@ -50,13 +50,13 @@ Datagram UdpLayer::take(UdpSocket& socket) {
   return datagram;
 }
 
-std::optional<sim::Packet> UdpLayer::build(const UdpSocket& from, UdpEndpoint to, const Datagram& contents,
+std::optional<sim::Packet> UdpLayer::build(const UdpSocket& from, SocketAddress to, const Datagram& contents,
                                            MacAddress own_mac) {
-  const auto neighbour = neighbours_.find(to.address);
-  if (neighbour == neighbours_.end()) return std::nullopt;
+  const std::optional<MacAddress> neighbour = neighbours_.find(to.address);
+  if (!neighbour) return std::nullopt;
   Datagram datagram = contents;
   datagram.source_mac = own_mac;
-  datagram.destination_mac = neighbour->second;
+  datagram.destination_mac = *neighbour;
   datagram.source = {address_, from.port};
   datagram.destination = to;
   datagram.identification = next_identification_++;

@@ -7,7 +7,8 @@
 #include <optional>
 
 #include "workloads/kernel/memory.h"
-#include "workloads/kernel/network/packet.h"
+#include "workloads/kernel/network/datagram.h"
+#include "workloads/kernel/network/neighbours.h"
 #include "workloads/kernel/network/transmit_queue.h"
 #include "workloads/kernel/wait_queue.h"
 
@@ -33,7 +34,7 @@ class UdpLayer {
     return kDatagramHeaders + datagram.payload_bytes + kPacketOverhead;
   }
 
-  explicit UdpLayer(IpAddress address) : address_{address} {}
+  UdpLayer(IpAddress address, Neighbours& neighbours) : address_{address}, neighbours_{neighbours} {}
   IpAddress address() const { return address_; }
 
   // Null when the port is taken.
@@ -45,7 +46,8 @@ class UdpLayer {
   Datagram take(UdpSocket& socket);
 
   // A reply's frame: from our address to `to`. Nothing when the neighbour was never heard of.
-  std::optional<sim::Packet> build(const UdpSocket& from, UdpEndpoint to, const Datagram& contents, MacAddress own_mac);
+  std::optional<sim::Packet> build(const UdpSocket& from, SocketAddress to, const Datagram& contents,
+                                   MacAddress own_mac);
 
   // What did not get to a socket, by reason.
   u64 rejected(PacketError error) const { return rejected_[static_cast<std::size_t>(error)]; }
@@ -55,8 +57,8 @@ class UdpLayer {
 
  private:
   IpAddress address_;
+  Neighbours& neighbours_;
   std::map<std::uint16_t, UdpSocket> sockets_;
-  std::map<IpAddress, MacAddress> neighbours_;
   std::uint16_t next_identification_ = 1;
   std::array<u64, static_cast<std::size_t>(PacketError::count)> rejected_{};
   u64 not_ours_ = 0, no_socket_ = 0;

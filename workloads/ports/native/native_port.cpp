@@ -156,6 +156,7 @@ model::Task<> NativePort::handle_interrupt(hw::Registers interrupted, u32 line) 
     processors_[processor()].flush_due = false;
     machine_.running().load_page_table_base(machine_.running().page_table_base());
   }
+  if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
   co_await return_from(interrupted);
 }
 

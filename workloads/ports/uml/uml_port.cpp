@@ -145,6 +145,7 @@ model::Task<> UmlPort::handle_signal() {
   host_.change_signal_mask();  // the signal was blocked while its handler ran
   if (pending_ticks_ > 0) take_ticks();
   if (frames_wait_) co_await take_frames();
+  if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
   co_await return_to_interrupted(user);
 }
 
@@ -242,6 +243,7 @@ model::Task<> UmlPort::take_signals() {
   host_.change_signal_mask(2);
   if (pending_ticks_ > 0) take_ticks();
   if (frames_wait_) co_await take_frames();
+  if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
 }
 
 model::Task<> UmlPort::take_frames() {

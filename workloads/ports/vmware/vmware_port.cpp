@@ -174,6 +174,7 @@ model::Task<> VmwarePort::timer_interrupt() {
   kernel_.charge(kernel_.paths().interrupt_dispatch);
   monitor_.acknowledge_timer();
   kernel_.timer_interrupt(monitor_.take_ticks());
+  if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
   co_await return_from(interrupted);
 }
 

@@ -158,6 +158,7 @@ model::Task<> XenPort::dispatch_events() {
         if (port == timer_port_) timer_event();
         if (port == network_port_) co_await vif_.interrupt();
         if (port == block_port_) co_await vbds_.interrupt();
+        if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
       }
     }
   } while (events_.upcall_pending());

@@ -6,6 +6,8 @@
 #include <array>
 #include <stdexcept>
 
+#include "workloads/programs/causes.h"
+
 namespace guest {
 
 namespace {

@@ -42,7 +42,7 @@ model::Task<> open_close(SystemCalls& calls, Timer& timer, const BenchProcess&) 
 
 model::Task<> select_tcp(SystemCalls& calls, Timer& timer, const BenchProcess&) {
   std::vector<Descriptor> sockets;
-  sockets.push_back(co_await calls.tcp_connection());
+  sockets.push_back(co_await calls.local_connection());
   while (sockets.back() + 1 < kMostDescriptors) sockets.push_back(co_await calls.duplicate(sockets.front()));
   while (co_await timer.again(calls)) co_await calls.select(sockets, true);
 }

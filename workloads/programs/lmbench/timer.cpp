@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workloads/kernel/system_calls.h"
+#include "workloads/programs/causes.h"
 
 namespace guest {
 
@@ -22,10 +23,7 @@ Timer::Reading Timer::read(SystemCalls& calls) {
   model::Machine& machine = calls.machine();
   Reading reading;
   reading.cycles = machine.running().cycles().count();
-  for (hv::CpuId cpu = 0; cpu < machine.cpu_count(); ++cpu) {
-    const model::Causes& causes = machine.physical_cpu(cpu).causes();
-    for (std::size_t i = 0; i < causes.size(); ++i) reading.causes[i] += causes[i].count();
-  }
+  reading.causes = causes_of(machine);
   return reading;
 }
 

@@ -1,12 +1,12 @@
-// One end of an established TCP connection with nothing in flight, as poll sees it. The protocol itself is not
-// modelled: no data can be sent.
+// One end of an established TCP connection with nothing in flight, as poll sees it. What goes
+// between two ends on one host is not modelled: no data can be sent.
 #pragma once
 
 #include "workloads/kernel/file.h"
 
 namespace guest {
 
-class TcpConnection final : public OpenFile {
+class LocalConnection final : public OpenFile {
  public:
   model::Task<u32> read(Kernel& kernel, u32 address, u32 bytes) override;
   model::Task<u32> write(Kernel& kernel, u32 address, u32 bytes) override;
