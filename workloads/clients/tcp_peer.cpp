@@ -112,11 +112,12 @@ void TcpPeer::run_program() {
   if (!connection_ || closed_ || (!connection_->established() && !connection_->failed())) return;
   TcpConnection& connection = *connection_;
   while (left_ > 0 && connection.room() > 0) {
-    const auto bytes = static_cast<std::uint32_t>(std::min<std::int64_t>(left_, connection.room()));
+    const std::int64_t of_call = (left_ - 1) % Ttcp::kCallBytes + 1;
+    const auto bytes = static_cast<std::uint32_t>(std::min<std::int64_t>(of_call, connection.room()));
     connection.append(bytes);
     left_ -= bytes;
+    if (left_ % Ttcp::kCallBytes == 0) connection.push();
   }
-  connection.push();
   std::uint32_t taken = 0;
   while (const std::uint32_t bytes = connection.read(connection.readable())) taken += bytes;
   read_ += taken;

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
+
+#include "workloads/kernel/network/network_stack.h"
 
 #include "workloads/hosts/disk_metrics.h"
 

@@ -11,6 +11,7 @@
 #include "schedule/registry.h"
 #include "workloads/hosts/disk_metrics.h"
 #include "workloads/hosts/partitions.h"
+#include "workloads/kernel/network/network_stack.h"
 
 namespace guest {
 

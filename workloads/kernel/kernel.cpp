@@ -6,6 +6,7 @@
 
 #include "model/execution.h"
 #include "workloads/kernel/block/raw_device.h"
+#include "workloads/kernel/network/network_stack.h"
 #include "workloads/kernel/system_calls.h"
 #include "workloads/programs/program.h"
 
@@ -45,7 +46,7 @@ Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 proces
       port_{port},
       file_{file},
       scheduler_{processors},
-      network_{*this, address},
+      network_{std::make_unique<NetworkStack>(*this, address)},
       memory_{*this, port},
       life_{*this, port, scheduler_, processors} {
   for (u32 i = 0; i < processors; ++i) {
@@ -53,6 +54,8 @@ Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 proces
     scheduler_.set_idle(i, *idle_.back());
   }
 }
+
+Kernel::~Kernel() = default;
 
 // A path that runs several times in a row finds its pages where it left them.
 void Kernel::charge(const Path& path, u64 times) {
@@ -145,7 +148,7 @@ model::Task<> Kernel::idle() {
   while (true) {
     while (!need_reschedule()) {
       std::optional<u64> next = timers_.next();
-      if (const std::optional<u64> tcp = network_.tcp().next_timer()) next = std::min(next.value_or(*tcp), *tcp);
+      if (const std::optional<u64> tcp = network_->tcp().next_timer()) next = std::min(next.value_or(*tcp), *tcp);
       co_await port_.wait_for_interrupt(next ? std::optional{*next > ticks_ ? *next - ticks_ : 0} : std::nullopt);
     }
     co_await schedule();
@@ -256,10 +259,16 @@ model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
 
 // --- deferred work ---------------------------------------------------------------------------------------------------
 
+model::Task<> Kernel::receive(sim::Packet packet) { return network_->receive(packet); }
+
+void Kernel::queue_packet(const sim::Packet& packet) { network_->queue(packet); }
+
+bool Kernel::soft_interrupts_pending() const { return network_->work_pending(ticks_); }
+
 model::Task<> Kernel::run_soft_interrupts() {
   charge(paths().soft_interrupt);
   co_await transmit_queue_.run();
-  co_await network_.work();
+  co_await network_->work();
 }
 
 }  // namespace guest

@@ -16,7 +16,6 @@
 #include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
 #include "workloads/kernel/memory_map.h"
-#include "workloads/kernel/network/network_stack.h"
 #include "workloads/kernel/network/transmit_queue.h"
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
@@ -28,6 +27,7 @@
 
 namespace guest {
 
+class NetworkStack;
 class Program;
 
 inline constexpr u32 kTicksPerSecond = 100;  // HZ of Linux 2.4 on i386
@@ -37,6 +37,7 @@ class Kernel {
  public:
   Kernel(std::string name, model::Machine& machine, Port& port, u32 processors, IpAddress address,
          const KernelFile& file);
+  ~Kernel();
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
@@ -63,9 +64,9 @@ class Kernel {
   void timer_interrupt(u32 ticks);  // so many ticks have passed since the last one on this processor
   // A packet, to the protocol that it is for [netif_receive_skb]. Where answers may be sent, which takes a Task: in
   // deferred work. An interrupt handler queues it for that [netif_rx]; when too many wait it is dropped.
-  model::Task<> receive(sim::Packet packet) { return network_.receive(packet); }
-  void queue_packet(const sim::Packet& packet) { network_.queue(packet); }
-  bool soft_interrupts_pending() const { return network_.work_pending(ticks_); }
+  model::Task<> receive(sim::Packet packet);
+  void queue_packet(const sim::Packet& packet);
+  bool soft_interrupts_pending() const;
   model::Task<> run_soft_interrupts();  // the deferred work: what is queued to be sent and as received, what is due
   bool need_reschedule() const { return scheduler_.need_reschedule(port_.processor()); }
   // Before any return to user mode; signals last, and only if signal_pending().
@@ -107,8 +108,8 @@ class Kernel {
   sim::PacketTap& packet_tap() { return packet_tap_; }
   TransmitQueue& transmit_queue() { return transmit_queue_; }
   const TransmitQueue& transmit_queue() const { return transmit_queue_; }
-  NetworkStack& network() { return network_; }
-  const NetworkStack& network() const { return network_; }
+  NetworkStack& network() { return *network_; }
+  const NetworkStack& network() const { return *network_; }
 
   // --- for the port and for reports ---------------------------------------------------------------------------------
   GuestFrame take_page(PageUse use = PageUse::kernel);  // charged; panics when there is none
@@ -147,7 +148,7 @@ class Kernel {
   const KernelFile& file_;
   Scheduler scheduler_;
   TimerList timers_;
-  NetworkStack network_;
+  std::unique_ptr<NetworkStack> network_;
   PageAllocator pages_;
   std::vector<std::unique_ptr<RequestQueue>> queues_;
   std::deque<Disk> disks_;  // which raw devices refer to

@@ -12,8 +12,12 @@
 #include "model/code_map.h"
 #include "workloads/kernel/descriptors.h"
 #include "workloads/kernel/kernel.h"
+#include "workloads/kernel/network/datagram.h"
 
 namespace guest {
+
+class TcpSocket;
+struct UdpSocket;
 
 struct FileStatus {
   u32 bytes = 0;

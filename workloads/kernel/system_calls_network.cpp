@@ -1,5 +1,6 @@
 // The system calls on sockets that are not those of files.
 #include "workloads/kernel/network/local_connection.h"
+#include "workloads/kernel/network/network_stack.h"
 #include "workloads/kernel/system_calls.h"
 
 namespace guest {

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "workloads/kernel/network/network_stack.h"
 #include "workloads/kernel/system_calls.h"
 
 namespace guest {
 
 namespace {
 
-constexpr u32 kCallBytes = 8 << 10;  // ttcp's -l
-constexpr std::int64_t kWarmUpShare = 4;
+constexpr std::int64_t kWarmUpShare = 4;  // one in so many bytes
 
 }  // namespace
 

@@ -19,6 +19,7 @@ class Ttcp final : public Program {
  public:
   static constexpr std::uint16_t kPort = 5001;
   static constexpr std::uint32_t kSocketBuffer = 128 << 10;
+  static constexpr std::uint32_t kCallBytes = 8 << 10;  // ttcp's -l
 
   explicit Ttcp(const TtcpSettings& settings) : settings_{settings} {}
   model::Task<> run(SystemCalls& calls) override;

@@ -42,7 +42,7 @@ bool TcpConnection::take_acknowledgement(const TcpSegment& segment, sim::Time no
     return true;
   }
   const std::uint32_t flight_before = in_flight();
-  const std::uint32_t segments = free_acknowledged(up_to, now);
+  const std::uint32_t segments = free_acknowledged(segment, now);
   backoff_ = 0;
   if (smoothed_ > sim::Duration{}) timeout_ = smoothed_ + std::max(variation_ * 4, kLeastTimeout);
   advance_congestion(segments, flight_before);
@@ -65,15 +65,20 @@ void TcpConnection::update_window(const TcpSegment& segment) {
   }
 }
 
-std::uint32_t TcpConnection::free_acknowledged(std::uint32_t up_to, sim::Time now) {
+std::uint32_t TcpConnection::free_acknowledged(const TcpSegment& answer, sim::Time now) {
+  const std::uint32_t up_to = answer.acknowledgement;
   std::uint32_t segments = 0;
   counts_.bytes_acknowledged += up_to - unacknowledged_;
   unacknowledged_ = up_to;
   std::optional<sim::Duration> round_trip;
   while (!queue_.empty() && !after(queue_.front().end(), up_to)) {
     const Outgoing& first = queue_.front();
-    // Of one that was sent twice nobody knows which was answered [Karn].
-    round_trip = first.transmissions == 1 ? std::optional{now - first.sent} : std::nullopt;
+    // Of one that was sent twice only the timestamp tells which was answered [Karn; RFC 1323].
+    if (first.transmissions == 1) {
+      round_trip = now - first.sent;
+    } else {
+      round_trip = timestamps_ ? std::optional{now - time_of_timestamp(answer.timestamps->echo)} : std::nullopt;
+    }
     memory_sent_ -= first.memory;
     if (first.memory > 0) ++freed_;
     queue_.pop_front();

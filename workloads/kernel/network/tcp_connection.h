@@ -102,6 +102,8 @@ class TcpConnection {
   TcpSegment make_segment(const Outgoing& what, sim::Time now);
   TcpSegment make_empty(std::uint32_t sequence, sim::Time now);
   void complete(TcpSegment& segment, sim::Time now);
+  sim::Duration timestamp_tick() const { return sim::Duration::seconds(1) / settings_.timestamp_hertz; }
+  sim::Time time_of_timestamp(std::uint32_t value) const { return sim::Time::at(timestamp_tick() * value); }
   void add_syn_options(TcpSegment& segment) const;
   bool may_send(const Outgoing& next) const;
   void sent_data(Outgoing& what, sim::Time now);
@@ -115,7 +117,7 @@ class TcpConnection {
   void take_options(const TcpSegment& syn);
   bool take_acknowledgement(const TcpSegment& segment, sim::Time now);  // false: of something never sent
   void update_window(const TcpSegment& segment);
-  std::uint32_t free_acknowledged(std::uint32_t up_to, sim::Time now);
+  std::uint32_t free_acknowledged(const TcpSegment& answer, sim::Time now);  // segments
   void measure_round_trip(sim::Duration sample);
   void duplicate_acknowledgement();
   void advance_congestion(std::uint32_t segments, std::uint32_t flight_before);

@@ -27,7 +27,7 @@ void TcpConnection::receive(const TcpSegment& segment, std::uint32_t memory, sim
     (state_ == State::syn_received ? retransmit_first_ : acknowledge_now_) = true;
     return;
   }
-  if (!segment.ack) return;
+  if (!segment.ack || (timestamps_ && !segment.timestamps)) return;
   if (segment.timestamps && !after(segment.sequence, offered_at_)) recent_timestamp_ = segment.timestamps->value;
   if (!take_acknowledgement(segment, now)) return;
   const bool open = queue_.empty() || !queue_.front().syn;
@@ -44,7 +44,7 @@ void TcpConnection::finish_connect(const TcpSegment& answer, sim::Time now) {
   peer_window_ = answer.window;  // never scaled in a SYN
   window_update_ = answer.sequence;
   last_received_ = now;
-  free_acknowledged(answer.acknowledgement, now);
+  free_acknowledged(answer, now);
   retransmit_at_ = sim::Time::never();
   backoff_ = 0;
   state_ = State::established;

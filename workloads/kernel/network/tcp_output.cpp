@@ -20,8 +20,7 @@ void TcpConnection::complete(TcpSegment& segment, sim::Time now) {
   segment.destination = peer_;
   segment.identification = next_identification_++;
   if (timestamps_ && !segment.rst) {
-    const auto tick = sim::Duration::seconds(1) / settings_.timestamp_hertz;
-    segment.timestamps = {static_cast<std::uint32_t>(now.since_start() / tick), recent_timestamp_};
+    segment.timestamps = {static_cast<std::uint32_t>(now.since_start() / timestamp_tick()), recent_timestamp_};
   }
   if (segment.syn) add_syn_options(segment);
   segment.ack = !(state_ == State::syn_sent && segment.syn);
