@@ -79,10 +79,20 @@ TEST_CASE("every flipped bit of the IP header is noticed") {
   }
 }
 
+TEST_CASE("every flipped bit of the UDP header and of the kept payload is noticed, unless it makes the checksum none") {
+  const sim::Packet good = guest::build_packet(request());
+  for (std::size_t bit = 34 * 8; bit < 80 * 8; ++bit) {
+    sim::Packet bad = good;
+    bad.header[bit / 8] = static_cast<std::uint8_t>(bad.header[bit / 8] ^ 1 << bit % 8);
+    Datagram got;
+    CHECK(guest::parse_packet(bad, got) != PacketError::none);
+  }
+}
+
 TEST_CASE("frames cut short, of other types and with wrong lengths are refused by name") {
   Datagram got;
   sim::Packet packet = guest::build_packet(request());
-  packet.bytes = 41;
+  packet.bytes = 33;
   CHECK(guest::parse_packet(packet, got) == PacketError::too_short);
   packet = guest::build_packet(request());
   packet.bytes = 100;  // the IP length says 106 with the Ethernet header
@@ -97,7 +107,8 @@ TEST_CASE("frames cut short, of other types and with wrong lengths are refused b
 }
 
 TEST_CASE("a datagram goes to the socket of its port and wakes one reader") {
-  guest::UdpLayer udp{kServer};
+  guest::Neighbours neighbours;
+  guest::UdpLayer udp{kServer, neighbours};
   guest::UdpSocket* socket = udp.bind(7);
   REQUIRE(socket != nullptr);
   CHECK(udp.bind(7) == nullptr);
@@ -123,7 +134,8 @@ TEST_CASE("a datagram goes to the socket of its port and wakes one reader") {
 }
 
 TEST_CASE("a socket holds what its receive buffer holds and drops the rest") {
-  guest::UdpLayer udp{kServer};
+  guest::Neighbours neighbours;
+  guest::UdpLayer udp{kServer, neighbours};
   guest::UdpSocket& socket = *udp.bind(7);
   const std::uint64_t fit = 65'535 / (14 + 20 + 8 + 64 + 160);  // bytes and overhead of one
   for (std::uint64_t i = 0; i < fit + 10; ++i) udp.deliver(guest::build_packet(request()));
@@ -134,7 +146,8 @@ TEST_CASE("a socket holds what its receive buffer holds and drops the rest") {
 }
 
 TEST_CASE("an answer goes to the address the request came from, and nowhere without one") {
-  guest::UdpLayer udp{kServer};
+  guest::Neighbours neighbours;
+  guest::UdpLayer udp{kServer, neighbours};
   guest::UdpSocket& socket = *udp.bind(7);
   CHECK(!udp.build(socket, {kClient, 32768}, Datagram{}, 1));
   udp.deliver(guest::build_packet(request()));
