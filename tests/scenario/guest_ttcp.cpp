@@ -48,7 +48,7 @@ TEST_CASE("ttcp sends and receives at MTU 1500 and 500, never faster than the wi
         CAPTURE(mtu);
         const Run result = run(system, direction, mtu);
         CHECK(result.rate > 100);
-        CHECK(result.rate < wire * 1.005);
+        CHECK(result.rate < wire * 1.01);  // what waited in the receiver's memory when the clock started comes on top
         CHECK(result.peer_read == (direction == Direction::transmit ? 8 << 20 : 0));
         CHECK(result.packets_dropped == 0);
         CHECK(!result.wrong);

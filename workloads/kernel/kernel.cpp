@@ -266,6 +266,8 @@ model::Task<> Kernel::receive(sim::Packet packet) {
 
 void Kernel::queue_packet(const sim::Packet& packet) { network_->queue(packet); }
 
+u64 Kernel::packets_dropped() const { return network_->dropped(); }
+
 bool Kernel::soft_interrupts_pending() const { return network_->work_pending(ticks_); }
 
 model::Task<> Kernel::run_soft_interrupts() {

@@ -125,6 +125,7 @@ class Kernel {
   void charge(const Path& path, u64 times = 1);
   void touch(u32 address, u32 lines, model::Use use);  // of the kernel's own memory
   u64 ticks() const { return ticks_; }
+  u64 packets_dropped() const;  // because too many were queued
   const std::vector<std::unique_ptr<Process>>& processes() const { return life_.all(); }
   MemoryMap& memory() { return memory_; }
   const MemoryMap& memory() const { return memory_; }

@@ -9,9 +9,6 @@
 namespace guest {
 
 inline constexpr std::size_t kCauses = static_cast<std::size_t>(model::Cause::count);
-// As in model::Cause.
-inline constexpr std::array<const char*, kCauses> kCauseNames = {
-    "user", "kernel", "bytes", "crossing", "operation", "tlb", "cache", "validation", "hypervisor", "emulation"};
 
 // Of all CPUs together, since power-on, in cycles.
 inline std::array<std::int64_t, kCauses> causes_of(const model::Machine& machine) {

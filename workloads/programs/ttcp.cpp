@@ -78,7 +78,7 @@ void Ttcp::report(const Reading& begin, const Reading& end) {
   const double segments = bits / 8 / (settings_.mtu - kIpHeader - kTcpHeader - kTimestampOption);
   for (std::size_t i = 0; i < kCauses; ++i) {
     const auto cycles = static_cast<double>(end.causes[i] - begin.causes[i]);
-    results_.push_back({std::string{"rate."} + kCauseNames[i], cycles / segments, "cycles"});
+    results_.push_back({std::string{"rate."} + model::kCauseNames[i], cycles / segments, "cycles"});
   }
 }
 
