@@ -88,7 +88,7 @@ model::Task<> VbdDriver::fill(Vbd& vbd, RequestQueue& queue) {
 // In entries of its own, if it continues none.
 bool VbdDriver::has_room_for(const BlockRequest& request) const {
   const auto buffers = static_cast<u32>(request.buffers.size());
-  return (buffers + hv::kMaxSegments - 1) / hv::kMaxSegments <= hv::kBlockRingSize - in_use();
+  return (buffers + hv::kMaxSegments - 1) / hv::kMaxSegments <= free_ids_.size();  // less those of the present run
 }
 
 void VbdDriver::add(Run& run, const BlockRequest& request, Buffer& buffer) {
