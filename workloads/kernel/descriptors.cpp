@@ -23,20 +23,20 @@ std::shared_ptr<OpenFile> open_file_of(const Process& process, Descriptor descri
   return index < process.descriptors.size() ? process.descriptors[index] : nullptr;
 }
 
-bool close_descriptor(Kernel& kernel, Process& process, Descriptor descriptor) {
+model::Task<bool> close_descriptor(Kernel& kernel, Process& process, Descriptor descriptor) {
   kernel.charge(kernel.paths().descriptor);
   const std::shared_ptr<OpenFile> file = open_file_of(process, descriptor);
-  if (!file) return false;
+  if (!file) co_return false;
   process.descriptors[static_cast<std::size_t>(descriptor)] = nullptr;
-  if (file.use_count() > 1) return true;  // a duplicate or another process still has it
+  if (file.use_count() > 1) co_return true;  // a duplicate or another process still has it
   kernel.charge(kernel.paths().close);
-  file->release(kernel);
-  return true;
+  co_await file->release(kernel);
+  co_return true;
 }
 
-void close_all(Kernel& kernel, Process& process) {
+model::Task<> close_all(Kernel& kernel, Process& process) {
   for (std::size_t i = 0; i < process.descriptors.size(); ++i) {
-    if (process.descriptors[i]) close_descriptor(kernel, process, static_cast<Descriptor>(i));
+    if (process.descriptors[i]) co_await close_descriptor(kernel, process, static_cast<Descriptor>(i));
   }
   process.descriptors.clear();
 }

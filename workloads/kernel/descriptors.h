@@ -14,7 +14,7 @@ Descriptor add_descriptor(Process& process, std::shared_ptr<OpenFile> file);
 // Null: nothing is open under that number.
 std::shared_ptr<OpenFile> open_file_of(const Process& process, Descriptor descriptor);
 // Charged; false: nothing was open under that number. The last one of an open file releases that.
-bool close_descriptor(Kernel& kernel, Process& process, Descriptor descriptor);
-void close_all(Kernel& kernel, Process& process);  // in exit
+model::Task<bool> close_descriptor(Kernel& kernel, Process& process, Descriptor descriptor);
+model::Task<> close_all(Kernel& kernel, Process& process);  // in exit
 
 }  // namespace guest

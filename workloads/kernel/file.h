@@ -6,16 +6,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "model/task.h"
-#include "workloads/kernel/memory.h"
-#include "workloads/kernel/wait_queue.h"
+#include "workloads/kernel/cached_block.h"
+#include "workloads/kernel/mutex.h"
 
 namespace guest {
 
 class Kernel;
 class OpenFile;
 struct Executable;
+
+// Why a call moved less than it was asked for, or did nothing (errno).
+enum class Error : u8 { none, no_entry, exists, bad_descriptor, not_seekable, io, no_space };
 
 // What a name stands for. Its pages are in the page cache; their contents exist nowhere.
 class Inode {
@@ -25,9 +29,20 @@ class Inode {
   virtual std::shared_ptr<OpenFile> open(const std::shared_ptr<Inode>&) { return nullptr; }
   virtual u32 blocks() const { return 0; }  // that it occupies in its file system
 
+  // A page of it for a fault, read from the disk if it must be. Null: it cannot be. May sleep.
+  virtual model::Task<BlockPointer> page_for_fault(u32) { co_return nullptr; }
+  virtual void dirtied(u32) {}  // a page of it, by stores to a mapping
+
   u32 bytes = 0;
-  std::map<u32, GuestFrame> pages;               // the page cache: resident pages by their number in the file
+  std::map<u32, BlockPointer> pages;             // the page cache: resident pages by their number in the file
   std::shared_ptr<const Executable> executable;  // null: cannot be executed
+  Mutex mutex;                                   // of whoever changes it [i_sem]
+};
+
+struct OpenFlags {
+  bool create = false, truncate = false;
+  bool append = false;       // every write goes to the end
+  bool synchronous = false;  // every write is on the disk when it returns
 };
 
 // What a process that opened something holds (Linux: struct file). Charges its own paths and what it copies to or from
@@ -41,12 +56,15 @@ class OpenFile {
   // The same at `offset` [pread64, pwrite64]. Nothing: an error, of the device or because that cannot be done here.
   virtual model::Task<std::optional<u32>> read_at(Kernel&, u64, u32, u32) { co_return std::nullopt; }
   virtual model::Task<std::optional<u32>> write_at(Kernel&, u64, u32, u32) { co_return std::nullopt; }
+  virtual bool seek(u32) { return false; }  // where the next one begins; false: it has no places
   struct Ready {
     bool read = false, write = false;
   };
   virtual Ready poll(Kernel&) { return {true, true}; }        // charged; what never blocks costs nothing
-  virtual void release(Kernel&) {}                            // its last descriptor was closed
+  virtual model::Task<> release(Kernel&) { co_return; }       // its last descriptor was closed
   virtual std::shared_ptr<Inode> inode() { return nullptr; }  // that mmap can map; null: nothing to map
+
+  OpenFlags flags;
 };
 
 }  // namespace guest

@@ -1,6 +1,8 @@
+// Names, and what is done before the programs begin. Contents: file_contents.cpp.
 #include "workloads/kernel/file_system.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "workloads/kernel/device.h"
 #include "workloads/kernel/kernel.h"
@@ -9,18 +11,13 @@ namespace guest {
 
 namespace {
 
-// An ext3 file system of 2 GB as mke2fs of 2003 lays it out: groups of 128 MB, an inode of 128 bytes for every 8 KB.
-constexpr u32 kGroups = 16, kInodesPerGroup = 16'384;
-constexpr u32 kInodesPerBlock = hv::kPageSize / 128;
+// Without a disk the file system has 2 GB.
+constexpr u64 kBlocksWithoutDisk = 2u << 30 >> hv::kPageShift;
+constexpr InodeNumber kRoot{0, 1};  // inode 2
 // Entries of short names are 12 to 28 bytes long.
-constexpr u32 kEntriesPerBlock = hv::kPageSize / 20;
-
-constexpr u32 kDirectBlocks = 12, kNumbersPerBlock = hv::kPageSize / 4;
+constexpr u32 kEntriesPerBlock = kBlockBytes / 20;
 
 constexpr u32 blocks_of_entries(u32 places) { return std::max(1u, (places + kEntriesPerBlock - 1) / kEntriesPerBlock); }
-
-// The indirect block that lists a page's block.
-constexpr u32 list_of(u32 page) { return (page - kDirectBlocks) / kNumbersPerBlock; }
 
 u32 pages_for(u32 bytes) { return bytes / hv::kPageSize + (bytes % hv::kPageSize != 0); }
 
@@ -32,27 +29,15 @@ std::string_view take_name(std::string_view& path) {
   return name;
 }
 
-}  // namespace
-
-// --- inodes ----------------------------------------------------------------------------------------------------------
-
-u32 InodeNumber::value() const { return group * kInodesPerGroup + index; }
-
-u32 RegularFile::add_page(u32 page, GuestFrame frame) {
-  u32 added = 1;
-  if (page >= kDirectBlocks) {
-    const u32 list = list_of(page), first = kDirectBlocks + list * kNumbersPerBlock;
-    const auto listed = pages.lower_bound(first);
-    if (listed == pages.end() || listed->first >= first + kNumbersPerBlock) ++added;
-    // Only the first list's number fits the inode; a block of its own has those of the others.
-    if (list > 0 && pages.lower_bound(kDirectBlocks + kNumbersPerBlock) == pages.end()) ++added;
-  }
-  pages.emplace(page, frame);
-  blocks_ += added;
-  return added;
+InodeNumber number_of(const Inode& inode) {
+  if (const auto* file = dynamic_cast<const RegularFile*>(&inode)) return file->number();
+  if (const auto* directory = dynamic_cast<const Directory*>(&inode)) return directory->number();
+  return kRoot;  // a device has what its name says
 }
 
-u32 Directory::blocks() const { return blocks_of_entries(places_); }
+}  // namespace
+
+u32 Directory::blocks_for_places() const { return blocks_of_entries(places_); }
 
 u32 Directory::take_place() {
   if (free_places_.empty()) return places_++;
@@ -61,132 +46,175 @@ u32 Directory::take_place() {
   return place;
 }
 
+u32 Directory::block_of_place(u32 place) { return place / kEntriesPerBlock; }
+
 FileSystem::FileSystem(Kernel& kernel)
-    : kernel_{kernel}, groups_(kGroups), root_{std::make_shared<Directory>(take_directory_inode())} {
+    : kernel_{kernel},
+      layout_{kBlocksWithoutDisk},
+      journal_{kernel, layout_},
+      root_{std::make_shared<Directory>(kRoot)} {
+  add_entry_blocks(*root_);
   install_device("/dev/zero", std::make_shared<ZeroDevice>());
   install_device("/dev/null", std::make_shared<NullDevice>());
 }
 
 InodeNumber FileSystem::take_inode(u32 group) {
-  for (u32 i = 0; i < kGroups; ++i) {
-    const u32 number = (group + i) % kGroups;
-    Group& there = groups_[number];
-    if (!there.free_indices.empty()) {
-      const u32 index = *there.free_indices.begin();
-      there.free_indices.erase(there.free_indices.begin());
-      return {number, index};
-    }
-    if (there.next_index < kInodesPerGroup) return {number, there.next_index++};
-  }
-  kernel_.panic("its file system has no inode left");
+  const std::optional<InodeNumber> number = layout_.take_inode(group);
+  if (!number) kernel_.panic("its file system has no inode left");
+  return *number;
 }
-
-// Directories are spread over the groups; the files of a directory are in its group.
-InodeNumber FileSystem::take_directory_inode() { return take_inode(next_directory_group_++ % kGroups); }
-
-// --- what a transaction changes --------------------------------------------------------------------------------------
-
-void FileSystem::change_inode(InodeNumber number) {
-  journal_.change({MetadataBlock::Kind::inode_table, number.group, number.index / kInodesPerBlock});
-}
-
-void FileSystem::change_allocation(InodeNumber owner, MetadataBlock::Kind bitmap) {
-  journal_.change({bitmap, owner.group});
-  journal_.change({MetadataBlock::Kind::group_descriptors});
-  journal_.change({MetadataBlock::Kind::super_block});
-}
-
-void FileSystem::change_entry(const Directory& directory, u32 place) {
-  journal_.change({MetadataBlock::Kind::directory, directory.number().value(), place / kEntriesPerBlock});
-  change_inode(directory.number());
-}
-
-void FileSystem::commit() { kernel_.charge(kernel_.paths().journal_block, journal_.commit()); }
 
 // --- names -----------------------------------------------------------------------------------------------------------
 
-Directory::Name& FileSystem::look_up(Directory& directory, std::string_view name) {
-  kernel_.charge(kernel_.paths().path_component);
-  const auto known = directory.names.find(name);
-  if (known != directory.names.end()) return known->second;
-  kernel_.charge(kernel_.paths().directory_entry, directory.places());
-  return directory.names[std::string{name}];
+model::Task<bool> FileSystem::read_metadata(BlockNumber block) {
+  if (!cache_) co_return true;
+  const BlockPointer read = co_await cache_->metadata(block);
+  if (!read) kernel_.current().error = Error::io;
+  co_return read != nullptr;
 }
 
-FileSystem::Position FileSystem::walk_to_parent(std::string_view path) {
+// Goes through the entries from the first one on.
+model::Task<bool> FileSystem::search(const Directory& directory, u32 places) {
+  kernel_.charge(kernel_.paths().directory_entry, places);
+  if (!cache_) co_return true;
+  const std::size_t blocks = std::min<std::size_t>(blocks_of_entries(places), directory.entry_blocks.size());
+  for (std::size_t i = 0; i < blocks; ++i) {
+    const bool read = co_await read_metadata(directory.entry_blocks[i]);
+    if (!read) co_return false;
+  }
+  co_return true;
+}
+
+// Null: it cannot be read whether there is such a name.
+model::Task<Directory::Name*> FileSystem::look_up(Directory& directory, std::string_view name) {
+  kernel_.charge(kernel_.paths().path_component);
+  const auto known = directory.names.find(name);
+  if (known == directory.names.end()) {
+    const bool searched = co_await search(directory, directory.places());
+    if (!searched) co_return nullptr;
+    co_return &directory.names[std::string{name}];
+  }
+  Directory::Name& entry = known->second;
+  if (!entry.looked_up) {
+    bool read = co_await search(directory, entry.place + 1);
+    if (read) read = co_await read_metadata(layout_.inode_table(number_of(*entry.inode)));
+    if (!read) co_return nullptr;
+    entry.looked_up = true;
+  }
+  co_return &entry;
+}
+
+model::Task<FileSystem::Position> FileSystem::walk_to_parent(std::string_view path) {
   Position position{root_, take_name(path)};
   while (true) {
     const std::string_view next = take_name(path);
-    if (next.empty()) return position;
-    const Directory::Name& name = look_up(*position.directory, position.name);
-    position = {std::dynamic_pointer_cast<Directory>(name.inode), next};
-    if (!position.directory) return position;
+    if (next.empty()) co_return position;
+    const Directory::Name* name = co_await look_up(*position.directory, position.name);
+    position.directory = name == nullptr ? nullptr : std::dynamic_pointer_cast<Directory>(name->inode);
+    position.name = next;
+    if (!position.directory) co_return position;
   }
 }
 
-std::shared_ptr<Inode> FileSystem::find(std::string_view path) {
-  const Position position = walk_to_parent(path);
-  if (!position.directory) return nullptr;
-  if (position.name.empty()) return root_;
-  return look_up(*position.directory, position.name).inode;
+model::Task<std::shared_ptr<Inode>> FileSystem::find(std::string_view path) {
+  const Position position = co_await walk_to_parent(path);
+  if (!position.directory) co_return nullptr;
+  if (position.name.empty()) co_return root_;
+  const Directory::Name* name = co_await look_up(*position.directory, position.name);
+  if (name == nullptr) co_return nullptr;
+  co_return name->inode;
 }
 
-void FileSystem::add_entry(Directory& directory, Directory::Name& name, std::shared_ptr<Inode> inode,
-                           InodeNumber number) {
-  const u32 blocks = directory.blocks();
-  name = {std::move(inode), directory.take_place()};
-  kernel_.charge(kernel_.paths().directory_entry, name.place + 1);
+model::Task<bool> FileSystem::add_entry(Directory& directory, Directory::Name& name, std::shared_ptr<Inode> inode,
+                                        InodeNumber number) {
+  const u32 place = directory.take_place();
+  bool read = co_await search(directory, place + 1);
   kernel_.charge(kernel_.paths().file_create);
-  change_entry(directory, name.place);
-  change_inode(number);
-  change_allocation(number, MetadataBlock::Kind::inode_bitmap);
-  if (directory.blocks() > blocks) add_blocks(directory.number(), directory.blocks() - blocks);
-}
-
-std::shared_ptr<Inode> FileSystem::create(std::string_view path) {
-  const Position position = walk_to_parent(path);
-  if (!position.directory || position.name.empty()) return nullptr;
-  Directory& directory = *position.directory;
-  Directory::Name& name = look_up(directory, position.name);
-  if (!name.inode) {
-    const InodeNumber number = take_inode(directory.number().group);
-    add_entry(directory, name, std::make_shared<RegularFile>(*this, number), number);
-  } else if (auto* file = dynamic_cast<RegularFile*>(name.inode.get())) {
-    truncate(*file);
+  co_await change_inode(number);
+  co_await change_inodes(number.group);
+  if (directory.blocks_for_places() > directory.entry_blocks.size()) {
+    const bool added = co_await add_directory_block(directory);
+    read = read && added;
   }
-  return name.inode;
+  if (!read || kernel_.current().error != Error::none) {
+    directory.give_place(place);
+    layout_.give_inode(number);
+    co_return false;
+  }
+  co_await change_entry(directory, place);
+  name = {std::move(inode), place, true};
+  co_return true;
 }
 
-bool FileSystem::make_directory(std::string_view path) {
-  const Position position = walk_to_parent(path);
-  if (!position.directory || position.name.empty()) return false;
-  Directory::Name& name = look_up(*position.directory, position.name);
-  if (name.inode) return false;
-  const InodeNumber number = take_directory_inode();
-  add_entry(*position.directory, name, std::make_shared<Directory>(number), number);
-  add_blocks(number, 1);
-  return true;
-}
-
-bool FileSystem::unlink(std::string_view path) {
-  const Position position = walk_to_parent(path);
-  if (!position.directory || position.name.empty()) return false;
+model::Task<std::shared_ptr<Inode>> FileSystem::create(std::string_view path, Existing existing) {
+  const Position position = co_await walk_to_parent(path);
+  if (!position.directory || position.name.empty()) co_return nullptr;
   Directory& directory = *position.directory;
-  Directory::Name& name = look_up(directory, position.name);
-  auto file = std::dynamic_pointer_cast<RegularFile>(name.inode);
-  if (!file) return false;
-  kernel_.charge(kernel_.paths().directory_entry, name.place + 1);
-  kernel_.charge(kernel_.paths().file_delete);
-  change_entry(directory, name.place);
-  change_inode(file->number());
-  directory.give_place(name.place);
-  name = {};
-  orphans_.push_back(std::move(file));
-  delete_orphans();
-  return true;
+  co_await directory.mutex.lock(kernel_);
+  Directory::Name* const name = co_await look_up(directory, position.name);
+  if (name != nullptr && !name->inode) {
+    co_await journal_.start();
+    const InodeNumber number = take_inode(directory.number().group);
+    const std::shared_ptr<Inode> made = std::make_shared<RegularFile>(*this, number);
+    co_await add_entry(directory, *name, made, number);
+    journal_.stop();
+    directory.mutex.unlock(kernel_);
+    co_return name->inode;
+  }
+  directory.mutex.unlock(kernel_);
+  if (name == nullptr) co_return nullptr;
+  const std::shared_ptr<Inode> found = name->inode;
+  if (auto* file = dynamic_cast<RegularFile*>(found.get()); file != nullptr && existing == Existing::empty) {
+    co_await truncate(*file);
+  }
+  co_return found;
 }
 
-void FileSystem::delete_orphans() {
+model::Task<bool> FileSystem::make_directory(std::string_view path) {
+  const Position position = co_await walk_to_parent(path);
+  if (!position.directory || position.name.empty()) co_return false;
+  Directory& parent = *position.directory;
+  co_await parent.mutex.lock(kernel_);
+  Directory::Name* const name = co_await look_up(parent, position.name);
+  bool made = name != nullptr && !name->inode;
+  if (made) {
+    co_await journal_.start();
+    const InodeNumber number = take_inode(layout_.next_directory_group());
+    const auto directory = std::make_shared<Directory>(number);
+    made = co_await add_entry(parent, *name, directory, number);
+    if (made) made = co_await add_directory_block(*directory);
+    journal_.stop();
+  }
+  parent.mutex.unlock(kernel_);
+  co_return made;
+}
+
+model::Task<bool> FileSystem::unlink(std::string_view path) {
+  const Position position = co_await walk_to_parent(path);
+  if (!position.directory || position.name.empty()) co_return false;
+  Directory& directory = *position.directory;
+  co_await directory.mutex.lock(kernel_);
+  Directory::Name* const name = co_await look_up(directory, position.name);
+  auto file = name == nullptr ? nullptr : std::dynamic_pointer_cast<RegularFile>(name->inode);
+  if (!file) {
+    directory.mutex.unlock(kernel_);
+    co_return false;
+  }
+  co_await journal_.start();
+  co_await search(directory, name->place + 1);
+  kernel_.charge(kernel_.paths().file_delete);
+  co_await change_entry(directory, name->place);
+  co_await change_inode(file->number());
+  directory.give_place(name->place);
+  *name = {};
+  orphans_.push_back(std::move(file));
+  journal_.stop();
+  directory.mutex.unlock(kernel_);
+  co_await delete_orphans();
+  co_return true;
+}
+
+model::Task<> FileSystem::delete_orphans() {
   for (std::size_t i = 0; i < orphans_.size();) {
     if (orphans_[i].use_count() > 1) {
       ++i;
@@ -194,52 +222,59 @@ void FileSystem::delete_orphans() {
     }
     const std::shared_ptr<RegularFile> file = std::move(orphans_[i]);
     orphans_.erase(orphans_.begin() + static_cast<std::ptrdiff_t>(i));
-    truncate(*file);
-    groups_[file->number().group].free_indices.insert(file->number().index);
-    change_allocation(file->number(), MetadataBlock::Kind::inode_bitmap);
+    co_await delete_file(file);
+    i = 0;  // others may have come and gone
   }
 }
 
-// --- contents --------------------------------------------------------------------------------------------------------
-
-void FileSystem::add_blocks(InodeNumber owner, u32 blocks) {
-  kernel_.charge(kernel_.paths().block_allocate, blocks);
-  blocks_in_use_ += blocks;
-  change_inode(owner);
-  change_allocation(owner, MetadataBlock::Kind::block_bitmap);
-}
-
-void FileSystem::change_block_number(const RegularFile& file, u32 page) {
-  if (page < kDirectBlocks) return;  // in the inode
-  journal_.change({MetadataBlock::Kind::indirect, file.number().value(), list_of(page)});
-}
-
-void FileSystem::prepare_write(RegularFile& file, u32 page, u32 bytes) {
-  kernel_.charge(kernel_.paths().page_cache);
-  kernel_.charge(kernel_.paths().write_page);
-  change_inode(file.number());  // its size and times
-  if (file.pages.contains(page)) return;
-  add_blocks(file.number(), file.add_page(page, kernel_.take_page(PageUse::user)));
-  change_block_number(file, page);
-  kernel_.charge_zeroing(hv::kPageSize - bytes);
-}
-
-void FileSystem::truncate(RegularFile& file) {
-  const u32 blocks = file.blocks();
-  file.bytes = 0;
-  change_inode(file.number());
-  if (file.pages.empty()) return;
-  kernel_.charge(kernel_.paths().block_free, blocks);
-  blocks_in_use_ -= blocks;
-  change_allocation(file.number(), MetadataBlock::Kind::block_bitmap);
-  for (const auto& [page, frame] : file.pages) {
-    change_block_number(file, page);
-    kernel_.pages().give(frame);
-  }
-  file.clear();
+model::Task<> FileSystem::delete_file(const std::shared_ptr<RegularFile>& file) {
+  co_await truncate(*file);
+  co_await journal_.start();
+  layout_.give_inode(file->number());
+  co_await change_inodes(file->number().group);
+  journal_.stop();
 }
 
 // --- before the programs begin ---------------------------------------------------------------------------------------
+
+void FileSystem::mount(const Disk& disk) {
+  if (cache_) kernel_.panic("its file system is on a disk already");
+  layout_ = DiskLayout{disk.sectors / kBlockSectors};
+  blocks_in_use_ = 0;
+  cache_.emplace(kernel_, disk.queue, disk.first_sector);
+  journal_.attach(*cache_, disk.first_sector);
+  install_block(layout_.super_block());
+  for (u32 group = 0; group < layout_.groups(); ++group) install_block(layout_.group_descriptor(group));
+  lay_out(*root_);
+}
+
+// The directories that there are get places on the disk.
+void FileSystem::lay_out(Directory& directory) {
+  directory.entry_blocks.clear();
+  add_entry_blocks(directory);
+  for (const auto& [path, name] : directory.names) {
+    auto* const below = dynamic_cast<Directory*>(name.inode.get());
+    if (below == nullptr) continue;
+    below->set_number(take_inode(layout_.next_directory_group()));
+    lay_out(*below);
+  }
+}
+
+void FileSystem::install_block(BlockNumber block) {
+  if (cache_) cache_->install(block);
+}
+
+// Those that its entries need and it does not have yet.
+void FileSystem::add_entry_blocks(Directory& directory) {
+  while (directory.entry_blocks.size() < directory.blocks_for_places()) {
+    const std::optional<BlockNumber> block = layout_.allocate(layout_.first_of(directory.number().group));
+    if (!block) kernel_.panic("no room on the disk for its files");
+    directory.entry_blocks.push_back(*block);
+    ++blocks_in_use_;
+    install_block(*block);
+  }
+  install_block(layout_.inode_table(directory.number()));
+}
 
 // The directory of the last name of `path`, which is what is left of it.
 std::shared_ptr<Directory> FileSystem::install_directories(std::string_view& path) {
@@ -251,7 +286,12 @@ std::shared_ptr<Directory> FileSystem::install_directories(std::string_view& pat
       return directory;
     }
     Directory::Name& entry = directory->names[std::string{name}];
-    if (!entry.inode) entry = {std::make_shared<Directory>(take_directory_inode()), directory->take_place()};
+    if (!entry.inode) {
+      const auto made = std::make_shared<Directory>(take_inode(layout_.next_directory_group()));
+      add_entry_blocks(*made);
+      entry = {made, directory->take_place()};
+      add_entry_blocks(*directory);
+    }
     directory = std::dynamic_pointer_cast<Directory>(entry.inode);
     if (!directory) kernel_.panic("no directory in the way to the file " + std::string{name});
   }
@@ -260,21 +300,32 @@ std::shared_ptr<Directory> FileSystem::install_directories(std::string_view& pat
 void FileSystem::install_device(std::string_view path, std::shared_ptr<Inode> device) {
   const std::shared_ptr<Directory> directory = install_directories(path);
   directory->names[std::string{path}] = {std::move(device), directory->take_place()};
+  add_entry_blocks(*directory);
 }
 
-void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable) {
+void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable,
+                         Residence residence) {
   const std::shared_ptr<Directory> directory = install_directories(path);
   Directory::Name& name = directory->names[std::string{path}];
   if (name.inode) kernel_.panic("file " + std::string{path} + " is there already");
   const auto file = std::make_shared<RegularFile>(*this, take_inode(directory->number().group));
   file->bytes = bytes;
   file->executable = std::move(executable);
+  const bool in_memory = residence == Residence::memory || !cache_;
   for (u32 page = 0; page < pages_for(bytes); ++page) {
+    const std::optional<BlockNumber> block = place_page(*file, page);
+    if (!block) kernel_.panic("no room on the disk for file " + std::string{path});
+    if (!in_memory) continue;
     const std::optional<GuestFrame> frame = kernel_.pages().take(PageUse::user);
     if (!frame) kernel_.panic("no memory for file " + std::string{path});
-    blocks_in_use_ += file->add_page(page, *frame);
+    insert(*file, page, *frame, *block);
   }
-  name = {file, directory->take_place()};
+  if (in_memory) {
+    install_block(layout_.inode_table(file->number()));
+    for (const auto& [key, block] : file->lists()) install_block(block);
+  }
+  name = {file, directory->take_place(), in_memory};
+  add_entry_blocks(*directory);
 }
 
 }  // namespace guest

@@ -1,66 +1,48 @@
-// The file system: names, inodes and their blocks, in the manner of ext3 on Linux 2.4. Everything is in memory: there
-// is no disk behind it, so every file is in the page cache whole, and what a transaction has changed is forgotten when
-// it is committed.
+// The file system: names, inodes and their blocks, in the manner of ext3 on Linux 2.4. Mounted on a disk, blocks that
+// are not in memory are read, changes go through the journal, and data is written back; without one every file is in
+// memory whole, and what a transaction has changed is forgotten when it is committed.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "workloads/kernel/file.h"
+#include "workloads/kernel/block/disk.h"
+#include "workloads/kernel/block_cache.h"
+#include "workloads/kernel/disk_layout.h"
 #include "workloads/kernel/journal.h"
+#include "workloads/kernel/regular_file.h"
 
 namespace guest {
 
 class FileSystem;
-
-// Where an inode's record is: its block group, and its place in the inode table there.
-struct InodeNumber {
-  u32 group = 0, index = 0;
-  u32 value() const;
-};
-
-class RegularFile final : public Inode {
- public:
-  RegularFile(FileSystem& file_system, InodeNumber number) : file_system_{file_system}, number_{number} {}
-  std::shared_ptr<OpenFile> open(const std::shared_ptr<Inode>& self) override;
-  u32 blocks() const override { return blocks_; }
-  FileSystem& file_system() const { return file_system_; }
-  InodeNumber number() const { return number_; }
-
-  // Every page that the file has is in memory and has a block. Those after the first 12 are listed in indirect blocks.
-  u32 add_page(u32 page, GuestFrame frame);  // the blocks that it took
-  void clear() {
-    pages.clear();
-    blocks_ = 0;
-  }
-
- private:
-  FileSystem& file_system_;
-  InodeNumber number_;
-  u32 blocks_ = 0;
-};
 
 // Its entries are in its blocks in the order of their places; a name that was once looked up stays in the directory
 // cache, also when there is no such file.
 class Directory final : public Inode {
  public:
   explicit Directory(InodeNumber number) : number_{number} {}
-  u32 blocks() const override;
+  u32 blocks() const override { return static_cast<u32>(entry_blocks.size()); }
   InodeNumber number() const { return number_; }
+  void set_number(InodeNumber number) { number_ = number; }
 
   struct Name {
     std::shared_ptr<Inode> inode;  // null: known not to exist
     u32 place = 0;                 // of its entry
+    bool looked_up = true;         // it is in the directory cache; else only on the disk
   };
   std::map<std::string, Name, std::less<>> names;
+  std::vector<BlockNumber> entry_blocks;
   // For a new name: the first free place. Its entries are searched from the first one for it.
   u32 take_place();
   void give_place(u32 place) { free_places_.insert(place); }
   u32 places() const { return places_; }
+  u32 blocks_for_places() const;
+  static u32 block_of_place(u32 place);
 
  private:
   InodeNumber number_;
@@ -74,27 +56,45 @@ class FileSystem {
   FileSystem(const FileSystem&) = delete;
   FileSystem& operator=(const FileSystem&) = delete;
 
-  // --- names; charged ----------------------------------------------------------------------------------------------
-  std::shared_ptr<Inode> find(std::string_view path);  // null: no such file
-  // The regular file of that name, made if it is not there, else emptied. Null: it cannot be.
-  std::shared_ptr<Inode> create(std::string_view path);
-  bool make_directory(std::string_view path);
-  // False: no such file, or a directory. The file itself goes when nobody has it open or mapped any more.
-  bool unlink(std::string_view path);
+  // Puts it on a disk, before it has files: what mke2fs has made there, with its super block, group descriptors and
+  // root in memory.
+  void mount(const Disk& disk);
+  BlockCache* cache() { return cache_ ? &*cache_ : nullptr; }  // null: there is no disk
+  Journal& journal() { return journal_; }
+  const DiskLayout& layout() const { return layout_; }
 
-  // --- contents; charged -------------------------------------------------------------------------------------------
+  // --- names; charged, in a process, which gets the error ------------------------------------------------------------
+  model::Task<std::shared_ptr<Inode>> find(std::string_view path);  // null: no such file
+  // The regular file of that name, made if it is not there, else emptied unless it is to be kept. Null: it cannot be.
+  enum class Existing : u8 { empty, keep };
+  model::Task<std::shared_ptr<Inode>> create(std::string_view path, Existing existing);
+  model::Task<bool> make_directory(std::string_view path);
+  // False: no such file, or a directory. The file itself goes when nobody has it open or mapped any more.
+  model::Task<bool> unlink(std::string_view path);
+
+  // --- contents; charged, in a process ------------------------------------------------------------------------------
+  // A page of the file, in memory and read; null: it cannot be. A hole is a page of zeros.
+  model::Task<BlockPointer> page(RegularFile& file, u32 page);
+  // A page that will be: it is read if it is on the disk, and not waited for.
+  model::Task<BlockPointer> start_page(RegularFile& file, u32 page);
   // Makes ready to write `bytes` into a page of the file: it and its block are there, and zeros where it is fresh.
-  void prepare_write(RegularFile& file, u32 page, u32 bytes);
-  void truncate(RegularFile& file);
+  // Null: they cannot be. Then the bytes are copied, and written() ends it.
+  model::Task<BlockPointer> prepare_write(RegularFile& file, u32 page, u32 bytes);
+  model::Task<> written(RegularFile& file, BlockPointer page, u32 end_of_file);
+  model::Task<> truncate(RegularFile& file);
+  model::Task<bool> sync(RegularFile& file);  // everything of it is on the disk; false: it could not be
+  model::Task<> sync_all();
   // Deletes the unlinked files that nobody has open or mapped any more.
-  void delete_orphans();
-  void commit();  // the running transaction
+  model::Task<> delete_orphans();
+  model::Task<> write_back();  // what is due every five seconds
 
   // --- before the programs begin: no cost ---------------------------------------------------------------------------
-  // A file with all its pages in memory, and the directories on the way to it.
-  void install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable = nullptr);
-
+  // A file, and the directories on the way to it; with all its pages in memory, or only on the disk.
+  enum class Residence : u8 { memory, disk };
+  void install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable = nullptr,
+               Residence residence = Residence::memory);
   void install_device(std::string_view path, std::shared_ptr<Inode> device);  // its file
+
 
   u32 blocks_in_use() const { return blocks_in_use_; }
 
@@ -103,29 +103,43 @@ class FileSystem {
     std::shared_ptr<Directory> directory;  // null: a directory on the way is not there
     std::string_view name;
   };
-  struct Group {
-    u32 next_index = 0;
-    std::set<u32> free_indices;
-  };
 
-  Position walk_to_parent(std::string_view path);
-  Directory::Name& look_up(Directory& directory, std::string_view name);
-  void add_entry(Directory& directory, Directory::Name& name, std::shared_ptr<Inode> inode, InodeNumber number);
-  std::shared_ptr<Directory> install_directories(std::string_view& path);
+  model::Task<Position> walk_to_parent(std::string_view path);
+  model::Task<Directory::Name*> look_up(Directory& directory, std::string_view name);
+  model::Task<bool> search(const Directory& directory, u32 places);
+  model::Task<bool> read_metadata(BlockNumber block);
+  model::Task<bool> add_entry(Directory& directory, Directory::Name& name, std::shared_ptr<Inode> inode,
+                              InodeNumber number);
+  model::Task<> delete_file(const std::shared_ptr<RegularFile>& file);
   InodeNumber take_inode(u32 group);
-  InodeNumber take_directory_inode();
-  void change_inode(InodeNumber number);
-  void change_allocation(InodeNumber owner, MetadataBlock::Kind bitmap);
-  void change_entry(const Directory& directory, u32 place);
-  void change_block_number(const RegularFile& file, u32 page);
-  void add_blocks(InodeNumber owner, u32 blocks);
+
+  void lay_out(Directory& directory);
+  std::shared_ptr<Directory> install_directories(std::string_view& path);
+  void add_entry_blocks(Directory& directory);
+  void install_block(BlockNumber block);
+
+  model::Task<> change(BlockNumber block);
+  model::Task<> change_inode(InodeNumber number);
+  model::Task<> change_inodes(u32 group);          // which are taken
+  model::Task<> change_blocks(BlockNumber block);  // the same of the group of a block
+  model::Task<> change_allocation(BlockNumber bitmap, u32 group);
+  model::Task<> change_entry(const Directory& directory, u32 place);
+
+  BlockNumber goal_for(const RegularFile& file, u32 page) const;
+  std::optional<BlockNumber> place_page(RegularFile& file, u32 page);
+  model::Task<bool> add_directory_block(Directory& directory);
+  model::Task<bool> add_block(RegularFile& file, u32 page);
+  model::Task<bool> read_lists(const RegularFile& file, u32 page);
+  model::Task<> free_blocks(RegularFile& file);
+  BlockPointer insert(RegularFile& file, u32 page, GuestFrame frame, BlockNumber block);
+  model::Task<GuestFrame> take_page();
 
   Kernel& kernel_;
-  std::vector<Group> groups_;
-  u32 next_directory_group_ = 0;
+  DiskLayout layout_;
+  std::optional<BlockCache> cache_;
+  Journal journal_;
   std::shared_ptr<Directory> root_;
   std::vector<std::shared_ptr<RegularFile>> orphans_;  // unlinked, but open or mapped
-  Journal journal_;
   u32 blocks_in_use_ = 0;
 };
 

@@ -17,6 +17,9 @@ namespace {
 // Linux 2.4, fs/buffer.c: kupdate looks for old buffers every five seconds.
 constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
 
+// Linux 2.4, mm/vmscan.c: SWAP_CLUSTER_MAX.
+constexpr u32 kReclaimBatch = 32;
+
 }  // namespace
 
 // Leaves the present process at this point and goes on with `next`, wherever that was left.
@@ -107,6 +110,12 @@ model::Task<> Kernel::spawn(std::string name, Program& program) {
 
 model::Task<> Kernel::start_daemons() {
   life_.start_thread("kupdated", write_back_daemon());
+  // Its file system is on the first disk that can be written.
+  const auto disk = std::find_if(disks_.begin(), disks_.end(), [](const Disk& each) { return each.writable; });
+  if (disk == disks_.end()) co_return;
+  file_system_.mount(*disk);
+  life_.start_thread("bdflush", file_system_.cache()->flush_daemon());
+  life_.start_thread("kjournald", file_system_.journal().daemon());
   co_return;
 }
 
@@ -139,8 +148,7 @@ model::Task<> Kernel::write_back_daemon() {
   co_await port_.enable_events();
   while (true) {
     co_await sleep_for(kWriteBackTicks);
-    file_system_.delete_orphans();
-    file_system_.commit();
+    co_await file_system_.write_back();
   }
 }
 
@@ -200,6 +208,10 @@ void Kernel::wake(Process& process) {
   if (processor && *processor != port_.processor()) port_.send_reschedule(*processor);
 }
 
+void Kernel::wake_all(WaitQueue& queue) {
+  while (Process* process = queue.take_first()) wake(*process);
+}
+
 // --- entries ---------------------------------------------------------------------------------------------------------
 
 void Kernel::enter_system_call() {
@@ -240,7 +252,10 @@ void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 s
 
 GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);
-  const std::optional<GuestFrame> frame = pages_.take(use);
+  std::optional<GuestFrame> frame = pages_.take(use);
+  if (!frame && file_system_.cache() != nullptr && file_system_.cache()->shrink(kReclaimBatch) > 0) {
+    frame = pages_.take(use);
+  }
   if (!frame) panic("out of memory");
   return *frame;
 }

@@ -88,6 +88,7 @@ class Kernel {
   model::Task<> sleep_on(WaitQueue& queue);  // until taken from it
   model::Task<> sleep_for(u64 ticks);
   void wake(Process& process);
+  void wake_all(WaitQueue& queue);
   void signal(Process& process, Signal signal);        // charged; wakes it if it waits for something
   void force_signal(Process& process, Signal signal);  // of an exception
   // Copies between the kernel and the memory of the current process, which is used and faults in if it must: reading or

@@ -63,6 +63,7 @@ class PageAllocator {
   void share(GuestFrame frame) { ++users_[index(frame)]; }
   void give(GuestFrame frame);  // one user less; free when it was the last
   u32 users(GuestFrame frame) const { return users_[index(frame)]; }
+  u32 frames() const { return static_cast<u32>(users_.size()); }
   u32 free_frames() const { return low_.count() + high_.count(); }
 
  private:

@@ -53,7 +53,7 @@ std::optional<std::string> audit_memory(Kernel& kernel,
     if (auto wrong = count_entries(kernel, *process, look_at, users)) return wrong;
     for (const auto& [start, area] : process->space->areas) {
       if (!area.file) continue;
-      for (const auto& [number, frame] : area.file->pages) cached.emplace(frame, area.file.get());
+      for (const auto& [number, page] : area.file->pages) cached.emplace(page->frame, area.file.get());
     }
   }
   for (const auto& [frame, inode] : cached) ++users[frame];

@@ -111,14 +111,14 @@ model::Task<> MemoryMap::map_zeros(AddressSpace& space, u32 page, bool write) {
 
 model::Task<bool> MemoryMap::map_file_page(AddressSpace& space, const Area& area, u32 page, bool write) {
   kernel_.charge(kernel_.paths().fault_file);
-  const std::optional<GuestFrame> cached = cached_page(area, page);
+  const BlockPointer cached = co_await file_page(area, page);
   if (!cached) co_return false;
   const bool private_copy = write && !area.shared;
-  PageEntry entry{.frame = *cached, .present = true, .accessed = true, .dirty = write};
+  PageEntry entry{.frame = cached->frame, .present = true, .accessed = true, .dirty = write};
   if (private_copy) {
     entry.frame = fresh_copy();
   } else {
-    kernel_.pages().share(*cached);
+    kernel_.pages().share(cached->frame);
   }
   entry.writable = private_copy || (area.shared && area.protection.write);
   co_await install(space, page, entry, false);
@@ -136,13 +136,11 @@ model::Task<> MemoryMap::make_writable(AddressSpace& space, const Area& area, u3
   if (!keep) release_page(old);
 }
 
-// Null: beyond the end of the file. A hole in it gets a page of zeros.
-std::optional<GuestFrame> MemoryMap::cached_page(const Area& area, u32 page) {
-  Inode& file = *area.file;
+// Null: beyond the end of the file, or it cannot be read.
+model::Task<BlockPointer> MemoryMap::file_page(const Area& area, u32 page) {
   const u32 number = area.file_page + (page - area.start) / hv::kPageSize;
-  if (const auto cached = file.pages.find(number); cached != file.pages.end()) return cached->second;
-  if (u64{number} * hv::kPageSize >= file.bytes) return std::nullopt;
-  return file.pages.emplace(number, fresh_page_of_zeros()).first->second;
+  if (u64{number} * hv::kPageSize >= area.file->bytes) co_return nullptr;
+  co_return co_await area.file->page_for_fault(number);
 }
 
 GuestFrame MemoryMap::fresh_page_of_zeros() {
@@ -238,6 +236,9 @@ model::Task<> MemoryMap::zap(AddressSpace& space, const Area& area) {
     kernel_.charge(kernel_.paths().entry_clear);
     co_await port_.set_entry(space, scan.page(), {});
     --space.present_pages;
+    if (area.shared && area.file && scan.entry().dirty) {
+      area.file->dirtied(area.file_page + (scan.page() - area.start) / hv::kPageSize);
+    }
     release_page(frame);
   }
   co_await port_.flush_range(space, area.start, area.end);

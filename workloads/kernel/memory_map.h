@@ -7,6 +7,7 @@
 
 #include "model/task.h"
 #include "workloads/kernel/address_space.h"
+#include "workloads/kernel/cached_block.h"
 
 namespace guest {
 
@@ -51,7 +52,7 @@ class MemoryMap {
   model::Task<bool> map_file_page(AddressSpace& space, const Area& area, u32 page, bool write);
   model::Task<> map_zeros(AddressSpace& space, u32 page, bool write);
   model::Task<> make_writable(AddressSpace& space, const Area& area, u32 page, PageEntry entry);
-  std::optional<GuestFrame> cached_page(const Area& area, u32 page);
+  model::Task<BlockPointer> file_page(const Area& area, u32 page);
   GuestFrame fresh_page_of_zeros();
   GuestFrame fresh_copy();  // contents exist nowhere: only what copying costs
   void release_page(GuestFrame frame);

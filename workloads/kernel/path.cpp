@@ -114,6 +114,12 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"tcp_open", &Paths::tcp_open},
     {"tcp_close", &Paths::tcp_close},
     {"tcp_timer", &Paths::tcp_timer},
+    {"read_page", &Paths::read_page},
+    {"write_back", &Paths::write_back},
+    {"page_reclaim", &Paths::page_reclaim},
+    {"journal_commit", &Paths::journal_commit},
+    {"file_sync", &Paths::file_sync},
+    {"seek", &Paths::seek},
 });
 static_assert(sizeof(Paths) == kPaths.size() * sizeof(Path), "every path has a name");
 

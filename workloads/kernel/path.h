@@ -140,6 +140,13 @@ struct KernelFile : model::ParameterTable {
     Path buffer_free;       // one buffer of acknowledged data freed
     Path tcp_open, tcp_close;
     Path tcp_timer;  // one timer that ran out
+    // Files on a disk.
+    Path read_page;       // one page of a file that is read from the disk, beyond its buffer and waiting
+    Path write_back;      // one dirty block found, and written beyond its buffer
+    Path page_reclaim;    // one page of the cache looked at when memory is low
+    Path journal_commit;  // one transaction, beyond its blocks
+    Path file_sync;       // fsync, beyond what is written and committed
+    Path seek;            // lseek
   } paths;
 };
 

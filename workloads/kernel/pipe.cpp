@@ -14,7 +14,10 @@ class ReadEnd final : public OpenFile {
   model::Task<u32> read(Kernel& kernel, u32 address, u32 bytes) override { return pipe_->read(kernel, address, bytes); }
   model::Task<u32> write(Kernel&, u32, u32) override { co_return 0; }
   Ready poll(Kernel&) override { return {.read = pipe_->length() > 0 || !pipe_->has_writer()}; }
-  void release(Kernel& kernel) override { pipe_->close_read_end(kernel); }
+  model::Task<> release(Kernel& kernel) override {
+    pipe_->close_read_end(kernel);
+    co_return;
+  }
 
  private:
   std::shared_ptr<Pipe> pipe_;
@@ -28,7 +31,10 @@ class WriteEnd final : public OpenFile {
     return pipe_->write(kernel, address, bytes);
   }
   Ready poll(Kernel&) override { return {.write = pipe_->length() == 0 || !pipe_->has_reader()}; }
-  void release(Kernel& kernel) override { pipe_->close_write_end(kernel); }
+  model::Task<> release(Kernel& kernel) override {
+    pipe_->close_write_end(kernel);
+    co_return;
+  }
 
  private:
   std::shared_ptr<Pipe> pipe_;

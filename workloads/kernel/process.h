@@ -63,6 +63,7 @@ struct Process {
   WaitQueue child_exited;  // where it waits for a child
 
   std::vector<std::shared_ptr<OpenFile>> descriptors;  // by number; null: free
+  Error error = Error::none;                           // of its last call on files (errno)
 
   std::array<UserCode, kSignals> signal_handlers;  // empty: the default action
   u32 pending_signals = 0, blocked_signals = 0;    // bit per number

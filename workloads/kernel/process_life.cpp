@@ -135,7 +135,7 @@ model::Task<> ProcessLife::exec(std::shared_ptr<Inode> file) {
   co_await kernel_.memory().map_stack(space);
   co_await load_segments(process, file);
   if (!executable->interpreter.empty()) {
-    const std::shared_ptr<Inode> interpreter = kernel_.file_system().find(executable->interpreter);
+    const std::shared_ptr<Inode> interpreter = co_await kernel_.file_system().find(executable->interpreter);
     if (!interpreter || !interpreter->executable) kernel_.panic("no loader " + executable->interpreter);
     co_await load_segments(process, interpreter);
   }
@@ -173,7 +173,7 @@ model::Task<> ProcessLife::exit(u32 status) {
   kernel_.charge(kernel_.paths().exit);
   co_await kernel_.memory().clear(*process.space);
   process.space.reset();  // this processor has it loaded until the next switch to another
-  close_all(kernel_, process);
+  co_await close_all(kernel_, process);
   leave_family(process);
   process.exit_status = status;
   process.state = Process::State::zombie;

@@ -66,6 +66,7 @@ class SystemCalls {
 
   // --- files --------------------------------------------------------------------------------------------------------
   model::Task<Descriptor> open(std::string path);
+  model::Task<Descriptor> open(std::string path, OpenFlags flags);
   model::Task<Descriptor> create(std::string path);  // creat: made if it is not there, else truncated
   model::Task<> close(Descriptor file);
   model::Task<Descriptor> duplicate(Descriptor file);
@@ -74,6 +75,11 @@ class SystemCalls {
   // At `offset` [pread64, pwrite64]; nothing: an error.
   model::Task<std::optional<u32>> read_at(Descriptor file, u64 offset, u32 address, u32 bytes);
   model::Task<std::optional<u32>> write_at(Descriptor file, u64 offset, u32 address, u32 bytes);
+  model::Task<bool> seek(Descriptor file, u32 position);  // lseek; false: it has no places
+  // Everything of it is on the disk, as far as the disk says (fsync; fdatasync of Linux 2.4 is the same). False: not.
+  model::Task<bool> sync(Descriptor file);
+  model::Task<> sync_all();                       // sync
+  Error error() const { return process_.error; }  // of the last of these calls (errno)
   model::Task<std::optional<FileStatus>> stat(std::string path);
   model::Task<std::optional<FileStatus>> status(Descriptor file);  // fstat
   model::Task<bool> unlink(std::string path);

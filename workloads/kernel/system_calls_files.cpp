@@ -23,10 +23,15 @@ void fetch_name(Kernel& kernel, const std::string& path) {
   kernel.charge_user_copy(static_cast<u32>(path.size()) + 1);
 }
 
-Descriptor open_inode(Kernel& kernel, Process& process, const std::shared_ptr<Inode>& inode) {
+Descriptor open_inode(Kernel& kernel, Process& process, const std::shared_ptr<Inode>& inode, OpenFlags flags) {
   kernel.charge(kernel.paths().open);
   std::shared_ptr<OpenFile> file = inode ? inode->open(inode) : nullptr;
-  return file ? add_descriptor(process, std::move(file)) : -1;
+  if (!file) {
+    if (process.error == Error::none) process.error = Error::no_entry;
+    return -1;
+  }
+  file->flags = flags;
+  return add_descriptor(process, std::move(file));
 }
 
 FileStatus report_status(Kernel& kernel, const Inode* inode) {
@@ -37,25 +42,32 @@ FileStatus report_status(Kernel& kernel, const Inode* inode) {
 
 }  // namespace
 
-model::Task<Descriptor> SystemCalls::open(std::string path) {
+model::Task<Descriptor> SystemCalls::open(std::string path) { return open(std::move(path), {}); }
+
+model::Task<Descriptor> SystemCalls::open(std::string path, OpenFlags flags) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   fetch_name(kernel_, path);
-  const Descriptor descriptor = open_inode(kernel_, process_, kernel_.file_system().find(path));
+  FileSystem& files = kernel_.file_system();
+  const auto existing = flags.truncate ? FileSystem::Existing::empty : FileSystem::Existing::keep;
+  std::shared_ptr<Inode> inode;
+  if (flags.create) {
+    inode = co_await files.create(path, existing);
+  } else {
+    inode = co_await files.find(path);
+  }
+  const Descriptor descriptor = open_inode(kernel_, process_, inode, flags);
   co_await kernel_.leave_system_call();
   co_return descriptor;
 }
 
 model::Task<Descriptor> SystemCalls::create(std::string path) {
-  kernel_.enter_system_call();
-  fetch_name(kernel_, path);
-  const Descriptor descriptor = open_inode(kernel_, process_, kernel_.file_system().create(path));
-  co_await kernel_.leave_system_call();
-  co_return descriptor;
+  return open(std::move(path), {.create = true, .truncate = true});
 }
 
 model::Task<> SystemCalls::close(Descriptor file) {
   kernel_.enter_system_call();
-  close_descriptor(kernel_, process_, file);
+  co_await close_descriptor(kernel_, process_, file);
   if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();  // the end of a connection
   co_await kernel_.leave_system_call();
 }
@@ -72,6 +84,7 @@ model::Task<Descriptor> SystemCalls::duplicate(Descriptor file) {
 
 model::Task<u32> SystemCalls::read(Descriptor file, u32 address, u32 bytes) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   kernel_.charge(kernel_.paths().read);
   kernel_.charge(kernel_.paths().descriptor);
   OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
@@ -82,6 +95,7 @@ model::Task<u32> SystemCalls::read(Descriptor file, u32 address, u32 bytes) {
 
 model::Task<u32> SystemCalls::write(Descriptor file, u32 address, u32 bytes) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   kernel_.charge(kernel_.paths().write);
   kernel_.charge(kernel_.paths().descriptor);
   OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
@@ -92,6 +106,7 @@ model::Task<u32> SystemCalls::write(Descriptor file, u32 address, u32 bytes) {
 
 model::Task<std::optional<u32>> SystemCalls::read_at(Descriptor file, u64 offset, u32 address, u32 bytes) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   kernel_.charge(kernel_.paths().read);
   kernel_.charge(kernel_.paths().descriptor);
   OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
@@ -103,6 +118,7 @@ model::Task<std::optional<u32>> SystemCalls::read_at(Descriptor file, u64 offset
 
 model::Task<std::optional<u32>> SystemCalls::write_at(Descriptor file, u64 offset, u32 address, u32 bytes) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   kernel_.charge(kernel_.paths().write);
   kernel_.charge(kernel_.paths().descriptor);
   OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
@@ -112,13 +128,44 @@ model::Task<std::optional<u32>> SystemCalls::write_at(Descriptor file, u64 offse
   co_return done;
 }
 
+model::Task<bool> SystemCalls::seek(Descriptor file, u32 position) {
+  kernel_.enter_system_call();
+  process_.error = Error::none;
+  kernel_.charge(kernel_.paths().descriptor);
+  kernel_.charge(kernel_.paths().seek);
+  const std::shared_ptr<OpenFile> open_file = open_file_of(process_, file);
+  const bool done = open_file && open_file->seek(position);
+  if (!done) process_.error = Error::not_seekable;
+  co_await kernel_.leave_system_call();
+  co_return done;
+}
+
+model::Task<bool> SystemCalls::sync(Descriptor file) {
+  kernel_.enter_system_call();
+  process_.error = Error::none;
+  kernel_.charge(kernel_.paths().descriptor);
+  const std::shared_ptr<OpenFile> open_file = open_file_of(process_, file);
+  const auto regular = open_file ? std::dynamic_pointer_cast<RegularFile>(open_file->inode()) : nullptr;
+  bool synced = false;
+  if (regular) synced = co_await kernel_.file_system().sync(*regular);
+  if (!synced) process_.error = Error::io;
+  co_await kernel_.leave_system_call();
+  co_return synced;
+}
+
+model::Task<> SystemCalls::sync_all() {
+  kernel_.enter_system_call();
+  co_await kernel_.file_system().sync_all();
+  co_await kernel_.leave_system_call();
+}
+
 model::Task<std::optional<FileStatus>> SystemCalls::stat(std::string path) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   fetch_name(kernel_, path);
   std::optional<FileStatus> status;
-  if (const std::shared_ptr<Inode> inode = kernel_.file_system().find(path)) {
-    status = report_status(kernel_, inode.get());
-  }
+  const std::shared_ptr<Inode> inode = co_await kernel_.file_system().find(path);
+  if (inode) status = report_status(kernel_, inode.get());
   co_await kernel_.leave_system_call();
   co_return status;
 }
@@ -136,16 +183,18 @@ model::Task<std::optional<FileStatus>> SystemCalls::status(Descriptor file) {
 
 model::Task<bool> SystemCalls::unlink(std::string path) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   fetch_name(kernel_, path);
-  const bool unlinked = kernel_.file_system().unlink(path);
+  const bool unlinked = co_await kernel_.file_system().unlink(path);
   co_await kernel_.leave_system_call();
   co_return unlinked;
 }
 
 model::Task<bool> SystemCalls::make_directory(std::string path) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   fetch_name(kernel_, path);
-  const bool made = kernel_.file_system().make_directory(path);
+  const bool made = co_await kernel_.file_system().make_directory(path);
   co_await kernel_.leave_system_call();
   co_return made;
 }

@@ -30,7 +30,7 @@ model::Task<> SystemCalls::exec(std::string path) {
   kernel_.enter_system_call();
   kernel_.charge(kernel_.paths().path_name);
   kernel_.charge_user_copy(static_cast<u32>(path.size()) + 1);
-  const std::shared_ptr<Inode> file = kernel_.file_system().find(path);
+  const std::shared_ptr<Inode> file = co_await kernel_.file_system().find(path);
   kernel_.charge(kernel_.paths().open);
   if (!file) kernel_.panic(process_.name + " executes " + path + ", which is not there");
   co_await kernel_.life().exec(file);

@@ -1,7 +1,7 @@
 // Where processes sleep until something happens: a queue per condition, first come, first woken.
 #pragma once
 
-#include <deque>
+#include <vector>
 
 namespace guest {
 
@@ -17,12 +17,12 @@ class WaitQueue {
   Process* take_first() {
     if (waiting_.empty()) return nullptr;
     Process* first = waiting_.front();
-    waiting_.pop_front();
+    waiting_.erase(waiting_.begin());
     return first;
   }
 
  private:
-  std::deque<Process*> waiting_;
+  std::vector<Process*> waiting_;  // few, and mostly none: every buffer has a queue
 };
 
 }  // namespace guest

@@ -51,7 +51,7 @@ class TcpSocket final : public OpenFile {
   model::Task<u32> read(Kernel& kernel, u32 address, u32 bytes) override;
   model::Task<u32> write(Kernel& kernel, u32 address, u32 bytes) override;
   Ready poll(Kernel& kernel) override;
-  void release(Kernel& kernel) override;
+  model::Task<> release(Kernel& kernel) override;
 
   // --- the calls that only sockets have -----------------------------------------------------------------------------
   void set_buffers(u32 send, u32 receive);       // SO_SNDBUF, SO_RCVBUF: the kernel doubles what is asked for

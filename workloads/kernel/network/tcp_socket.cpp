@@ -116,9 +116,10 @@ OpenFile::Ready TcpSocket::poll(Kernel& kernel) {
           .write = connection.state() != TcpConnection::State::syn_sent && connection.room_for_writer()};
 }
 
-void TcpSocket::release(Kernel&) {
+model::Task<> TcpSocket::release(Kernel&) {
   if (listening_ != 0) layer_.stop_listening(listening_);
   if (endpoint_) layer_.abandon(endpoint_);
+  co_return;
 }
 
 }  // namespace guest
