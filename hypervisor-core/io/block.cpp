@@ -205,6 +205,12 @@ u32 BlockIo::id_of(const BlockPiece& piece) const {
   return static_cast<u32>(&request - requests_) * kMaxExtents + static_cast<u32>(&piece - request.pieces);
 }
 
+// All that were given before the oldest command are done, so whatever else is done has passed it.
+bool BlockIo::fence_due() const {
+  const BlockPiece* oldest = with_disk_.front();
+  return oldest != nullptr && oldest->given >= fenced_ && done_ - oldest->given >= kMostPassed;
+}
+
 // A command of `first` and of those that continue it: the same domain's, so that nobody pays for a neighbour's error.
 void BlockIo::give_pieces(hw::Cpu& cpu, BlockPiece& first) {
   const BlockRequest& request = *first.request;
@@ -213,6 +219,12 @@ void BlockIo::give_pieces(hw::Cpu& cpu, BlockPiece& first) {
   command.id = id_of(first);
   command.operation = is_write(request.operation) ? hw::BlockOperation::write : hw::BlockOperation::read;
   command.force_unit_access = barrier && disk_->caches_writes();
+  if (fence_due()) {
+    command.tag = hw::BlockTag::ordered;
+    fenced_ = given_;
+  }
+  first.given = given_++;
+  with_disk_.push_back(first);
   command.sector = first.place.sector;
   command.segments = segments_;
 
@@ -257,6 +269,8 @@ void BlockIo::complete(hw::Cpu& cpu, const hw::BlockCompletion& completion) {
   --commands_;
   cpu.work(hw::Step::block_done);
   if (flush) return complete_flush(cpu, request, completion.failed);
+  with_disk_.remove(first);
+  ++done_;
 
   // Whose sector it was that failed is found out by asking for each piece again.
   const bool again = completion.failed && first.follower != nullptr && request.interface != nullptr;

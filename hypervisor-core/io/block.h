@@ -3,7 +3,9 @@
 // Domains with requests take turns, 16 requests each, until 64 are on their way; more are taken when fewer than 32
 // are. A request is copied out of the guest's reach, checked, and its frames are held until the disk is done with them.
 // It becomes pieces that are consecutive on the disk. An elevator orders the pieces of all domains; neighbours of one
-// domain go as one command. Commands carry simple tags: the disk orders those it has as it likes.
+// domain go as one command. Commands carry simple tags: the disk orders those it has as it likes, and one that prefers
+// what is near its arm could let a command wait for ever. So when kMostPassed others have passed the oldest command,
+// the next one carries an ordered tag: it waits for all that the disk has by then, and all later ones for it.
 //
 // Order of writes. A write starts when its VBD lets it (io/vbd.h), and ends when the disk has completed all its
 // pieces. A reorder barrier starts when no write of its VBD is on its way, and none starts until it has ended; whoever
@@ -75,6 +77,7 @@ class BlockIo {
   static constexpr u32 kMaxStarted = 64;   // requests on their way at one time
   static constexpr u32 kResumeBelow = 32;  // of them
   static constexpr u32 kBatch = 16;        // requests that a domain starts at one turn
+  static constexpr u32 kMostPassed = 32;   // commands that pass another before it is fenced
   static constexpr u32 kFlushCommand =
       kMaxStarted * kMaxExtents;  // commands' ids below are pieces, from here on flushes
 
@@ -96,6 +99,7 @@ class BlockIo {
   void give_commands(hw::Cpu& cpu);
   void give_flush(BlockRequest& request);
   void give_pieces(hw::Cpu& cpu, BlockPiece& first);
+  bool fence_due() const;
   void complete(hw::Cpu& cpu, const hw::BlockCompletion& completion);
   void complete_flush(hw::Cpu& cpu, BlockRequest& request, bool failed);
   void end_piece(BlockPiece& piece);
@@ -126,6 +130,9 @@ class BlockIo {
   List<BlockPiece, ElevatorTag> blocked_;             // of them; oldest first
   hw::BlockSegment segments_[hw::kMaxBlockSegments];  // of the command that is being made
   u32 commands_ = 0;                                  // with the disk
+  List<BlockPiece, ArrivalTag> with_disk_;  // the first pieces of those, in the order in which they were given
+  u64 given_ = 0, done_ = 0;                // commands of pieces, ever
+  u64 fenced_ = 0;                          // of them, those that the last ordered tag waits for
 
   u64 frames_held_ = 0;
   u64 past_taken_ = 0;  // of domains that are gone

@@ -29,6 +29,7 @@ struct BlockPiece : ListNode<ElevatorTag>, ListNode<ArrivalTag>, ListNode<WriteT
   u32 first = 0;                   // of the request's sectors, in order of its segments
   Extent place;                    // on the disk
   u64 arrival = 0;                 // the elevator's count of turns when it came
+  u64 given = 0;                   // of the first in a command: how many commands the disk was given before
   BlockPiece* follower = nullptr;  // in the same command
 
   u64 end() const { return place.sector + place.sectors; }

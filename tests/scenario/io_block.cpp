@@ -509,3 +509,30 @@ TEST_CASE("a machine without a disk has no VBDs, and nothing else is different")
   CHECK(guest.domain.block == nullptr);
   CHECK(audit(*host.core) == nullptr);
 }
+
+TEST_CASE("a disk that prefers whoever came last lets 32 others pass a command, and then those it has already") {
+  DiskHost host;
+  host.first.put(1, kRead, 1, 5000, {{0}});
+  REQUIRE(host.first.signal() == 0);
+  u32 next = 2;
+  const auto flood = [&] {  // not next to each other, so that nothing is merged
+    host.second.put(next, kRead, 1, next % 300 * 16, {{next % BlockGuest::kPages}});
+    ++next;
+    REQUIRE(host.second.signal() == 0);
+  };
+  for (u32 i = 0; i < 8; ++i) flood();
+
+  u32 passed = 0;
+  while (host.first.answers().empty()) {
+    REQUIRE(passed < 200);
+    // The newest that no ordered tag holds back: all before the first such tag, or that command itself.
+    const auto& commands = host.disk().commands;
+    std::size_t chosen = 0;
+    while (chosen + 1 < commands.size() && commands[chosen + 1].command.tag == hw::BlockTag::simple) ++chosen;
+    if (chosen != 0) ++passed;
+    finish(host, chosen);
+    if (host.second.answers().size() == 1) flood();
+  }
+  CHECK(passed == 32 + 7);
+  finish_all(host);
+}
