@@ -16,12 +16,26 @@
 
 namespace test {
 
+// A drive, and how much of it the kernel has as a disk.
+struct DiskOfKernel {
+  std::uint64_t disk_bytes = 8ull << 30;
+  std::vector<std::uint64_t> bad_sectors = {};
+  const model::DriveFile* drive = &ultrastar();
+};
+
 template <class Port, guest::System kSystem>
 class KernelOn {
  public:
   explicit KernelOn(std::vector<guest::UserCode> programs, std::uint32_t cpus = 1,
-                    const model::MachineFile& machine = dell2650()) {
+                    const model::MachineFile& machine = dell2650(), const DiskOfKernel* disk = nullptr) {
     spec_ = host_of(kSystem, {}, cpus);
+    if (disk != nullptr) {
+      guest::GuestSpec guest;
+      guest.name = "native";
+      guest.disks = {{"disk", disk->disk_bytes}};
+      spec_.guests.push_back(std::move(guest));
+      spec_.drive = disk->drive;
+    }
     std::vector<guest::NamedProgram> named;
     for (guest::UserCode& code : programs) {
       programs_.push_back(std::make_unique<Written>(std::move(code)));
@@ -29,6 +43,7 @@ class KernelOn {
     }
     machine_.emplace(machine, cpus, model::CoalescingProfile::linux24_napi, queue_, fingerprint_);
     machine_->nic().connect(wire_);
+    if (disk != nullptr) machine_->install_drive(*disk->drive, disk->bad_sectors);
     port_ = std::make_unique<Port>(spec_, *machine_, guest::guest_address(0), std::move(named));
     port_->power_on();
   }

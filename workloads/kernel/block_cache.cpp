@@ -221,8 +221,7 @@ u32 BlockCache::shrink(u32 most) {
     CachedBlock& block = used_.front();
     // Neither mapped nor with somebody who waits for it or has it in a transaction.
     const bool idle = !block.dirty() && !block.buffer.locked && block.transactions == 0 &&
-                      !block.in_transaction.is_linked() && block.weak_from_this().use_count() == 1 &&
-                      kernel_.pages().users(block.frame) == 1;
+                      block.weak_from_this().use_count() == 1 && kernel_.pages().users(block.frame) == 1;
     if (!idle) {
       use(block);  // its turn comes again after all others
       continue;
