@@ -319,7 +319,8 @@ void describe(Visit&& visit, const guest::DropRule*) {
               {.text = "Name of the domain that sends what is dropped; absent: the wire.", .source = "Ringzero"});
   visit.value("to", RINGZERO_MEMBER(to),
               {.text = "Name of the domain whose address it is for; absent: any address.", .source = "Ringzero"});
-  visit.value("protocol", RINGZERO_MEMBER(protocol), {.text = "Protocol.", .source = "interface/control.h"});
+  visit.value("protocol", RINGZERO_MEMBER(protocol),
+              {.text = "Which packets by their protocol.", .source = "interface/control.h"});
   visit.value("source_port", RINGZERO_MEMBER(source_port),
               {.text = "Source port; absent: any.", .source = "interface/control.h", .max = 65535});
   visit.value("destination_port", RINGZERO_MEMBER(destination_port),
@@ -341,10 +342,6 @@ void describe(Visit&& visit, const Setup*) {
               {.text = "The disk drive of the host: a file of model/drives; none: the host has no disk.",
                .source = "the paper's testbed has a 146 GB drive of 10 000 rpm: ultrastar146z10",
                .choices = known_drives_or_none});
-  visit.group("faults", {.text = "What is broken.", .source = "Ringzero"}, [](auto&& in) {
-    in.value("bad_sectors", RINGZERO_MEMBER(host.bad_sectors),
-             {.text = "Sectors of the drive that cannot be read.", .source = "Ringzero"});
-  });
   visit.value("cpus", RINGZERO_MEMBER(host.cpus), {.text = "Physical CPUs in use.", .source = "Ringzero", .min = 1});
   visit.value(
       "system", RINGZERO_MEMBER(host.system),
@@ -390,6 +387,8 @@ void describe(Visit&& visit, const Setup*) {
   visit.group("faults", {.text = "What goes wrong in the hardware.", .source = "Ringzero"}, [](auto&& in) {
     in.value("frame_loss", RINGZERO_MEMBER(host.frames_lost_per_million),
              {.text = "Frames that the network outside loses, of a million.", .source = "Ringzero", .max = 1'000'000});
+    in.value("bad_sectors", RINGZERO_MEMBER(host.bad_sectors),
+             {.text = "Sectors of the drive that cannot be read.", .source = "Ringzero"});
   });
   visit.value("world", RINGZERO_MEMBER(host.world),
               {.text = "The network outside: an exact FIFO wire, or SimGrid.", .source = "sim/outside"});

@@ -38,10 +38,13 @@ MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const Poste
     return_buffer(domain, posted);
     return packet;
   }
-  // The guest's CPU must not use the old translation after this: the posted page is the core's to overwrite.
-  if (!HV_PLANTED(no_flush_on_delivery))
-    memory_.tlb().request_owner(static_cast<OwnerId>(domain.id), posted.flush_stamp);
+  // No CPU may use the old translation after this: the posted page is the core's to overwrite. It needs no flush when
+  // it comes to a domain again.
+  if (!HV_PLANTED(no_flush_on_delivery)) memory_.tlb().request(static_cast<OwnerId>(domain.id), posted.flush_stamp);
   memory_.tlb().settle(cpu);
+  FrameInfo& empty = frames.info(posted.frame);
+  empty.flags = static_cast<u8>(empty.flags & ~FrameInfo::kFlushNeeded);
+  empty.remains = domain.serial;
 
   FrameInfo& info = frames.info(packet);
   if (info.remains != kZeros && info.remains != domain.serial && !HV_PLANTED(packet_tail_kept)) {
@@ -49,7 +52,6 @@ MachineFrame PageExchange::give_packet(hw::Cpu& cpu, Domain& domain, const Poste
     cpu.clear(packet, packet_bytes, kPageSize - packet_bytes);
   }
   info.flush_stamp = memory_.tlb().now();
-  frames.info(posted.frame).remains = domain.serial;
 
   frames.move(packet, frames.hypervisor(), domain.memory.frames);
   --domain.memory.lent;

@@ -104,7 +104,8 @@ constexpr Planted kFaults[] = {
     {Fault::packet_tail_kept, "packet_tail_kept", other_bytes_are_seen},
     {Fault::ring_not_bounded, "ring_not_bounded", wild_index_is_believed},
 };
-static_assert(static_cast<u32>(Fault::spoofed_source) + std::size(kFaults) == static_cast<u32>(Fault::count));
+static_assert(static_cast<u32>(Fault::spoofed_source) + std::size(kFaults) ==
+              static_cast<u32>(Fault::read_only_written));
 
 }  // namespace
 

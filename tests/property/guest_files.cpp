@@ -17,10 +17,10 @@ using model::Task;
 
 constexpr u32 kPage = 4096, kBuffer = 64 * kPage;
 
-// Written without a look at the kernel's: which blocks of a file there are, by what lists them.
+// Written without a look at the kernel's: which blocks of a file there are, by what lists them, and pages in memory.
 struct ReferenceFile {
   u32 bytes = 0;
-  std::set<u32> data;
+  std::set<u32> data, pages;
   std::size_t blocks() const {
     std::set<std::string> lists;
     for (const u32 block : data) {
@@ -48,13 +48,13 @@ struct Reference {
     while (open.contains(descriptor)) ++descriptor;
     return descriptor;
   }
-  // Of all files that have a name or are open.
-  std::size_t blocks(bool only_data) const {
+  // Of all files that have a name or are open: blocks on the disk, or pages in memory.
+  std::size_t blocks(bool in_memory) const {
     std::set<std::shared_ptr<ReferenceFile>> files;
     for (const auto& [name, file] : names) files.insert(file);
     for (const auto& [descriptor, opened] : open) files.insert(opened->file);
     std::size_t sum = 0;
-    for (const auto& file : files) sum += only_data ? file->data.size() : file->blocks();
+    for (const auto& file : files) sum += in_memory ? file->pages.size() : file->blocks();
     return sum;
   }
 };
@@ -113,7 +113,10 @@ Task<> random_operations(SystemCalls& calls, std::uint64_t seed, int operations)
           CHECK(co_await calls.write(descriptor, buffer, bytes) == (own ? bytes : 0));
           if (!own) continue;
           const u32 last = (own->position + bytes - 1) / kPage;
-          for (u32 block = own->position / kPage; block <= last; ++block) own->file->data.insert(block);
+          for (u32 block = own->position / kPage; block <= last; ++block) {
+            own->file->data.insert(block);
+            own->file->pages.insert(block);
+          }
           own->position += bytes;
           own->file->bytes = std::max(own->file->bytes, own->position);
         }
@@ -123,7 +126,13 @@ Task<> random_operations(SystemCalls& calls, std::uint64_t seed, int operations)
         const u32 bytes = pick(kBuffer);
         const u32 left = own && own->file->bytes > own->position ? own->file->bytes - own->position : 0;
         CHECK(co_await calls.read(descriptor, buffer, bytes) == std::min(bytes, left));
-        if (own) own->position += std::min(bytes, left);
+        if (!own) break;
+        // A page that has no block is made of zeros, and stays.
+        const u32 done = std::min(bytes, left);
+        for (u32 at = own->position / kPage; done > 0 && at <= (own->position + done - 1) / kPage; ++at) {
+          own->file->pages.insert(at);
+        }
+        own->position += done;
         break;
       }
       case 7:  // unlink

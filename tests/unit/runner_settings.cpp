@@ -117,7 +117,7 @@ TEST_CASE("explain finds a setting by its path or by the end of it") {
   CHECK(explain("cpu_weight").at(0).path == "domains[].cpu_weight");
   CHECK(explain("domains.cpu_weight").at(0).path == "domains[].cpu_weight");
   CHECK(explain("cpu_weight").at(0).range == "from 1 to 65535");
-  CHECK(explain("port").size() == 2);  // of the client and of the program
+  CHECK(explain("port").size() == 4);  // of a client, a receiver and two programs
   CHECK_THROWS_WITH_AS(explain("cpu_weigth"),
                        "explain: expected a setting, got \"cpu_weigth\" (did you mean \"cpu_weight\"?)", InputError);
 }

@@ -274,10 +274,7 @@ model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
 
 // --- deferred work ---------------------------------------------------------------------------------------------------
 
-model::Task<> Kernel::receive(sim::Packet packet) {
-  packet_tap_.see(packet, cpu().now());
-  return network_->receive(packet);
-}
+model::Task<> Kernel::receive(sim::Packet packet) { return network_->receive(packet); }
 
 void Kernel::queue_packet(const sim::Packet& packet) { network_->queue(packet); }
 

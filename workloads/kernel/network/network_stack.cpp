@@ -32,6 +32,7 @@ model::Task<> NetworkStack::work() {
 }
 
 model::Task<> NetworkStack::receive(sim::Packet packet) {
+  kernel_.packet_tap().see(packet, kernel_.cpu().now());
   IpPacket ip;
   if (parse_ip(packet, ip) == PacketError::none && ip.protocol == IpProtocol::tcp) {
     co_await tcp_.receive(packet);
