@@ -72,8 +72,10 @@ TEST_CASE("hosted: ttcp sends and receives at both packet sizes, everything arri
         CHECK(stream[sends ? "kernel.packets_transmitted" : "kernel.packets_received"] >= segments);
         CHECK(stream["nic.dropped"] == 0);
         CHECK(stream["kernel.transmit_dropped"] == 0);
+        if (stream["kernel.receive_dropped"] == 0) CHECK(stream["peer.0.retransmitted"] == 0);
         CHECK(!stream.wrong());
-        MESSAGE(stream.rate(), ", dropped on the way in: ", stream["kernel.receive_dropped"]);
+        MESSAGE(stream.rate(), ", dropped on the way in: ", stream["kernel.receive_dropped"],
+                ", sent again: ", stream["peer.0.retransmitted"]);
       }
     }
   }
