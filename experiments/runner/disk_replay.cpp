@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <numeric>
 #include <optional>
 
+#include "experiments/runner/csv.h"
 #include "experiments/runner/input_error.h"
 #include "experiments/runner/names.h"
 #include "model/disk/drive.h"
@@ -20,35 +20,19 @@ namespace {
 
 const std::vector<std::string> kColumns = {"rw", "lbn", "sectors", "measured_response_us", "think_us_after_completion"};
 
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells(1);
-  for (const char c : line) {
-    if (c == ',') {
-      cells.emplace_back();
-    } else if (c != '\r') {
-      cells.back() += c;
-    }
-  }
-  return cells;
-}
-
 // One line of a recording while it is read.
 class Line {
  public:
   Line(const std::string& file, std::size_t number, std::string text)
-      : place_{file + ":" + std::to_string(number), ""}, text_{std::move(text)}, cells_{cells_of(text_)} {}
+      : place_{file + ":" + std::to_string(number), ""}, text_{std::move(text)}, cells_{csv_cells(text_)} {}
 
   const std::vector<std::string>& cells() const { return cells_; }
 
   template <class Number>
   Number number(std::size_t column, const char* expected) const {
-    Number value{};
-    const std::string& cell = cells_[column];
-    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (error != std::errc{} || end != cell.data() + cell.size() || value < Number{} || !(value < Number(9e12))) {
-      fail(expected, cell);
-    }
-    return value;
+    const auto value = csv_number<Number>(cells_[column]);
+    if (!value || *value < Number{} || !(*value < Number(9e12))) fail(expected, cells_[column]);
+    return *value;
   }
   sim::Duration microseconds(std::size_t column) const {
     const auto us = number<double>(column, "a time in microseconds");
@@ -125,7 +109,7 @@ DiskRecording load_disk_recording(const std::string& file, const model::DriveFil
     throw InputError{{file, ""}, Mismatch{"a CSV file of disk requests", "none that can be read", ""}};
   }
   const auto columns = columns_of(Line{file, 1, text});
-  const std::size_t width = cells_of(text).size();
+  const std::size_t width = csv_cells(text).size();
   DiskRecording recording{{}, columns[3].has_value()};
   for (std::size_t number = 2; std::getline(stream, text); ++number) {
     if (text.empty()) continue;
@@ -149,13 +133,16 @@ DiskRecording load_disk_recording(const std::string& file, const model::DriveFil
   return recording;
 }
 
+model::DriveFile behind_host_path(model::DriveFile drive) {
+  if (drive.host_path.sector > sim::Duration{}) {
+    drive.set("bus.rate", std::round(hw::kSectorBytes / drive.host_path.sector.to_seconds()));
+  }
+  return drive;
+}
+
 std::vector<sim::Duration> replay(const model::DriveFile& drive, const std::vector<DiskRequest>& requests,
                                   std::uint32_t outstanding) {
-  model::DriveFile as_measured = drive;
-  if (drive.host_path.sector > sim::Duration{}) {
-    as_measured.set("bus.rate", std::round(hw::kSectorBytes / drive.host_path.sector.to_seconds()));
-  }
-  return Replay{as_measured, requests}.run(outstanding);
+  return Replay{behind_host_path(drive), requests}.run(outstanding);
 }
 
 std::vector<std::size_t> far_reads(const std::vector<DiskRequest>& requests) {
@@ -171,6 +158,24 @@ std::vector<std::size_t> far_reads(const std::vector<DiskRequest>& requests) {
     if (!near) far.push_back(i);
   }
   return far;
+}
+
+std::string replay_csv(const DiskRecording& recording, const std::vector<sim::Duration>& responses) {
+  const std::vector<std::size_t> far = far_reads(recording.requests);
+  auto next_far = far.begin();
+  std::string csv =
+      fmt::format("rw,lbn,sectors,far_read,response_us{}\n", recording.measured ? ",measured_response_us" : "");
+  auto out = std::back_inserter(csv);
+  for (std::size_t i = 0; i < responses.size(); ++i) {
+    const DiskRequest& request = recording.requests[i];
+    const bool is_far = next_far != far.end() && *next_far == i;
+    if (is_far) ++next_far;
+    fmt::format_to(out, "{},{},{},{},{:.3f}", request.write ? 'W' : 'R', request.sector, request.sectors,
+                   is_far ? 1 : 0, responses[i].to_seconds() * 1e6);
+    if (recording.measured) fmt::format_to(out, ",{:.3f}", request.measured.to_seconds() * 1e6);
+    csv += '\n';
+  }
+  return csv;
 }
 
 DiskComparison compare(const DiskRecording& recording, const std::vector<sim::Duration>& responses,

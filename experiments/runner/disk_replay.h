@@ -28,13 +28,19 @@ struct DiskRecording {
 // named in a first line that may start with #. Throws InputError, also for requests that the drive is too small for.
 DiskRecording load_disk_recording(const std::string& file, const model::DriveFile& drive);
 
+// The drive with the host path of its file, where it names one, in the place of its bus.
+model::DriveFile behind_host_path(model::DriveFile drive);
+
 // Response times, one per request. Closed loop: `outstanding` requests are with the drive, and each completion brings
-// the next one after its think time. Data go to the host over the drive file's host path, where it names one.
+// the next one after its think time, behind the host path.
 std::vector<sim::Duration> replay(const model::DriveFile& drive, const std::vector<DiskRequest>& requests,
                                   std::uint32_t outstanding = 1);
 
 // Reads that no cache can have helped: more than 20 000 sectors from each of the 20 requests before.
 std::vector<std::size_t> far_reads(const std::vector<DiskRequest>& requests);
+
+// One line per request: what was asked, whether it is a far read, how long it took, how long it was measured to take.
+std::string replay_csv(const DiskRecording& recording, const std::vector<sim::Duration>& responses);
 
 struct DiskComparison {
   std::size_t requests = 0;

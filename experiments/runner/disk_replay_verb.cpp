@@ -44,17 +44,6 @@ void set_policy(model::DriveFile& drive, const std::string& name) {
   drive.set("queue.policy", static_cast<double>(policy - kPolicies.begin()));
 }
 
-void write_csv(std::FILE* file, const DiskRecording& recording, const std::vector<sim::Duration>& responses) {
-  fmt::print(file, "rw,lbn,sectors,response_us{}\n", recording.measured ? ",measured_response_us" : "");
-  for (std::size_t i = 0; i < responses.size(); ++i) {
-    const DiskRequest& request = recording.requests[i];
-    fmt::print(file, "{},{},{},{:.3f}", request.write ? 'W' : 'R', request.sector, request.sectors,
-               responses[i].to_seconds() * 1e6);
-    if (recording.measured) fmt::print(file, ",{:.3f}", request.measured.to_seconds() * 1e6);
-    fmt::print(file, "\n");
-  }
-}
-
 struct Part {
   const char* name;
   const char* key;
@@ -96,14 +85,17 @@ int disk_replay_verb(const DiskReplayArguments& arguments) {
         Mismatch{fmt::format("at most the drive's {}", drive.queue.depth), std::to_string(arguments.outstanding), ""}};
   }
   const DiskRecording recording = load_disk_recording(arguments.trace, drive);
-  std::FILE* csv = arguments.json && arguments.out.empty() ? nullptr : stdout;
+  std::ofstream file;
   if (!arguments.out.empty()) {
-    csv = std::fopen(arguments.out.c_str(), "w");
-    if (csv == nullptr) throw InputError{{"--out", ""}, Mismatch{"a file to write", in_quotes(arguments.out), ""}};
+    file.open(arguments.out);
+    if (!file) throw InputError{{"--out", ""}, Mismatch{"a file to write", in_quotes(arguments.out), ""}};
   }
   const std::vector<sim::Duration> responses = replay(drive, recording.requests, arguments.outstanding);
-  if (csv != nullptr) write_csv(csv, recording, responses);
-  if (!arguments.out.empty()) std::fclose(csv);
+  if (file.is_open()) {
+    file << replay_csv(recording, responses);
+  } else if (!arguments.json) {
+    fmt::print("{}", replay_csv(recording, responses));
+  }
   std::vector<std::size_t> all(responses.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   const std::array<Part, 2> parts = {

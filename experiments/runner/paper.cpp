@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "experiments/runner/cli.h"
+#include "experiments/runner/disk_report.h"
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/ledger.h"
 #include "experiments/runner/names.h"
@@ -59,11 +60,11 @@ std::vector<SimulatedValue> simulated_values(const std::vector<ExperimentResult>
 }
 
 // True if the script ended with status 0.
-bool run_script(const std::filesystem::path& script, const std::filesystem::path& results) {
-  const std::string figures = (results / "figures").string();
-  std::filesystem::create_directories(figures);
+bool run_script(const std::filesystem::path& script, const std::filesystem::path& results,
+                const std::filesystem::path& out) {
+  std::filesystem::create_directories(out);
   std::vector<std::string> words{"/usr/bin/python3", script.string(),           "--results", results.string(),
-                                 "--published",      published_path().string(), "--out",     figures};
+                                 "--published",      published_path().string(), "--out",     out.string()};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -96,11 +97,16 @@ int paper_verb(const std::vector<std::string>& ids, const RunOptions& options) {
              (out / "ledger.csv").string());
   std::fflush(stdout);
   if (status == kInterrupted) return status;
-  for (const auto& script : files_in(root() / "results/figures", ".py")) {
-    if (script.filename().string().starts_with('_') || run_script(script, out)) continue;
-    fmt::print(stderr, "figure script failed: {}\n", script.string());
-    if (status == kDone) status = kSomeFailed;
-  }
+  write_disk_comparison(out / "disk");
+  const auto draw = [&](const char* folder, const std::filesystem::path& into) {
+    for (const auto& script : files_in(root() / folder, ".py")) {
+      if (script.filename().string().starts_with('_') || run_script(script, out, into)) continue;
+      fmt::print(stderr, "script failed: {}\n", script.string());
+      if (status == kDone) status = kSomeFailed;
+    }
+  };
+  draw("results/figures", out / "figures");
+  draw("results/report", out);
   return status;
 }
 

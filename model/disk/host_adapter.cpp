@@ -13,7 +13,7 @@ HostAdapter::HostAdapter(const MachineFile& machine, const DriveFile& drive, std
       router_{router},
       driver_{driver},
       drive_{drive, std::move(bad_sectors), queue, *this},
-      commands_(std::min(machine.scsi.queue_depth, drive.queue.depth)) {
+      commands_(std::min({machine.scsi.queue_depth, drive.queue.depth, std::uint32_t{1} << kSlotBits})) {
   for (Slot slot = queue_depth(); slot-- > 0;) free_.push_back(slot);
   completed_.reserve(commands_.size());
 }
@@ -28,28 +28,28 @@ bool HostAdapter::submit(const hw::BlockCommand& command) {
   driver_.charge(clock_.cycles_in(machine_.pci.write * machine_.scsi.submit_register_writes));
   const Slot slot = free_.back();
   free_.pop_back();
-  commands_[slot] = {.id = command.id,
-                     .operation = command.operation,
-                     .tag = command.tag,
-                     .force_unit_access = command.force_unit_access,
-                     .sector = command.sector,
-                     .sectors = command.sectors};
+  commands_[slot] = {.asked = {.id = submitted_++ << kSlotBits | slot,
+                               .operation = command.operation,
+                               .tag = command.tag,
+                               .force_unit_access = command.force_unit_access,
+                               .sector = command.sector,
+                               .sectors = command.sectors},
+                     .id = command.id};
   // The driver's time may be ahead of the queue's.
   queue_.schedule(std::max(queue_.now(), driver_.local_time()) + machine_.scsi.command, *this, slot);
   return true;
 }
 
 void HostAdapter::on_event(std::uint64_t word) {
-  const auto slot = static_cast<Slot>(word);
-  DriveCommand command = commands_[slot];
+  const DriveCommand& command = commands_[word].asked;
   record(BlockTraceEvent::Action::queued, command);  // of the drive, which has the queue
   record(BlockTraceEvent::Action::issued, command);
-  command.id = slot;
   drive_.submit(command);  // there are no more slots than the drive takes commands
 }
 
-void HostAdapter::drive_completed(std::uint32_t slot, bool failed) {
-  record(BlockTraceEvent::Action::completed, commands_[slot], failed);
+void HostAdapter::drive_completed(std::uint32_t drive_id, bool failed) {
+  const Slot slot = drive_id % (Slot{1} << kSlotBits);
+  record(BlockTraceEvent::Action::completed, commands_[slot].asked, failed);
   completed_.push_back({.id = slot, .failed = failed});
   if (!interrupting_) interrupt();
 }

@@ -26,6 +26,9 @@ class HostAdapter final : public hw::BlockDevice, private DriveHost, private sim
 
   Drive& drive() { return drive_; }
   const Drive& drive() const { return drive_; }
+  // Which of all submitted commands, counted from 0 (modulo 2^24), has this id at the drive: for whoever watches the
+  // medium, where a write may come to pass long after its slot was given to another.
+  static std::uint32_t submission_of(std::uint32_t drive_id) { return drive_id >> kSlotBits; }
   // From now on; the trace outlives the adapter.
   void set_trace(BlockTrace& trace, const std::string& device_name);
 
@@ -39,9 +42,14 @@ class HostAdapter final : public hw::BlockDevice, private DriveHost, private sim
 
  private:
   using Slot = hv::u32;
+  static constexpr hv::u32 kSlotBits = 8;  // of a command's id at the drive
+  struct Command {
+    DriveCommand asked;
+    hv::u32 id = 0;  // the caller's
+  };
 
   void on_event(std::uint64_t word) override;
-  void drive_completed(std::uint32_t slot, bool failed) override;
+  void drive_completed(std::uint32_t drive_id, bool failed) override;
   void interrupt();
   void record(BlockTraceEvent::Action action, const DriveCommand& command, bool failed = false);
 
@@ -55,8 +63,9 @@ class HostAdapter final : public hw::BlockDevice, private DriveHost, private sim
   BlockTrace* trace_ = nullptr;
   BlockTrace::DeviceId traced_as_ = 0;
 
-  std::vector<DriveCommand> commands_;  // by slot, with the caller's id
+  std::vector<Command> commands_;  // by slot
   std::vector<Slot> free_;
+  std::uint32_t submitted_ = 0;
   std::vector<hw::BlockCompletion> completed_;  // oldest first, with the slot as id
   bool interrupting_ = false;                   // from the interrupt to interrupt_done()
 };

@@ -99,6 +99,38 @@ TEST_CASE("the window that a slow reader leaves holds the sender back, and opens
   CHECK(left <= 0);
 }
 
+TEST_CASE("a reader that falls behind loses nothing of small segments in large buffers: their payload moves together") {
+  TcpPair pair{test::ttcp_settings(500), test::ttcp_settings(500), {}};
+  TcpConnection& client = pair.end(TcpPair::client);
+  TcpConnection& server = pair.end(TcpPair::server);
+  const auto write = [&] {
+    while (client.room() > 0) client.append(client.room());
+    client.push();
+  };
+  pair.connect();
+  pair.run(
+      [&] {
+        write();
+        std::uint32_t taken = 0;
+        while (const std::uint32_t part = server.read(server.readable())) taken += part;
+        server.read_done(taken);
+      },
+      [] { return false; }, Duration::milliseconds(50));  // the window opens
+  CHECK(server.take_collapsed().buffers == 0);
+  pair.run(
+      write, [] { return false; }, Duration::seconds(2));  // nobody reads
+  const TcpConnection::Collapsed collapsed = server.take_collapsed();
+  CHECK(collapsed.buffers > 100);
+  CHECK(collapsed.bytes > 448 * 100);
+  CHECK(server.readable() > 64 << 10);
+  CHECK(server.counts().no_memory == 0);
+  CHECK(client.counts().retransmitted == 0);
+  std::uint32_t left = server.readable();
+  while (const std::uint32_t part = server.read(left)) left -= part;
+  CHECK(left == 0);
+  CHECK(server.readable() == 0);
+}
+
 TEST_CASE("a stream fills the wire: 941.48 Mb/s at MTU 1500, 832.71 at 500, timestamps included") {
   for (const auto& [mtu, rate] : {std::pair{1500u, 941.48}, std::pair{500u, 832.71}}) {
     CAPTURE(mtu);

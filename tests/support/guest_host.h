@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "model/disk/drive_file.h"
 #include "model/machine_file.h"
@@ -20,6 +21,13 @@ inline const model::DriveFile& ultrastar() {
       model::DriveFile::load(std::string{RINGZERO_SOURCE_DIR} + "/model/drives/ultrastar146z10.json");
   return file;
 }
+
+// A drive, and how much of it the kernel has as a disk.
+struct DiskOfKernel {
+  std::uint64_t disk_bytes = 8ull << 30;
+  std::vector<std::uint64_t> bad_sectors = {};
+  const model::DriveFile* drive = &ultrastar();
+};
 
 inline guest::GuestSpec computing_guest(const std::string& name, std::uint64_t megabytes = 16) {
   guest::GuestSpec spec;

@@ -16,13 +16,6 @@
 
 namespace test {
 
-// A drive, and how much of it the kernel has as a disk.
-struct DiskOfKernel {
-  std::uint64_t disk_bytes = 8ull << 30;
-  std::vector<std::uint64_t> bad_sectors = {};
-  const model::DriveFile* drive = &ultrastar();
-};
-
 template <class Port, guest::System kSystem>
 class KernelOn {
  public:

@@ -1,6 +1,7 @@
 // A guest kernel in a domain, with programs that a test writes down as coroutines.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -15,20 +16,33 @@ namespace test {
 
 class XenKernel {
  public:
+  using Before = std::function<void(model::Machine& machine, guest::XenPort& port)>;
+
+  // `before` sees the machine and the domain's kernel before they run.
   explicit XenKernel(std::vector<guest::UserCode> programs, const model::MachineFile& machine = dell2650(),
-                     std::uint64_t megabytes = 64) {
+                     std::uint64_t megabytes = 64, const DiskOfKernel* disk = nullptr, Before before = {}) {
     guest::GuestSpec domain;
     domain.name = "domain";
     domain.memory_bytes = megabytes << 20;
+    std::vector<std::string> disks;
+    if (disk != nullptr) {
+      disks = {"disk"};
+      domain.disks = {{disks.front(), disk->disk_bytes}};
+    }
     guest::HostSpec spec = host_of(guest::System::xen, {domain});
     spec.machine = &machine;
+    if (disk != nullptr) {
+      spec.drive = disk->drive;
+      spec.bad_sectors = disk->bad_sectors;
+    }
     std::vector<guest::NamedProgram> named;
     for (guest::UserCode& code : programs) {
       programs_.push_back(std::make_unique<Written>(std::move(code)));
       named.push_back({"program " + std::to_string(named.size()), programs_.back().get()});
     }
-    spec.guests[0].kernel = [this, spec, named](model::Machine& on) {
-      port_ = std::make_unique<guest::XenPort>("domain", on, spec, guest::guest_address(0), named);
+    spec.guests[0].kernel = [this, spec, named, disks, before](model::Machine& on) {
+      port_ = std::make_unique<guest::XenPort>("domain", on, spec, guest::guest_address(0), named, disks);
+      if (before) before(on, *port_);
       return port_->boot_entry();
     };
     host_ = std::make_unique<guest::Host>(spec);

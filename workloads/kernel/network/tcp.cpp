@@ -126,6 +126,10 @@ model::Task<> TcpLayer::receive(sim::Packet packet) {
   if (endpoint) {
     const u32 memory = buffer_memory(kernel_.port().network()->receive_buffer());
     endpoint->connection.receive(segment, memory, now());
+    const TcpConnection::Collapsed collapsed = endpoint->connection.take_collapsed();
+    kernel_.charge(kernel_.paths().buffer_free, collapsed.buffers);
+    kernel_.cpu().charge(model::MachineFile::cycles_for(kernel_.machine().file().memory.copy_cached, collapsed.bytes),
+                         model::Cause::bytes);
   } else {
     endpoint = answer(segment);
   }

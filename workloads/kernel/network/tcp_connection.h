@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "sim/time.h"
@@ -72,6 +73,11 @@ class TcpConnection {
   std::uint32_t payload() const { return payload_; }               // of a full segment
   std::uint32_t buffers_sent_and_freed() const { return freed_; }  // cumulative, for whoever charges freeing them
 
+  struct Collapsed {
+    std::uint32_t buffers = 0, bytes = 0;
+  };
+  Collapsed take_collapsed() { return std::exchange(collapsed_, {}); }  // since the last time, to charge the copying
+
   struct Counts {
     std::uint64_t segments_in = 0, segments_out = 0, data_out = 0;
     std::uint64_t retransmitted = 0, fast_retransmits = 0, timeouts = 0, duplicates = 0, reordered = 0, no_memory = 0;
@@ -132,6 +138,9 @@ class TcpConnection {
   void peer_finished(sim::Time now);
   void data_arrived(const TcpSegment& segment, std::uint32_t memory, sim::Time now);
   void grow_window(std::uint32_t bytes, std::uint32_t memory);
+  bool make_room();
+  void clamp_window();
+  void collapse();
   void quick_acknowledgements();
   void acknowledge_quickly();
   void schedule_acknowledgement(sim::Time now);
@@ -173,6 +182,7 @@ class TcpConnection {
   std::deque<Incoming> received_;
   std::vector<Reordered> reordered_;
   std::uint32_t readable_ = 0, memory_received_ = 0;
+  Collapsed collapsed_;
   std::uint32_t expected_ = 0;  // RCV.NXT
   bool peer_closed_ = false;
   std::uint32_t offered_at_ = 0, offered_ = 0;         // where the window was last offered, and how much

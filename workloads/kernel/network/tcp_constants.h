@@ -26,6 +26,11 @@ inline constexpr std::uint8_t kMostScale = 14;
 // BYTES of the Pentium 4 is 128, of the generic i386 build 32; data areas are rounded up to that).
 inline constexpr std::uint32_t kBufferOverhead = 160, kHeaderRoom = 128 + 15, kBufferAlignment = 32;
 
+// What comes before the payload in a received buffer: 16 bytes of the kernel's, 2 to align, Ethernet, IP, TCP with
+// timestamps. A buffer that payload is collapsed into is one page with sk_buff, shared info (60 bytes) and these.
+inline constexpr std::uint32_t kReceivedHeaders = 16 + 2 + 14 + 20 + 32;
+inline constexpr std::uint32_t kCollapsedBytes = (4096 - kBufferOverhead - 60 - kReceivedHeaders - 31) / 16 * 16;
+
 // net.ipv4.tcp_adv_win_scale 2: a quarter of the memory is taken to be overhead.
 constexpr std::uint32_t window_from_space(std::uint32_t space) { return space - space / 4; }
 

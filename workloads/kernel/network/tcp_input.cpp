@@ -60,9 +60,8 @@ void TcpConnection::take_data(const TcpSegment& segment, std::uint32_t memory, s
     ++counts_.duplicates;
     return acknowledge_quickly();
   }
-  if (memory_received_ >= settings_.receive_buffer) {  // [tcp_clamp_window]
+  if (memory_received_ > settings_.receive_buffer && !make_room()) {
     ++counts_.no_memory;
-    window_limit_ = std::min(window_clamp_, 2 * payload_);
     return;
   }
   if (after(segment.sequence, expected_)) {
@@ -226,6 +225,44 @@ std::uint32_t TcpConnection::select_window() {
   offered_ = std::min(std::max(window_to_offer(), receive_window()), most);
   offered_at_ = expected_;
   return offered_;
+}
+
+// [tcp_prune_queue] More memory is taken than the user allows: the peer sends too small segments for our buffers.
+bool TcpConnection::make_room() {
+  clamp_window();
+  collapse();
+  return memory_received_ <= settings_.receive_buffer;
+}
+
+// [tcp_clamp_window]: to what is there now, less a segment, and to begin with to two segments.
+void TcpConnection::clamp_window() {
+  std::uint32_t fits = readable_;
+  if (memory_received_ >= 2 * settings_.receive_buffer) fits /= 2;
+  if (fits > peer_payload_) fits -= peer_payload_;
+  if (reordered_.empty()) window_clamp_ = std::min(window_clamp_, std::max(fits, 2 * payload_));
+  window_limit_ = std::min(window_clamp_, 2 * payload_);
+  quick_ = 0;
+}
+
+// [tcp_collapse]: copies payload together, a page for each new buffer, from the first one on that wastes its memory.
+void TcpConnection::collapse() {
+  const auto wastes = [](const Incoming& buffer) { return window_from_space(buffer.memory) > buffer.bytes; };
+  const auto first = std::find_if(received_.begin(), received_.end(), wastes);
+  std::uint32_t bytes = 0;
+  for (auto buffer = first; buffer != received_.end(); ++buffer) {
+    bytes += buffer->bytes;
+    memory_received_ -= buffer->memory;
+    ++collapsed_.buffers;
+  }
+  collapsed_.bytes += bytes;
+  received_.erase(first, received_.end());
+  while (bytes > 0) {
+    const std::uint32_t part = std::min(bytes, kCollapsedBytes);
+    const std::uint32_t memory = buffer_memory(part + kReceivedHeaders);
+    received_.push_back({part, memory});
+    memory_received_ += memory;
+    bytes -= part;
+  }
 }
 
 // [tcp_grow_window]: only as far as buffers filled like these fit into the memory.

@@ -2,8 +2,11 @@
 
 #include "model/execution.h"
 #include "workloads/kernel/kernel.h"
+#include "workloads/kernel/network/network_stack.h"
 
 namespace guest {
+
+u32 TapDriver::receive_buffer() const { return kernel_.network().tcp().mtu() + 16; }
 
 // A buffer for the largest frame is there before anyone knows whether there is a frame.
 std::optional<sim::Packet> TapDriver::read() {
