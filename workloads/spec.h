@@ -107,8 +107,8 @@ struct TtcpSettings {
   } peer;  // given by the Host
 };
 
-using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings,
-                                 TtcpSettings>;
+using ProgramSpec =
+    std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings, TtcpSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.

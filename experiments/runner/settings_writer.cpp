@@ -302,7 +302,8 @@ std::vector<Documentation> documentation() {
 
 std::vector<Documentation> explain(const std::string& key) {
   std::vector<Documentation> all = documentation();
-  for (const ParameterEntry& entry : known_parameters(Setup{}.machine, kPaperDrive)) all.push_back(parameter_documentation(entry));
+  for (const ParameterEntry& entry : known_parameters(Setup{}.machine, kPaperDrive))
+    all.push_back(parameter_documentation(entry));
   std::vector<Documentation> found;
   std::vector<std::string> names;
   for (const Documentation& entry : all) {

@@ -100,7 +100,8 @@ class TcpPair {
   std::uint64_t number_ = 0, lost_ = 0;
 };
 
-// A stream from the client to the server, in calls of 8 KB, read as it comes; then both close. Returns the time of its last byte.
+// A stream from the client to the server, in calls of 8 KB, read as it comes; then both close. Returns the time of its
+// last byte.
 inline sim::Time stream(TcpPair& pair, std::int64_t bytes, sim::Duration limit) {
   constexpr std::int64_t kCallBytes = 8 << 10;
   std::int64_t left = bytes;

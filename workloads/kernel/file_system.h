@@ -95,7 +95,6 @@ class FileSystem {
                Residence residence = Residence::memory);
   void install_device(std::string_view path, std::shared_ptr<Inode> device);  // its file
 
-
   u32 blocks_in_use() const { return blocks_in_use_; }
 
  private:

@@ -117,7 +117,7 @@ class Port {
   virtual model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) = 0;
   virtual void send_reschedule(u32 processor) = 0;
 
-  virtual NetworkInterface* network() = 0;         // null: none
+  virtual NetworkInterface* network() = 0;  // null: none
 
  protected:
   ~Port() = default;
