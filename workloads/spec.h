@@ -91,6 +91,22 @@ struct RawDiskSettings {
   std::string trace_device;  // of several in the trace
 };
 
+// Reads or writes one file of its guest's file system, which is on the first disk that may be written.
+struct FileIoSettings {
+  using Pattern = RawDiskSettings::Pattern;
+  using Operation = RawDiskSettings::Operation;
+  Pattern pattern = Pattern::sequential;
+  Operation operation = Operation::write;
+  std::uint64_t file_bytes = 16 << 20;
+  std::uint32_t block_bytes = 4096;  // of one call
+  bool overwrite = false;            // what is written is there before; what is read always is
+  bool synchronous = false;          // opened with O_SYNC
+  std::uint32_t sync_every = 0;      // calls from one fsync to the next; 0: none
+  // It is finished after so many calls, or after so long; else never.
+  std::optional<std::uint64_t> count;
+  std::optional<sim::Duration> duration;
+};
+
 // Streams to or from a machine outside that runs the other half; each of these programs has one of its own.
 struct TtcpSettings {
   enum class Direction : std::uint8_t { transmit, receive };  // as the guest sees it
@@ -107,8 +123,8 @@ struct TtcpSettings {
   } peer;  // given by the Host
 };
 
-using ProgramSpec =
-    std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings, TtcpSettings>;
+using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings,
+                                 FileIoSettings, TtcpSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.

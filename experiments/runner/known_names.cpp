@@ -6,6 +6,7 @@
 #include "experiments/runner/metrics.h"
 #include "schedule/registry.h"
 #include "workloads/profiles/profile.h"
+#include "workloads/programs/file_io.h"
 #include "workloads/programs/lmbench/suite.h"
 #include "workloads/programs/raw_disk.h"
 
@@ -75,8 +76,11 @@ std::vector<std::string> known_metrics() {
   for (const MetricInfo& metric : metric_catalogue()) names.emplace_back(metric.name);
   for (const MetricInfo& metric : metric_catalogue()) names.push_back(relative_name(metric.name));
   for (const std::string& test : guest::lmbench_test_names()) names.push_back("lmbench." + test);
-  for (const guest::RawDiskResult& result : guest::raw_disk_results()) {
+  for (const guest::ResultInfo& result : guest::raw_disk_results()) {
     names.push_back("raw_disk." + std::string{result.name});
+  }
+  for (const guest::ResultInfo& result : guest::file_io_results()) {
+    names.push_back("file_io." + std::string{result.name});
   }
   names.emplace_back("ttcp.rate");
   return names;

@@ -58,7 +58,7 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood", "raw_disk", "ttcp"};
+  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood", "raw_disk", "file_io", "ttcp"};
 };
 template <>
 struct NamesOf<guest::DropRule::Protocol> {
@@ -171,6 +171,37 @@ void describe(Visit&& visit, const guest::RawDiskSettings*) {
                .source = "docs/traces.md"});
   visit.value("trace_device", RINGZERO_MEMBER(trace_device),
               {.text = "Which device's requests, where the trace has several.", .source = "docs/traces.md"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::FileIoSettings*) {
+  visit.value("pattern", RINGZERO_MEMBER(pattern),
+              {.text = "Which blocks of the file: anywhere, or one after the other and then from its beginning again.",
+               .source = "as fio's rw"});
+  visit.value(
+      "operation", RINGZERO_MEMBER(operation),
+      {.text = "What the calls do; mixed: half of them read and half write, by chance.", .source = "as fio's rw"});
+  visit.value("file", RINGZERO_MEMBER(file_bytes),
+              {.text = "Size of the file.",
+               .source = "as fio's filesize",
+               .unit = "MiB",
+               .min = 4096,
+               .max = 2047 * kMebibyte});
+  visit.value("block", RINGZERO_MEMBER(block_bytes),
+              {.text = "Size of a call.", .source = "as fio's bs", .unit = "KiB", .min = 1, .max = 16 * kMebibyte});
+  visit.value("overwrite", RINGZERO_MEMBER(overwrite),
+              {.text = "Whether a file that is only written is there before; one that is read is, on the disk and not "
+                       "in memory.",
+               .source = "as fio's overwrite"});
+  visit.value("synchronous", RINGZERO_MEMBER(synchronous),
+              {.text = "Whether every write is on the disk when it returns: O_SYNC.", .source = "as fio's sync"});
+  visit.value("sync_every", RINGZERO_MEMBER(sync_every),
+              {.text = "Calls from one fsync to the next; 0: none.", .source = "as fio's fsync"});
+  visit.value("count", RINGZERO_MEMBER(count),
+              {.text = "It is finished when so many calls are done.", .source = "Ringzero", .min = 1});
+  visit.value(
+      "duration", RINGZERO_MEMBER(duration),
+      {.text = "It is finished after so long.", .source = "as fio's runtime", .unit = "s", .min = kMillisecond});
 }
 
 template <class Visit>

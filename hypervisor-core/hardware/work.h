@@ -58,6 +58,7 @@ enum class Step : hv::u32 {
   disk_poll,            // one interrupt of the disk's adapter: its completions asked for
   block_push,           // one look at the block ring of a domain
   block_request,        // one block request taken and its VBD found
+  block_wait,           // one write that had to wait for a barrier, or as one, taken up
   block_segment,        // one page of it checked, held and named to the disk
   block_piece,          // one part of it, consecutive on the disk, put into the order in which they go there
   block_scan,           // per other part looked at on the way
@@ -81,9 +82,9 @@ inline constexpr const char* kStepNames[] = {
     "context_switch",      "event_send",         "event_notify",       "event_channel_op", "timer_run",
     "time_update",         "alarm_set",          "vif_push",           "vif_transmit",     "vif_complete",
     "packet_arrive",       "vif_receive",        "vif_post_buffer",    "rule_match",       "packet_word",
-    "disk_poll",           "block_push",         "block_request",      "block_segment",    "block_piece",
-    "block_scan",          "block_overlap",      "block_command",      "block_done",       "block_release",
-    "block_answer",        "control_op"};
+    "disk_poll",           "block_push",         "block_request",      "block_wait",       "block_segment",
+    "block_piece",         "block_scan",         "block_overlap",      "block_command",    "block_done",
+    "block_release",       "block_answer",       "control_op"};
 static_assert(sizeof kStepNames / sizeof *kStepNames == static_cast<hv::u32>(Step::count), "every step has a name");
 
 // Locked read-modify-writes among a step's instructions, which no count of instructions prices: of page-table entries,

@@ -35,6 +35,7 @@ bool BlockIo::take_next(hw::Cpu& cpu, BlockInterface& interface) {
     WaitingWrite* first = vbd.waiting.front();
     if (first == nullptr || !vbd.may_start(static_cast<BlockRequestOp>(first->request.operation))) continue;
     vbd.waiting.remove(*first);
+    cpu.work(hw::Step::block_wait);
     start(cpu, interface, vbd, first->request);
     interface.free_places.push_back(*first);
     return true;

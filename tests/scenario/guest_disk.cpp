@@ -145,22 +145,30 @@ TEST_CASE("a writer at depth 100 fills its queue of 64 requests and the rest wai
   }
 }
 
-TEST_CASE("two domains have disks of their own, and the reader's waits beside a hog are bounded") {
-  RawDiskSettings hog;
-  hog.pattern = kSequential;
-  hog.operation = kWrite;
-  hog.block_bytes = 64 << 10;
-  hog.depth = 64;
-  guest::Host host{
-      disk_host(System::xen, {disk_guest("hog", hog, 64), disk_guest("reader", settings(kRandom, kRead, 200))}, 2)};
-  host.boot();
-  while (result_of(host, "requests", 1) < 200 && host.now() < sim::Time::at(Duration::seconds(120))) {
-    host.run_for(Duration::milliseconds(100));
+TEST_CASE(
+    "beside a hog a reader's waits are bounded: by the driver's ordered tags on bare hardware, by the core's fences") {
+  for (const System system : {System::native, System::xen}) {
+    CAPTURE(static_cast<int>(system));
+    RawDiskSettings hog = settings(kSequential, kWrite, 0);
+    hog.count.reset();
+    hog.block_bytes = 64 << 10;
+    hog.depth = 64;
+    guest::Host host{
+        disk_host(system, {disk_guest("hog", hog, 64), disk_guest("reader", settings(kRandom, kRead, 200))}, 2)};
+    host.boot();
+    while (result_of(host, "requests", 1) < 200 && host.now() < sim::Time::at(Duration::seconds(120))) {
+      host.run_for(Duration::milliseconds(100));
+    }
+    CHECK(result_of(host, "requests", 1) == 200);
+    // At most 500 commands of the hog pass it on bare hardware. In domains some 160: the 64 before its turn, then 32
+    // until the fence and the 63 that the disk has by then. Each is 64 KB, 1 to 2 ms.
+    CHECK(result_of(host, "latency_max", 1) < (system == System::xen ? 400 : 1000));
+    if (system == System::xen) {
+      CHECK(test::count_of(host, "guest.reader.disk_reads") >= 199);  // the first may be older than the metrics
+      CHECK(test::count_of(host, "guest.reader.disk_reads") <= 200);
+    }
+    CHECK(!host.audit());
   }
-  CHECK(result_of(host, "requests", 1) == 200);
-  CHECK(result_of(host, "latency_max", 1) < 500);
-  CHECK(test::count_of(host, "guest.reader.disk_reads") >= 199);  // one of the first may have been before boot() ended
-  CHECK(!host.audit());
 }
 
 TEST_CASE("what cannot be laid out on the drive is refused by name") {

@@ -21,6 +21,7 @@ struct SubmittedWrite {
   std::uint64_t sector;
   bool barrier;
   std::vector<std::uint32_t> words;  // what is at the beginning of it, as the disk has it: big-endian
+  sim::Time submitted, completed;    // completed: as the kernel is told
 };
 
 struct MediumWrite {
@@ -34,10 +35,12 @@ class DiskRecord final : public model::BlockTrace, public model::MediumObserver 
  public:
   using MachineFrames = std::function<hv::MachineFrame(guest::GuestFrame)>;
 
-  // Before the machine's drive is used, and before the file system writes.
+  // Before the machine's drive is used, and before the file system writes. Without a drive, whoever takes its place
+  // calls written().
   void attach(model::Machine& machine, MachineFrames machine_frames) {
     machine_ = &machine;
     machine_frames_ = std::move(machine_frames);
+    if (machine.disk() == nullptr) return;
     machine.disk()->set_trace(*this, "drive");
     machine.disk()->drive().set_observer(this);
   }
@@ -45,6 +48,8 @@ class DiskRecord final : public model::BlockTrace, public model::MediumObserver 
     queue_ = &queue;
     queue.trace(*this, kQueue);
   }
+  // The write that was submitted last for a block is on the medium.
+  void written(std::uint64_t sector, sim::Time at) { on_medium_.push_back({at, latest_.at(sector / kBlockSectors)}); }
   const std::vector<SubmittedWrite>& submitted() const { return submitted_; }
   // In the order of their times.
   std::vector<MediumWrite> on_medium() const {
@@ -54,15 +59,19 @@ class DiskRecord final : public model::BlockTrace, public model::MediumObserver 
   }
 
   DeviceId add_device(const std::string&) override { return kDrive; }
-  void event(DeviceId device, const model::BlockTraceEvent& event, sim::Time) override {
+  void event(DeviceId device, const model::BlockTraceEvent& event, sim::Time at) override {
     using Action = model::BlockTraceEvent::Action;
     if (device == kDrive) {
       if (event.action == Action::queued) give_to_drive(event);
     } else if (event.write && (event.action == Action::inserted || event.action == Action::merged)) {
       for (const guest::BlockRequest* request : queue_->elevator().waiting()) {
         for (const guest::Buffer* buffer : request->buffers) {
-          if (buffer->sector == event.sector) submit(*buffer, event.barrier);
+          if (buffer->sector == event.sector) submit(*buffer, event.barrier, at);
         }
+      }
+    } else if (event.write && event.action == Action::completed) {
+      for (std::uint32_t done = 0; done < event.sectors; done += kBlockSectors) {
+        submitted_[latest_.at((event.sector + done) / kBlockSectors)].completed = at;
       }
     }
   }
@@ -85,8 +94,8 @@ class DiskRecord final : public model::BlockTrace, public model::MediumObserver 
     std::vector<std::size_t> writes;  // by block
   };
 
-  void submit(const guest::Buffer& buffer, bool barrier) {
-    SubmittedWrite write{buffer.sector, barrier, std::vector<std::uint32_t>(kBlockWords)};
+  void submit(const guest::Buffer& buffer, bool barrier, sim::Time at) {
+    SubmittedWrite write{buffer.sector, barrier, std::vector<std::uint32_t>(kBlockWords), at, {}};
     const hw::Words words = machine_->memory().window(machine_frames_(buffer.frame));
     for (std::uint32_t i = 0; i < kBlockWords; ++i) write.words[i] = words.load(i);
     latest_[buffer.sector / kBlockSectors] = submitted_.size();
@@ -121,6 +130,10 @@ class DiskKernel : public NativeKernel {
  public:
   explicit DiskKernel(std::vector<guest::UserCode> programs, const DiskOfKernel& disk = {})
       : NativeKernel{std::move(programs), 1, dell2650(), &disk} {}
+  DiskKernel(std::vector<guest::UserCode> programs, const DiskOfKernel& disk, DiskRecord& record)
+      : DiskKernel{std::move(programs), disk} {
+    watch(record);
+  }
 
   // Before it runs: everything that is written from now on.
   void watch(DiskRecord& record) {

@@ -6,6 +6,7 @@
 
 #include "hardware/block_device.h"
 #include "workloads/programs/compute.h"
+#include "workloads/programs/file_io.h"
 #include "workloads/programs/lmbench/lmbench.h"
 #include "workloads/programs/raw_disk.h"
 #include "workloads/programs/ttcp.h"
@@ -40,6 +41,25 @@ std::unique_ptr<RawDisk> make_raw_disk(const GuestSpec& spec, const RawDiskSetti
   }
 }
 
+std::unique_ptr<FileIo> make_file_io(const GuestSpec& spec, const FileIoSettings& settings, std::size_t index,
+                                     std::uint64_t seed) {
+  const auto disk = std::find_if(spec.disks.begin(), spec.disks.end(), [](const DiskSpec& candidate) {
+    return candidate.access == DiskSpec::Access::read_write;
+  });
+  if (disk == spec.disks.end()) throw SpecError{spec.name, "file_io needs a disk that it may write, and has none"};
+  // A twentieth is more than what lists the blocks and what mke2fs has put on a disk, but for the smallest ones.
+  const std::uint64_t most = disk->bytes - disk->bytes / 20;
+  if (settings.file_bytes > most) {
+    throw SpecError{spec.name, fmt::format("file_io with a file of {} bytes: expected at most {}, for the disk \"{}\"",
+                                           settings.file_bytes, most, disk->name)};
+  }
+  if (settings.block_bytes == 0 || settings.block_bytes > settings.file_bytes) {
+    throw SpecError{spec.name, fmt::format("file_io with blocks of {} bytes: expected at most the file, {}",
+                                           settings.block_bytes, settings.file_bytes)};
+  }
+  return std::make_unique<FileIo>(settings, fmt::format("{}.file_io.{}", spec.name, index), sim::Random{seed});
+}
+
 }  // namespace
 
 GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std::uint64_t seed) {
@@ -65,6 +85,10 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std
       auto raw_disk = make_raw_disk(spec, *raw, entries_.size(), seed);
       resident_pages_ += raw_disk->resident_pages();
       entries_.push_back({"raw_disk", std::move(raw_disk)});
+    } else if (const auto* file = std::get_if<FileIoSettings>(&program)) {
+      auto file_io = make_file_io(spec, *file, entries_.size(), seed);
+      resident_pages_ += file_io->resident_pages();
+      entries_.push_back({"file_io", std::move(file_io)});
     } else if (const auto* ttcp = std::get_if<TtcpSettings>(&program)) {
       if (!spec.network) throw SpecError{spec.name, "ttcp needs a network interface"};
       entries_.push_back({"ttcp", std::make_unique<Ttcp>(*ttcp)});

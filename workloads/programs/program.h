@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/task.h"
@@ -17,6 +19,20 @@ struct ProgramResult {
   double value;
   std::string unit;
 };
+
+// The same before it is measured.
+struct ResultInfo {
+  std::string_view name, unit;
+};
+
+// The first of `infos` with their values; what a run has nothing to say about comes last there.
+inline std::vector<ProgramResult> results_of(std::span<const ResultInfo> infos, std::span<const double> values) {
+  std::vector<ProgramResult> results;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    results.push_back({std::string{infos[i].name}, values[i], std::string{infos[i].unit}});
+  }
+  return results;
+}
 
 class Program {
  public:

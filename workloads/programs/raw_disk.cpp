@@ -12,10 +12,10 @@ namespace {
 constexpr sim::Duration kTick = sim::Duration::seconds(1) / kTicksPerSecond;
 
 constexpr std::array kResults{
-    RawDiskResult{"requests", "1"},        RawDiskResult{"failed", "1"},        RawDiskResult{"rate", "1/s"},
-    RawDiskResult{"bandwidth", "MB/s"},    RawDiskResult{"latency_mean", "ms"}, RawDiskResult{"latency_min", "ms"},
-    RawDiskResult{"latency_median", "ms"}, RawDiskResult{"latency_p90", "ms"},  RawDiskResult{"latency_p99", "ms"},
-    RawDiskResult{"latency_p999", "ms"},   RawDiskResult{"latency_max", "ms"},
+    ResultInfo{"requests", "1"},        ResultInfo{"failed", "1"},        ResultInfo{"rate", "1/s"},
+    ResultInfo{"bandwidth", "MB/s"},    ResultInfo{"latency_mean", "ms"}, ResultInfo{"latency_min", "ms"},
+    ResultInfo{"latency_median", "ms"}, ResultInfo{"latency_p90", "ms"},  ResultInfo{"latency_p99", "ms"},
+    ResultInfo{"latency_p999", "ms"},   ResultInfo{"latency_max", "ms"},
 };
 constexpr std::array kQuantiles{0.0, 0.5, 0.9, 0.99, 0.999, 1.0};  // the last six results
 
@@ -26,7 +26,7 @@ u64 ticks_of(sim::Duration time) {
 
 }  // namespace
 
-std::span<const RawDiskResult> raw_disk_results() { return kResults; }
+std::span<const ResultInfo> raw_disk_results() { return kResults; }
 
 RawDisk::RawDisk(const RawDiskSettings& settings, const std::string& disk, u64 disk_bytes, std::string stream,
                  sim::Random random)
@@ -135,11 +135,7 @@ std::vector<ProgramResult> RawDisk::results() const {
     values.push_back(nanoseconds_.mean() * 1e-6);
     for (const double q : kQuantiles) values.push_back(static_cast<double>(nanoseconds_.quantile(q)) * 1e-6);
   }
-  std::vector<ProgramResult> results;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    results.push_back({std::string{kResults[i].name}, values[i], std::string{kResults[i].unit}});
-  }
-  return results;
+  return results_of(kResults, values);
 }
 
 }  // namespace guest

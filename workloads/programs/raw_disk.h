@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sim/random.h"
@@ -18,11 +17,7 @@
 
 namespace guest {
 
-// Of its results, with their units.
-struct RawDiskResult {
-  std::string_view name, unit;
-};
-std::span<const RawDiskResult> raw_disk_results();
+std::span<const ResultInfo> raw_disk_results();
 
 class RawDisk final : public Program {
  public:
