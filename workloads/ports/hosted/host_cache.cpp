@@ -7,11 +7,25 @@ HostCache::HostCache(u32 pages) : entries_(pages) {
   for (Index i = pages; i-- > 0;) free_.push_back(i);
 }
 
-void HostCache::append(List& list, Index at) {
-  entries_[at].before = list.last;
+void HostCache::append_clean(Index at) {
+  entries_[at].before = clean_.last;
   entries_[at].after = kNone;
-  (list.last == kNone ? list.first : entries_[list.last].after) = at;
-  list.last = at;
+  (clean_.last == kNone ? clean_.first : entries_[clean_.last].after) = at;
+  clean_.last = at;
+}
+
+// Behind those that have been dirty as long or longer; but for a page that was changed while it was being written, all
+// of them.
+void HostCache::insert_dirty(Index at) {
+  Index before = dirty_.last, after = kNone;
+  while (before != kNone && entries_[before].dirty_since > entries_[at].dirty_since) {
+    after = before;
+    before = entries_[before].before;
+  }
+  entries_[at].before = before;
+  entries_[at].after = after;
+  (before == kNone ? dirty_.first : entries_[before].after) = at;
+  (after == kNone ? dirty_.last : entries_[after].before) = at;
 }
 
 void HostCache::remove(List& list, Index at) {
@@ -24,7 +38,7 @@ void HostCache::use(u64 page) {
   const Index at = places_.at(page);
   if (entries_[at].state != State::clean) return;
   remove(clean_, at);
-  append(clean_, at);
+  append_clean(at);
 }
 
 bool HostCache::insert(u64 page) {
@@ -43,7 +57,7 @@ bool HostCache::insert(u64 page) {
     places_.erase(entries_[at].page);
   }
   entries_[at] = Entry{.page = page};
-  append(clean_, at);
+  append_clean(at);
   places_.emplace(page, at);
   return true;
 }
@@ -57,9 +71,9 @@ void HostCache::dirty(u64 page, u64 tick) {
   }
   if (changed.state != State::clean) return;
   remove(clean_, at);
-  append(dirty_, at);
   changed.state = State::dirty;
   changed.dirty_since = tick;
+  insert_dirty(at);
   ++dirty_pages_;
 }
 
@@ -88,9 +102,10 @@ void HostCache::written(u64 page) {
   Entry& done = entries_[at];
   const bool again = done.state == State::writing_and_dirty;
   done.state = again ? State::dirty : State::clean;
-  append(again ? dirty_ : clean_, at);
-  if (again) ++dirty_pages_;
   --writing_pages_;
+  if (!again) return append_clean(at);
+  insert_dirty(at);
+  ++dirty_pages_;
 }
 
 void HostCache::forget(u64 page) {

@@ -47,7 +47,8 @@ class HostCache {
   struct List {
     Index first = kNone, last = kNone;
   };
-  void append(List& list, Index at);
+  void append_clean(Index at);
+  void insert_dirty(Index at);
   void remove(List& list, Index at);
 
   std::vector<Entry> entries_;
