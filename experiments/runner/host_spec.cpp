@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "experiments/runner/check.h"
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/parameters.h"
@@ -22,6 +24,17 @@ model::DriveFile load_known_drive(const std::string& name) {
   }
 }
 
+namespace {
+
+// Recordings that come with the project are found from everywhere. `name` may also be the prefix of several files.
+std::string found_here_or_in_project(const std::string& name) {
+  std::error_code ignored;
+  const bool here = std::filesystem::exists(name, ignored) || std::filesystem::exists(name + ".blktrace.0", ignored);
+  return name.empty() || here ? name : (root() / name).string();
+}
+
+}  // namespace
+
 guest::HostSpec host_spec(const Setup& setup, const ModelFiles& files, std::uint64_t seed) {
   guest::HostSpec spec = setup.host;
   spec.machine = &files.machine;
@@ -39,6 +52,8 @@ guest::HostSpec host_spec(const Setup& setup, const ModelFiles& files, std::uint
         if (compute != nullptr) compute->values = profile_values(setup, compute->profile);
         auto* lmbench = std::get_if<guest::LmbenchSettings>(&program);
         if (lmbench != nullptr) lmbench->shapes = files.shapes;
+        auto* raw_disk = std::get_if<guest::RawDiskSettings>(&program);
+        if (raw_disk != nullptr) raw_disk->trace = found_here_or_in_project(raw_disk->trace);
       }
     }
   }

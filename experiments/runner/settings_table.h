@@ -165,10 +165,12 @@ void describe(Visit&& visit, const guest::RawDiskSettings*) {
   visit.value(
       "duration", RINGZERO_MEMBER(duration),
       {.text = "It is finished after so long.", .source = "as fio's runtime", .unit = "s", .min = kMillisecond});
-  visit.value("trace", RINGZERO_MEMBER(trace),
-              {.text = "A recorded workload to replay instead of a pattern, each request at its time if one of the "
-                       "processes is free: an iolog of fio, or the prefix of blktrace's files.",
-               .source = "docs/traces.md"});
+  visit.value(
+      "trace", RINGZERO_MEMBER(trace),
+      {.text = "A recorded workload to replay instead of a pattern, each request at its time if one of the "
+               "processes is free: an iolog of fio, or the prefix of blktrace's files; a path from here or from "
+               "the project's folder.",
+       .source = "docs/traces.md"});
   visit.value("trace_device", RINGZERO_MEMBER(trace_device),
               {.text = "Which device's requests, where the trace has several.", .source = "docs/traces.md"});
 }

@@ -1,6 +1,7 @@
 #include "experiments/traces/blktrace_writer.h"
 
 #include <linux/blktrace_api.h>
+#include <algorithm>
 
 #include <cerrno>
 
@@ -89,7 +90,9 @@ void BlktraceWriter::write(sim::Time at, const Event& event) {
   const model::BlockTraceEvent& what = event.event;
   Device& device = devices_[event.device];
   device.file.u32(BLK_IO_TRACE_MAGIC | BLK_IO_TRACE_VERSION).u32(++device.sequence);
-  device.file.u64(static_cast<std::uint64_t>(at.since_start().nanoseconds()));
+  // blkrawverify takes two records of one nanosecond for time that runs back.
+  device.last_ns = std::max(static_cast<std::uint64_t>(at.since_start().nanoseconds()), device.last_ns + 1);
+  device.file.u64(device.last_ns);
   device.file.u64(what.sector).u32(what.sectors * kSectorBytes);
   device.file.u32(action_of(what) | category_of(what) << BLK_TC_SHIFT);
   device.file.u32(event.process).u32(device.number).u32(event.device);

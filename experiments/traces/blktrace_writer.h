@@ -35,6 +35,7 @@ class BlktraceWriter final : public TraceFile, public model::BlockTrace {
     std::uint32_t number;  // Linux's: major << 20 | minor
     BinaryFile file;
     std::uint32_t sequence = 0;
+    std::uint64_t last_ns = 0;  // of the last record
   };
   struct Event {
     DeviceId device;

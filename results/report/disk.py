@@ -130,7 +130,7 @@ def draw_fairness(results):
     axes.set_yticks(range(len(QUANTILES)), [f"{share:g} %" for _, share in QUANTILES])
     axes.set_xlabel("latency of a read, ms")
     axes.set_ylabel("share of reads below it")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper left")
     return inline(figure)
 
 

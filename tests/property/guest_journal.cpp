@@ -126,6 +126,10 @@ enum class On { hardware, xen, any_order, any_order_but_barriers, any_order_at_a
 struct Load {
   std::uint64_t seed = 1, disk_bytes = 100u << 20;
   u32 operations = 150, pages = 16;  // of which one in three or so is an fsync; of a write at most
+  u32 directories = 0;               // that the files are in; 0: the root
+  u32 pause = 10;                    // one operation in so many is followed by one
+  const char* drive = "ultrastar146z10";
+  u32 judged_cuts = 0;  // those after so many blocks behind each super block of the journal; 0: all
 };
 
 // Writes, deletes and syncs files at random and then cuts the power after every block.
@@ -141,8 +145,10 @@ Outcome cut_power(On on, bool write_cache, const Load& load) {
     journal = {files.layout().journal_start(), files.layout().journal_blocks()};
     auto random = sim::Random{load.seed}.stream("operations");
     const u32 buffer = co_await test::buffer(calls, load.pages * kPage);
+    for (u32 i = 0; i < load.directories; ++i) co_await calls.make_directory("/d" + std::to_string(i));
     for (u32 i = 0; i < load.operations; ++i) {
-      const std::string name = "/" + std::to_string(random.below(12));
+      std::string name = "/" + std::to_string(random.below(12));
+      if (load.directories > 0) name = "/d" + std::to_string(random.below(load.directories)) + name;
       if (random.chance(1, 6)) {
         co_await calls.unlink(name);
         continue;
@@ -164,12 +170,13 @@ Outcome cut_power(On on, bool write_cache, const Load& load) {
         promises.push_back(std::move(promise));
       }
       co_await calls.close(file);
-      if (random.chance(1, 10)) co_await calls.sleep(random.below(400));
+      if (random.chance(1, load.pause)) co_await calls.sleep(random.below(400));
     }
     outcome.checkpoints = files.journal().counts().checkpoints;
   };
 
-  model::DriveFile drive = test::ultrastar();
+  model::DriveFile drive =
+      model::DriveFile::load(std::string{RINGZERO_SOURCE_DIR} + "/model/drives/" + load.drive + ".json");
   drive.set("buffer.write_cache", write_cache);
   const test::DiskOfKernel disk{.disk_bytes = load.disk_bytes, .drive = &drive};
   if (on == On::xen) {
@@ -206,12 +213,11 @@ Outcome cut_power(On on, bool write_cache, const Load& load) {
     ++count;
     if (outcome.first.empty()) outcome.first = std::to_string(at.since_start().to_seconds()) + " s: " + what;
   };
-  for (const test::MediumWrite& write : record.on_medium()) {
-    // Just before this write: the power is cut here.
+  const auto judge = [&](sim::Time at) {
     ++outcome.cuts;
     const Recovery recovery = recover(writes, medium, journal);
-    if (!recovery.wrong.empty()) note(outcome.not_whole, write.at, recovery.wrong);
-    while (made < promises.size() && promises[made].made < write.at) ++made;
+    if (!recovery.wrong.empty()) note(outcome.not_whole, at, recovery.wrong);
+    while (made < promises.size() && promises[made].made < at) ++made;
     bool kept = made == 0 || recovery.last >= promises[made - 1].committed;
     for (std::size_t i = 0; i < made && kept; ++i) {
       for (const auto& [block, submitted] : promises[i].blocks) {
@@ -219,7 +225,7 @@ Outcome cut_power(On on, bool write_cache, const Load& load) {
         kept = kept && there != medium.end() && there->second >= submitted;
       }
     }
-    if (!kept) note(outcome.promises_broken, write.at, "an fsync had returned, and something of it is not there");
+    if (!kept) note(outcome.promises_broken, at, "an fsync had returned, and something of it is not there");
 
     // What counted once is in the journal, or has gone to its place since.
     std::set<u64> replayed;
@@ -231,14 +237,21 @@ Outcome cut_power(On on, bool write_cache, const Load& load) {
       const auto there = medium.find(block);
       lasting = lasting && (replayed.contains(block) || (there != medium.end() && there->second > commit));
     }
-    if (!lasting) note(outcome.undone, write.at, "a transaction that counted is gone");
+    if (!lasting) note(outcome.undone, at, "a transaction that counted is gone");
     for (const Transaction& transaction : recovery.transactions) {
       if (transaction.sequence <= outcome.last) continue;
       for (const u64 block : transaction.blocks) logged[block] = transaction.commit;
       for (const u64 block : transaction.revoked) logged.erase(block);
     }
     outcome.last = std::max(outcome.last, recovery.last);
-    medium[writes[write.write].sector / test::kBlockSectors] = write.write;
+  };
+  u32 left = 0;  // of the cuts to be judged
+  for (const test::MediumWrite& write : record.on_medium()) {
+    const u64 block = writes[write.write].sector / test::kBlockSectors;
+    if (block == journal.start) left = load.judged_cuts;
+    if (load.judged_cuts == 0 || left > 0) judge(write.at);  // the power is cut just before this write
+    if (left > 0) --left;
+    medium[block] = write.write;
   }
   return outcome;
 }
@@ -293,6 +306,22 @@ TEST_CASE("without a wait or a barrier before the commit block transactions coun
   const Outcome outcome = cut_power(On::any_order_at_all, false, {});
   CHECK(outcome.not_whole > 20);
   MESSAGE(outcome.not_whole, " of ", outcome.cuts, " power cuts; the first at ", outcome.first);
+}
+
+TEST_CASE("the journal's super block is not on the medium before what it says is no longer needed") {
+  const Outcome outcome = cut_power(On::xen, true,
+                                    {.seed = 3,
+                                     .disk_bytes = 700u << 20,
+                                     .operations = 5'000,
+                                     .pages = 3,
+                                     .directories = 40,
+                                     .pause = 100,
+                                     .drive = "atlas10k",
+                                     .judged_cuts = 150});
+  CHECK(outcome.first == "");
+  CHECK(outcome.cuts > 1'000);
+  CHECK(outcome.last > 1'000);
+  MESSAGE(outcome.cuts, " power cuts behind super blocks");
 }
 
 TEST_CASE("a kernel that waits instead of using barriers loses what fsync promised when its drive caches writes") {

@@ -160,8 +160,8 @@ TEST_CASE(
       host.run_for(Duration::milliseconds(100));
     }
     CHECK(result_of(host, "requests", 1) == 200);
-    // At most 500 commands of the hog pass it on bare hardware. In domains some 160: the 64 before its turn, then 32
-    // until the fence and the 63 that the disk has by then. Each is 64 KB, 1 to 2 ms.
+    // At most 500 commands of the hog pass it on bare hardware. In domains 32 do until the fence, and then what the
+    // disk has by then; neighbours are merged into commands of up to 512 KB there, which take 8 ms.
     CHECK(result_of(host, "latency_max", 1) < (system == System::xen ? 400 : 1000));
     if (system == System::xen) {
       CHECK(test::count_of(host, "guest.reader.disk_reads") >= 199);  // the first may be older than the metrics

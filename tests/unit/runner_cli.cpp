@@ -164,6 +164,69 @@ TEST_CASE("a run leaves a table, the same numbers as CSV and JSON, and what repl
   }
 }
 
+TEST_CASE("disk-replay: a response time per request beside the measured one, a summary, and JSON on demand") {
+  const test::TemporaryFolder folder;
+  const std::string trace = folder
+                                .write("trace.csv",
+                                       "#rw,lbn,sectors,measured_response_us\n"
+                                       "R,1000,8,9000\nW,5000000,16,8000.5\nR,17938978,8,12000\n")
+                                .string();
+  const Ended rows = ringzero("disk-replay --drive atlas10k " + trace);
+  CHECK(rows.status == 0);
+  CHECK(rows.out.starts_with("rw,lbn,sectors,far_read,response_us,measured_response_us\nR,1000,8,0,"));
+  CHECK(rows.out.find(",8000.500\nR,17938978,8,0,") != std::string::npos);
+  CHECK(std::ranges::count(rows.out, '\n') == 4);
+  CHECK(rows.error.starts_with("all: 3 requests, mean "));
+  CHECK(rows.error.find("measured 9.667 ms, demerit ") != std::string::npos);
+
+  const Json summary =
+      Json::parse(ringzero("disk-replay --drive atlas10k --policy sptf --queue 3 --json " + trace).out);
+  CHECK(summary["drive"] == "atlas10k");
+  CHECK(summary["policy"] == "sptf");
+  CHECK(summary["outstanding"] == 3);
+  CHECK(summary["all"]["requests"] == 3);
+  CHECK(summary["far_reads"]["requests"] == 0);
+
+  const std::string out = (folder.path() / "out.csv").string();
+  CHECK(ringzero("disk-replay --drive " RINGZERO_SOURCE_DIR "/model/drives/atlas10k.json --out " + out + " " + trace)
+            .out == "");
+  CHECK(text_of(out) == rows.out);
+}
+
+TEST_CASE("disk-replay refuses what it cannot replay: status 2, one line that says where and what") {
+  const test::TemporaryFolder folder;
+  auto file = [&, number = 0](const std::string& text) mutable {
+    return folder.write("t" + std::to_string(number++) + ".csv", text).string();
+  };
+  const std::string header = "rw,lbn,sectors\n", good = file(header + "R,0,8\n");
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {"--drive atlas10 " + good, "(did you mean \"atlas10k\"?)"},
+      {"--drive atlas10k --policy sstff " + good, "(did you mean \"sstf\"?)"},
+      {"--drive atlas10k --queue 65 " + good, "at most the drive's 64"},
+      {"--drive atlas10k /nowhere.csv", "/nowhere.csv"},
+      {"--drive atlas10k " + file(""), "none that can be read"},
+      {"--drive atlas10k " + file(header), "at least one request"},
+      {"--drive atlas10k " + file("rw,lbn\nR,0\n"), "a column sectors"},
+      {"--drive atlas10k " + file("rw,lbn,sectors,colour\n"), "\"colour\""},
+      {"--drive atlas10k " + file(header + "R,0,8\nX,0,8\n"), ":3: "},
+      {"--drive atlas10k " + file(header + "R,-1,8\n"), "a sector"},
+      {"--drive atlas10k " + file(header + "R,0,0\n"), "sectors of the drive"},
+      {"--drive atlas10k " + file(header + "R,17938979,8\n"), "which has 17938986"},
+      {"--drive atlas10k " + file(header + "R,0\n"), "3 values"},
+      {"--drive " + file("{}") + " " + good, "--drive"},
+      {"--drive atlas10k --out /nowhere/x.csv " + good, "--out"},
+  };
+  for (const auto& [arguments, told] : refused) {
+    CAPTURE(arguments);
+    const Ended ended = ringzero("disk-replay " + arguments);
+    CHECK(ended.status == 2);
+    CHECK(ended.out == "");
+    CHECK(std::ranges::count(ended.error, '\n') == 1);
+    CAPTURE(ended.error);
+    CHECK(ended.error.find(told) != std::string::npos);
+  }
+}
+
 TEST_CASE("a scheduler scenario comes out as rows of its decisions") {
   const Ended ended = ringzero("schedule " RINGZERO_SOURCE_DIR "/tests/oracle/scheduler-traces/a_single.bvt10.json");
   CHECK(ended.status == 0);

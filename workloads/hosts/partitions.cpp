@@ -6,6 +6,7 @@
 
 #include "hardware/block_device.h"
 #include "model/disk/drive_file.h"
+#include "workloads/kernel/kernel.h"
 
 namespace guest {
 
@@ -77,6 +78,14 @@ std::vector<std::vector<Partition>> lay_out_disks(const HostSpec& spec) {
     for (const DiskSpec& disk : guest.disks) of_guest.push_back(layout.place(guest, disk));
   }
   return disks;
+}
+
+void add_disks(Kernel& kernel, BlockDriver& driver, const std::vector<std::vector<Partition>>& disks) {
+  for (const std::vector<Partition>& of_guest : disks) {
+    for (const Partition& disk : of_guest) {
+      kernel.add_disk(disk.name, driver, disk.first_sector, disk.sectors, disk.writable);
+    }
+  }
 }
 
 }  // namespace guest

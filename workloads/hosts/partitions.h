@@ -8,6 +8,9 @@
 
 namespace guest {
 
+class BlockDriver;
+class Kernel;
+
 struct Partition {
   std::string name;  // "guest/disk"
   std::uint64_t first_sector, sectors;
@@ -17,5 +20,8 @@ struct Partition {
 // By guest, in the order of its disks. A disk without an offset begins where the one before it ends, whichever guest
 // has that. Throws SpecError: no drive, too little room, an overlap unless both disks are read-only.
 std::vector<std::vector<Partition>> lay_out_disks(const HostSpec& spec);
+
+// Of one kernel that has them all.
+void add_disks(Kernel& kernel, BlockDriver& driver, const std::vector<std::vector<Partition>>& disks);
 
 }  // namespace guest

@@ -117,7 +117,7 @@ model::Task<bool> JournalLog::begin_at(u32 sequence, u32 start) {
   buffer.sectors = kBlockSectors;
   buffer.frame = kernel_.take_page();
   fill(buffer.frame);
-  co_await queue_.submit(buffer, BlockDirection::write);
+  co_await queue_.submit(buffer, BlockDirection::write, queue_.driver().barriers());
   co_await queue_.wait(buffer);
   kernel_.pages().give(buffer.frame);
   if (buffer.failed) co_return false;

@@ -29,7 +29,8 @@ class JournalLog {
   // A transaction, up to its commit block; false: it is not there. Without barriers waits for the rest of it before
   // the commit block is written; with them, that is the barrier, and only the whole is waited for.
   model::Task<bool> write(u32 sequence, std::span<const BlockPointer> metadata, const std::set<BlockNumber>& revoked);
-  // Everything before the transaction with this number, which begins there, is no longer needed.
+  // Everything before the transaction with this number, which begins there, is no longer needed: what it changed is in
+  // its place, which a drive that caches writes makes true only when the super block is a barrier, where there are any.
   model::Task<bool> begin_at(u32 sequence, u32 start);
 
  private:

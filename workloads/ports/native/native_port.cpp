@@ -47,11 +47,7 @@ void NativePort::find_disks(const HostSpec& spec) {
   const std::vector<std::vector<Partition>> disks = lay_out_disks(spec);
   if (machine_.block() == nullptr) return;
   disk_.emplace(kernel_, *machine_.block());
-  for (const std::vector<Partition>& of_guest : disks) {
-    for (const Partition& partition : of_guest) {
-      kernel_.add_disk(partition.name, *disk_, partition.first_sector, partition.sectors, partition.writable);
-    }
-  }
+  add_disks(kernel_, *disk_, disks);
 }
 
 // What the boot loader and the kernel's first instructions do before there is an address space to run in.

@@ -32,6 +32,7 @@ HostKernel::Prices HostKernel::prices_of(model::Machine& machine, const HostPath
           .minor_fault = length(paths.exception) + length(paths.page_fault) + length(paths.fault_file),
           .traced_call = length(paths.system_call) + length(paths.identity),
           .tick = length(paths.interrupt_dispatch) + length(paths.timer_tick),
+          .thread_switch = length(paths.wake_task) + length(paths.schedule) + length(paths.switch_task),
           .switch_over = machine.clock().cycles_in(file.switch_time),
           .map = percent(file.map_percent),
           .live_unmap = percent(file.live_unmap_percent),
@@ -47,6 +48,7 @@ HostKernel::HostKernel(model::Machine& machine, const KernelFile& kernel, const 
       frames_{machine},
       kernel_space_{frames_},
       network_{machine, kernel, file.tap_frames} {
+  if (machine.block() != nullptr) disk_.emplace(machine, kernel, file.cache_pages);
   kernel_space_.populate(kKernelStart, machine_frame(GuestFrame{0}), guest_frames_);
 }
 
@@ -62,6 +64,10 @@ void HostKernel::start() {
 
 void HostKernel::start_network() {
   network_.start([this] { return frames_.take(); });
+}
+
+void HostKernel::start_disk() {
+  if (disk_) disk_->start();
 }
 
 // --- K's calls -------------------------------------------------------------------------------------------------------
@@ -107,6 +113,38 @@ std::optional<sim::Packet> HostKernel::read_frame() {
 void HostKernel::write_frame(const sim::Packet& frame) {
   ++counts_.frame_writes;
   network_.write(frame);
+}
+
+void HostKernel::start_block_call(BlockDirection direction, u64 sector, u32 sectors) {
+  ++counts_.block_calls;
+  call();  // the request, into the pipe
+  host_.spend(prices_.thread_switch);
+  call();  // and out of it
+  block_call_ = true;
+  disk_->begin(direction, sector, sectors);
+  if (!disk_->finished()) host_.spend(prices_.thread_switch);  // the thread sleeps, and K goes on
+  answer_block_call();
+}
+
+// The thread, which has the CPU, is through with it.
+void HostKernel::answer_block_call() {
+  if (!block_call_ || !disk_->finished()) return;
+  block_call_ = false;
+  block_answer_ = true;
+  call();
+  host_.spend(prices_.thread_switch);
+}
+
+void HostKernel::disk_interrupt() {
+  disk_->interrupt();
+  if (block_call_ && disk_->finished()) host_.spend(prices_.thread_switch);
+  answer_block_call();
+}
+
+bool HostKernel::take_block_answer() {
+  call();
+  block_answer_ = false;
+  return !disk_->failed();
 }
 
 // --- C and K ---------------------------------------------------------------------------------------------------------
@@ -165,6 +203,7 @@ u32 HostKernel::timer_interrupt() {
   u32 ticks = 0;
   for (; next_tick_ <= cpu.cycles(); next_tick_ += period) ++ticks;
   cpu.arm_timer(static_cast<hv::u64>(next_tick_.count()));
+  if (disk_) disk_->tick(ticks);
   return ticks;
 }
 

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "model/machine.h"
+#include "workloads/ports/hosted/host_disk.h"
 #include "workloads/ports/hosted/host_network.h"
 #include "workloads/ports/hosted/host_paths.h"
 #include "workloads/ports/uml/host_space.h"
@@ -23,11 +24,12 @@ namespace guest {
 class HostKernel {
  public:
   struct Prices {
-    sim::Cycles call;         // a host system call that does little: the mean of native null I/O
-    sim::Cycles signal_mask;  // sigprocmask: what a native sigaction costs
-    sim::Cycles minor_fault;  // a file's page that is in memory, beyond exception and return
-    sim::Cycles traced_call;  // what C's own system call has become: getpid, beyond entry and return
-    sim::Cycles tick;         // the host's own timer interrupt, beyond entry and return
+    sim::Cycles call;           // a host system call that does little: the mean of native null I/O
+    sim::Cycles signal_mask;    // sigprocmask: what a native sigaction costs
+    sim::Cycles minor_fault;    // a file's page that is in memory, beyond exception and return
+    sim::Cycles traced_call;    // what C's own system call has become: getpid, beyond entry and return
+    sim::Cycles tick;           // the host's own timer interrupt, beyond entry and return
+    sim::Cycles thread_switch;  // to another process of the host, woken for that
     sim::Cycles switch_over;
     sim::Cycles map, live_unmap, empty_unmap;
   };
@@ -36,6 +38,7 @@ class HostKernel {
     u64 calls = 0, signal_masks = 0;
     u64 maps = 0, live_unmaps = 0, empty_unmaps = 0;
     u64 minor_faults = 0;
+    u64 block_calls = 0;                    // given to the I/O thread
     u64 frame_reads = 0, frame_writes = 0;  // calls, also those that find nothing; not among `calls`
   };
 
@@ -49,6 +52,7 @@ class HostKernel {
 
   void start();          // on the present CPU, with K's address space
   void start_network();  // the card's driver
+  void start_disk();     // the drive's
 
   // --- K's calls ----------------------------------------------------------------------------------------------------
   void call(u32 times = 1);
@@ -62,6 +66,10 @@ class HostKernel {
   void unmap(u32 id, u32 address, u32 bytes);
   std::optional<sim::Packet> read_frame();  // of the tap device; nothing: it has none
   void write_frame(const sim::Packet& frame);
+  // Through the pipe to the I/O thread, which makes the call when it has the CPU: now. One at a time.
+  void start_block_call(BlockDirection direction, u64 sector, u32 sectors);
+  bool block_answer_waits() const { return block_answer_; }
+  bool take_block_answer();  // out of the pipe; false: the call failed
 
   // --- C and K ------------------------------------------------------------------------------------------------------
   // C has entered the host with these registers and stops; K runs. The registers to go on with are K's business.
@@ -74,6 +82,10 @@ class HostKernel {
   bool minor_fault(u32 address, bool write);
   u32 timer_interrupt();  // ticks since the last one
 
+  void disk_interrupt();
+
+  HostDisk* disk() { return disk_ ? &*disk_ : nullptr; }  // null: the host has no drive
+  const HostDisk* disk() const { return disk_ ? &*disk_ : nullptr; }
   HostNetwork& network() { return network_; }  // behind K's tap device
   const HostNetwork& network() const { return network_; }
 
@@ -85,6 +97,7 @@ class HostKernel {
  private:
   static Prices prices_of(model::Machine& machine, const HostPaths& host, const UmlFile& file);
   void switch_to(hv::MachineFrame directory);
+  void answer_block_call();
 
   model::Machine& machine_;
   HostPaths host_;
@@ -97,6 +110,8 @@ class HostKernel {
   HostSpace* user_space_ = nullptr;                   // where C is
   sim::Cycles next_tick_;
   HostNetwork network_;
+  std::optional<HostDisk> disk_;
+  bool block_call_ = false, block_answer_ = false;  // with the thread; in the pipe
 };
 
 }  // namespace guest

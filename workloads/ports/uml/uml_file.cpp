@@ -15,8 +15,13 @@ model::ParameterFields fields_of(UmlFile& file) {
       {"uml.signal_frame_copies", "copies", &file.signal_frame_copies},
       {"uml.first_run_calls", "calls", &file.first_run_calls},
       {"uml.tap_frames", "frames", &file.tap_frames},
+      {"uml.cache_pages", "pages", &file.cache_pages},
       {"uml.rearm_masks", "calls", &file.rearm_masks},
   };
+}
+
+void check(const UmlFile& file, const std::string& name) {
+  if (file.cache_pages < 1024) throw model::ParameterError(name, "uml.cache_pages", "expected at least 1024");
 }
 
 }  // namespace
@@ -24,6 +29,7 @@ model::ParameterFields fields_of(UmlFile& file) {
 UmlFile UmlFile::parse(const model::ParameterText& text) {
   UmlFile file;
   file.read(text, fields_of(file));
+  check(file, text.name);
   return file;
 }
 
@@ -35,6 +41,7 @@ const UmlFile& UmlFile::skas3() {
 void UmlFile::set(std::string_view key, double value) {
   UmlFile changed = *this;
   changed.assign(key, value, fields_of(changed));
+  check(changed, name);
   *this = std::move(changed);
 }
 

@@ -25,6 +25,7 @@ struct UmlFile : model::ParameterTable {
   u32 signal_frame_copies = 0;
   u32 first_run_calls = 0;  // host calls to make the kernel stack of a fork's child
   u32 tap_frames = 0;       // that wait in the host for the guest kernel
+  u32 cache_pages = 0;      // of the host's cache
   u32 rearm_masks = 0;      // changes of the signal mask that make the tap device signal again
 };
 

@@ -1,6 +1,7 @@
 #include "workloads/ports/uml/uml_port.h"
 
 #include "model/execution.h"
+#include "workloads/hosts/partitions.h"
 
 namespace guest {
 
@@ -8,7 +9,7 @@ namespace guest {
 class UmlPort::Sleep {
  public:
   explicit Sleep(UmlPort& port) : port_{port}, place_{port.machine_} {}
-  bool await_ready() const { return false; }
+  bool await_ready() const { return port_.signals_wait(); }  // which ends it
   void await_suspend(std::coroutine_handle<> here) {
     place_.suspend(here);
     hw::Registers& registers = port_.machine_.running().registers();
@@ -32,7 +33,10 @@ UmlPort::UmlPort(const HostSpec& spec, model::Machine& machine, IpAddress addres
       host_{machine, kernel_file(spec), file_},
       tables_{kernel_, kMasterDirectory},
       has_network_{wants_network(spec)},
-      driver_{kernel_, host_, file_} {
+      driver_{kernel_, host_, file_},
+      disk_driver_{kernel_, host_, file_} {
+  const std::vector<std::vector<Partition>> disks = lay_out_disks(spec);
+  if (host_.disk() != nullptr) add_disks(kernel_, disk_driver_, disks);
   kernel_.give_memory(GuestFrame{kKernelImageFrames}, host_.guest_frames() - kKernelImageFrames,
                       GuestFrame{host_.guest_frames()}, spec.seed);
   auto& code = machine.code();
@@ -58,6 +62,7 @@ void UmlPort::power_on() {
 model::Task<> UmlPort::boot() {
   host_.start();
   if (has_network_) host_.start_network();
+  host_.start_disk();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
   co_await kernel_.start_daemons();
   kernel_.set_up();
@@ -76,6 +81,10 @@ void UmlPort::add_metrics(std::vector<Metric>& metrics) const {
   add("uml.minor_faults", counts.minor_faults);
   add("uml.frame_reads", counts.frame_reads);
   add("uml.frame_writes", counts.frame_writes);
+  if (host_.disk() != nullptr) {
+    add("uml.block_calls", counts.block_calls);
+    host_.disk()->add_metrics(metrics);
+  }
   const auto packets = [&](const char* name, u64 value) {
     metrics.push_back({name, static_cast<s64>(value), "packets"});
   };
@@ -110,6 +119,9 @@ void UmlPort::exception(model::Cpu&, hw::Registers& registers, std::uint32_t fau
 void UmlPort::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t line) {
   if (line == hw::kTimerLine) {
     pending_ticks_ += host_.timer_interrupt();
+  } else if (host_.disk() != nullptr && line == host_.disk()->interrupt_line()) {
+    host_.disk_interrupt();
+    if (!host_.block_answer_waits()) return;
   } else {
     host_.network().interrupt();
     if (!host_.network().readable()) return;
@@ -144,7 +156,7 @@ model::Task<> UmlPort::handle_signal() {
   save_user_registers();
   host_.change_signal_mask();  // the signal was blocked while its handler ran
   if (pending_ticks_ > 0) take_ticks();
-  if (frames_wait_) co_await take_frames();
+  co_await serve_devices();
   if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
   co_await return_to_interrupted(user);
 }
@@ -234,7 +246,7 @@ void UmlPort::disable_events() { host_.change_signal_mask(); }
 model::Task<> UmlPort::enable_events() {
   host_.change_signal_mask();
   co_await model::interruptible(machine_);
-  if (pending_ticks_ > 0 || frames_wait_) co_await take_signals();
+  if (signals_wait()) co_await take_signals();
 }
 
 // While the guest kernel runs.
@@ -242,19 +254,21 @@ model::Task<> UmlPort::take_signals() {
   host_.call();  // the signal's delivery, and sigreturn
   host_.change_signal_mask(2);
   if (pending_ticks_ > 0) take_ticks();
-  if (frames_wait_) co_await take_frames();
+  co_await serve_devices();
   if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
 }
 
-model::Task<> UmlPort::take_frames() {
+model::Task<> UmlPort::serve_devices() {
+  if (host_.block_answer_waits()) co_await disk_driver_.interrupt();
+  if (!frames_wait_) co_return;
   frames_wait_ = false;
   co_await driver_.interrupt();
 }
 
 model::Task<> UmlPort::take_interrupts() {
-  if (!has_network_) co_return;
+  if (!has_network_ && host_.disk() == nullptr) co_return;
   co_await model::interruptible(machine_);
-  while (frames_wait_) co_await take_signals();
+  while (devices_signal()) co_await take_signals();
 }
 
 model::Task<> UmlPort::wait_for_interrupt(std::optional<u64>) {

@@ -18,6 +18,7 @@
 #include "workloads/ports/stock_image.h"
 #include "workloads/ports/uml/host_kernel.h"
 #include "workloads/ports/uml/tap_driver.h"
+#include "workloads/ports/uml/ubd_driver.h"
 #include "workloads/programs/program.h"
 
 namespace guest {
@@ -95,7 +96,9 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   model::Task<> return_to_interrupted(hw::Registers user);
   void take_ticks();
   model::Task<> take_signals();
-  model::Task<> take_frames();
+  bool signals_wait() const { return pending_ticks_ > 0 || devices_signal(); }
+  bool devices_signal() const { return frames_wait_ || host_.block_answer_waits(); }
+  model::Task<> serve_devices();
   static u32 id_of(const AddressSpace& space) { return space.directory.number(); }  // of the host's side of it
   enum class Which : u8 { changed, all };
   void synchronize(AddressSpace& space, u32 start, u32 end, Which which);
@@ -111,6 +114,7 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   UmlTables tables_;
   bool has_network_;
   TapDriver driver_;
+  UbdDriver disk_driver_;
   u32 boot_entry_, fault_entry_, signal_entry_;
   hw::Registers stopped_;  // of user code, from its stop until the guest kernel has asked for them
   Fault fault_;

@@ -123,6 +123,7 @@ void Monitor::arm_host_tick() {
 void Monitor::host_tick() {
   arm_host_tick();
   ++waiting_ticks_;
+  for (const Device& of : devices_) of.device->host_tick();
   switches_in_last_tick_ = counts_.world_switches - std::exchange(switches_at_tick_, counts_.world_switches);
 }
 

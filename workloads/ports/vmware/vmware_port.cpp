@@ -4,6 +4,7 @@
 
 #include "interface/layout.h"
 #include "model/execution.h"
+#include "workloads/hosts/partitions.h"
 #include "workloads/kernel/memory_audit.h"
 
 namespace guest {
@@ -75,7 +76,17 @@ VmwarePort::VmwarePort(const HostSpec& spec, model::Machine& machine, IpAddress 
   if (has_network_) {
     monitor_.add_device(card_, code.add_entry([this](model::Cpu&) { kernel_.handle(card_interrupt()); }));
   }
+  find_disks(spec);
   machine.set_supervisor(monitor_);
+}
+
+void VmwarePort::find_disks(const HostSpec& spec) {
+  const std::vector<std::vector<Partition>> disks = lay_out_disks(spec);
+  if (machine_.block() == nullptr) return;
+  disk_.emplace(monitor_, machine_, kernel_file(spec), workstation_file(spec));
+  disk_driver_.emplace(kernel_, *disk_);
+  monitor_.add_device(*disk_, machine_.code().add_entry([this](model::Cpu&) { kernel_.handle(disk_interrupt()); }));
+  add_disks(kernel_, *disk_driver_, disks);
 }
 
 // What the boot loader and the kernel's first instructions do before there is an address space to run in.
@@ -108,6 +119,7 @@ model::Task<> VmwarePort::boot() {
   monitor_.load_page_table_base(kMasterDirectory);
   machine_.running().set_direct_gate({0x80, hw::kRing1Cs, 0});
   if (has_network_) co_await driver_.start();
+  if (disk_) disk_->start();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
   co_await kernel_.start_daemons();
   kernel_.set_up();
@@ -129,6 +141,12 @@ void VmwarePort::add_metrics(std::vector<Metric>& metrics) const {
   add("vmware.card_data_accesses", card_.counts().data_accesses);
   add("vmware.card_interrupts", card_.counts().interrupts);
   add("vmware.combined_sends", card_.counts().combined);
+  if (disk_) {
+    add("vmware.disk_port_accesses", disk_->counts().port_accesses);
+    add("vmware.disk_requests", disk_->counts().requests);
+    add("vmware.disk_interrupts", disk_->counts().interrupts);
+    disk_->host().add_metrics(metrics);
+  }
   const auto packets = [&](const char* name, u64 value) {
     metrics.push_back({name, static_cast<s64>(value), "packets"});
   };
@@ -184,6 +202,15 @@ model::Task<> VmwarePort::card_interrupt() {
   monitor_.acknowledge_device();
   co_await driver_.interrupt();
   co_await kernel_.run_soft_interrupts();
+  co_await return_from(interrupted);
+}
+
+model::Task<> VmwarePort::disk_interrupt() {
+  const hw::Registers interrupted = machine_.running().registers();
+  kernel_.charge(kernel_.paths().interrupt_dispatch);
+  monitor_.acknowledge_device();
+  co_await disk_driver_->interrupt();
+  if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
   co_await return_from(interrupted);
 }
 

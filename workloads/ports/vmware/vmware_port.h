@@ -2,9 +2,10 @@
 // code and direct execution of user code, and shadow page tables.
 //
 // The kernel does what it does on bare hardware and believes that it is there; the monitor (monitor.h) makes it dear.
-// It has one processor, a timer at 100 Hz, and an emulated network card.
+// It has one processor, a timer at 100 Hz, and an emulated network card and disk.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "workloads/hosts/one_kernel_platform.h"
@@ -12,6 +13,7 @@
 #include "workloads/ports/direct_tables.h"
 #include "workloads/ports/stock_image.h"
 #include "workloads/ports/vmware/emulated_nic.h"
+#include "workloads/ports/vmware/ide_driver.h"
 #include "workloads/ports/vmware/monitor.h"
 #include "workloads/ports/vmware/pcnet_driver.h"
 #include "workloads/programs/program.h"
@@ -78,6 +80,8 @@ class VmwarePort final : public KernelOnMachine, public Port {
   model::Task<> page_fault();
   model::Task<> timer_interrupt();
   model::Task<> card_interrupt();
+  model::Task<> disk_interrupt();
+  void find_disks(const HostSpec& spec);
   model::Task<> return_from(hw::Registers interrupted);
   u32 load(u32 address);  // of the kernel's memory
   bool loaded(const AddressSpace& space) const { return monitor_.shadow().loaded() == space.directory; }
@@ -90,6 +94,8 @@ class VmwarePort final : public KernelOnMachine, public Port {
   bool has_network_;
   EmulatedNic card_;
   PcnetDriver driver_;
+  std::optional<EmulatedDisk> disk_;
+  std::optional<IdeDriver> disk_driver_;
   u32 boot_entry_;
   Monitor::Gates gates_;
 };

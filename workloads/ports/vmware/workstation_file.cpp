@@ -29,6 +29,11 @@ model::ParameterFields fields_of(WorkstationFile& file) {
       {"vmware.card_frame", "cycles", &file.card_frame},
       {"vmware.process_look", "cycles", &file.process_look},
       {"vmware.bridge_frames", "frames", &file.bridge_frames},
+      {"vmware.disk_ports_per_request", "accesses", &file.disk_ports_per_request},
+      {"vmware.disk_ports_per_interrupt", "accesses", &file.disk_ports_per_interrupt},
+      {"vmware.disk_thread_switches", "switches", &file.disk_thread_switches},
+      {"vmware.disk_notice_ticks", "ticks", &file.disk_notice_ticks},
+      {"vmware.cache_pages", "pages", &file.cache_pages},
       {"vmware.world_switch", "cycles", &file.world_switch},
       {"vmware.host_wake", "cycles", &file.host_wake},
       {"vmware.host_pages", "pages", &file.host_pages},
@@ -38,6 +43,9 @@ model::ParameterFields fields_of(WorkstationFile& file) {
 void check(const WorkstationFile& file, const std::string& name) {
   if (file.shadow_pages < kFewestShadowPages) {
     throw model::ParameterError(name, "vmware.shadow_pages", "expected at least 16");
+  }
+  if (file.cache_pages < 1024 || file.cache_pages > file.host_pages) {
+    throw model::ParameterError(name, "vmware.cache_pages", "expected at least 1024 and at most the host's pages");
   }
   if (file.work_per_indirect_branch == sim::Cycles{0}) {
     throw model::ParameterError(name, "vmware.work_per_indirect_branch", "expected more than 0");

@@ -51,6 +51,12 @@ struct WorkstationFile : model::ParameterTable {
   sim::Cycles process_look;  // at the devices, whenever it has the CPU
   u32 bridge_frames = 0;     // that wait in the host for the process
 
+  // The emulated disk: emulated_disk.h.
+  u32 disk_ports_per_request = 0, disk_ports_per_interrupt = 0;  // accesses to the controller's registers
+  u32 disk_thread_switches = 0;  // processes switched in the host, for the thread that makes the call
+  u32 disk_notice_ticks = 0;     // of the host, before the process sees that a call is over
+  u32 cache_pages = 0;           // of the host's cache, among host_pages
+
   // The other world.
   sim::Cycles world_switch;  // to the host and back
   sim::Cycles host_wake;     // the host's process that waits for the virtual machine's next interrupt
