@@ -222,15 +222,23 @@ void TcpLayer::charge_checksum(u32 bytes) {
   kernel_.cpu().charge(model::MachineFile::cycles_for(memory.checksum_in_copy, bytes), model::Cause::bytes);
 }
 
+// Lines that the card reads it shares; lines that it writes are in memory alone. Either way the kernel's next use of
+// them goes over the bus, one line after the other.
+void TcpLayer::charge_lines_of_card(u32 bytes) {
+  if (!kernel_.port().network()->reaches_memory()) return;
+  const model::MachineFile& machine = kernel_.machine().file();
+  const u32 lines = (bytes + machine.cache.line_bytes - 1) / machine.cache.line_bytes;
+  kernel_.cpu().charge(kernel_.machine().clock().cycles_in(machine.memory.line_stream * lines), model::Cause::cache);
+}
+
 model::Task<> TcpLayer::copy_from_user(u32 address, u32 bytes) {
+  charge_lines_of_card(bytes);
   charge_checksum(bytes);
   co_await kernel_.copy_user(address, bytes, model::Use::read);
 }
 
 model::Task<> TcpLayer::copy_to_user(u32 address, u32 bytes) {
-  const model::MachineFile& machine = kernel_.machine().file();
-  const u32 lines = (bytes + machine.cache.line_bytes - 1) / machine.cache.line_bytes;
-  kernel_.cpu().charge(kernel_.machine().clock().cycles_in(machine.memory.line_stream * lines), model::Cause::cache);
+  charge_lines_of_card(bytes);
   charge_checksum(bytes);
   co_await kernel_.copy_user(address, bytes, model::Use::write);
 }

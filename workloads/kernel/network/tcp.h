@@ -103,9 +103,10 @@ class TcpLayer {
   void arm(const std::shared_ptr<TcpEndpoint>& endpoint);
   void forget_if_over(const std::shared_ptr<TcpEndpoint>& endpoint);
   sim::Time now() const;
-  // Between the user and a buffer: what the card has written is not in the cache.
+  // Between the user and a buffer.
   model::Task<> copy_from_user(u32 address, u32 bytes);
   model::Task<> copy_to_user(u32 address, u32 bytes);
+  void charge_lines_of_card(u32 bytes);
   void charge_checksum(u32 bytes);  // that is summed while it is copied, unless the card does it
 
   Kernel& kernel_;
