@@ -112,17 +112,32 @@ void TcpLayer::forget_if_over(const std::shared_ptr<TcpEndpoint>& endpoint) {
 
 // --- segments --------------------------------------------------------------------------------------------------------
 
+void TcpLayer::charge_received(const TcpSegment& segment) {
+  kernel_.charge(segment.payload_bytes > 0 ? kernel_.paths().tcp_receive_data : kernel_.paths().tcp_receive_ack);
+}
+
 model::Task<> TcpLayer::receive(sim::Packet packet) {
   TcpSegment segment;
   const PacketError error = parse_packet(packet, segment);
-  kernel_.charge(segment.payload_bytes > 0 ? kernel_.paths().tcp_receive_data : kernel_.paths().tcp_receive_ack);
   if (error != PacketError::none || segment.destination.address != address_) {
+    charge_received(segment);
     ++rejected_;
     co_return;
   }
   neighbours_.learn(segment.source.address, segment.source_mac);
   const auto place = connections_.find({segment.destination.port, segment.source});
-  std::shared_ptr<TcpEndpoint> endpoint = place == connections_.end() ? nullptr : place->second;
+  const std::shared_ptr<TcpEndpoint> endpoint = place == connections_.end() ? nullptr : place->second;
+  if (endpoint && endpoint->calls > 0) {
+    endpoint->held.push_back(segment);
+    if (Process* reader = endpoint->readers.take_first()) kernel_.wake(*reader);
+    co_return;
+  }
+  co_await handle(endpoint, segment);
+}
+
+// `endpoint`: of its connection; null: there is none yet.
+model::Task<> TcpLayer::handle(std::shared_ptr<TcpEndpoint> endpoint, TcpSegment segment) {
+  charge_received(segment);
   if (endpoint) {
     const u32 memory = buffer_memory(kernel_.port().network()->receive_buffer());
     endpoint->connection.receive(segment, memory, now());
@@ -145,6 +160,19 @@ model::Task<> TcpLayer::receive(sim::Packet packet) {
   establish(endpoint);
   wake(*endpoint);
   forget_if_over(endpoint);
+}
+
+model::Task<> TcpLayer::handle_held(std::shared_ptr<TcpEndpoint> endpoint) {
+  while (!endpoint->held.empty()) {
+    const TcpSegment segment = endpoint->held.front();
+    endpoint->held.pop_front();
+    co_await handle(endpoint, segment);
+  }
+}
+
+model::Task<> TcpLayer::leave(std::shared_ptr<TcpEndpoint> endpoint) {
+  co_await handle_held(endpoint);
+  --endpoint->calls;
 }
 
 model::Task<> TcpLayer::transmit(TcpSegment segment, MacAddress to) {
