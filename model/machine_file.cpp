@@ -78,12 +78,17 @@ ParameterFields hardware_fields(MachineFile& file) {
   add("nic.transmit_ring", "descriptors", file.nic.transmit_ring);
   add("nic.receive_ring", "descriptors", file.nic.receive_ring);
   add("nic.line_rate", "b/s", file.nic.line_rate);
-  add("nic.interrupt_register_reads", "accesses", file.nic.interrupt_register_reads);
-  add("nic.interrupt_register_writes", "accesses", file.nic.interrupt_register_writes);
+  add("nic.descriptor_register_writes", "accesses", file.nic.descriptor_register_writes);
+  add("nic.completion_bytes", "B", file.nic.completion_bytes);
+  add("nic.hypervisor_transmit", "instructions", file.nic.hypervisor_transmit.count);
+  add("nic.hypervisor_receive", "instructions", file.nic.hypervisor_receive.count);
   for (std::size_t profile = 0; profile < kProfileNames.size(); ++profile) {
     const std::string prefix = fmt::format("nic.coalescing.{}", kProfileNames[profile]);
-    add_coalescing(fields, prefix + ".normal", file.nic.coalescing[profile].normal);
-    add_coalescing(fields, prefix + ".in_handler", file.nic.coalescing[profile].in_handler);
+    CoalescingSettings& settings = file.nic.coalescing[profile];
+    add_coalescing(fields, prefix + ".normal", settings.normal);
+    add_coalescing(fields, prefix + ".in_handler", settings.in_handler);
+    add(prefix + ".interrupt_register_reads", "accesses", settings.interrupt_register_reads);
+    add(prefix + ".interrupt_register_writes", "accesses", settings.interrupt_register_writes);
   }
   add("scsi.queue_depth", "commands", file.scsi.queue_depth);
   add("scsi.submit_register_writes", "accesses", file.scsi.submit_register_writes);

@@ -34,6 +34,7 @@ struct Coalescing {
 struct CoalescingSettings {
   Coalescing normal;
   Coalescing in_handler;  // from an interrupt until the driver is done with it
+  std::uint32_t interrupt_register_reads = 0, interrupt_register_writes = 0;  // of the driver, per interrupt handled
 };
 
 // Whose driver set the card up.
@@ -108,8 +109,11 @@ struct MachineFile : ParameterTable {
   struct {
     std::uint32_t transmit_ring = 0;  // descriptors that can be in use
     std::uint32_t receive_ring = 0;
-    std::int64_t line_rate = 0;                                                 // b/s, each way
-    std::uint32_t interrupt_register_reads = 0, interrupt_register_writes = 0;  // per interrupt handled
+    std::int64_t line_rate = 0;                    // b/s, each way
+    std::uint32_t descriptor_register_writes = 0;  // per transmit descriptor, which lies in the card's memory
+    std::uint32_t completion_bytes = 0;            // of a receive completion, which lies in the host's
+    // Code of the driver per packet where the hypervisor has it. A native kernel's driver is among that kernel's paths.
+    Instructions hypervisor_transmit, hypervisor_receive;
     std::array<CoalescingSettings, static_cast<std::size_t>(CoalescingProfile::count)> coalescing{};
   } nic;
 

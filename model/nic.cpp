@@ -15,7 +15,11 @@ Nic::Nic(const MachineFile& file, CoalescingProfile profile, hv::u32 line, hv::u
       queue_{queue},
       memory_{memory},
       router_{router},
-      driver_{driver} {}
+      driver_{driver} {
+  if (profile != CoalescingProfile::xen) return;
+  transmit_code_ = file.cycles(file.nic.hypervisor_transmit);
+  receive_code_ = file.cycles(file.nic.hypervisor_receive);
+}
 
 void Nic::connect(sim::OutsideWorld& world) {
   world_ = &world;
@@ -31,7 +35,10 @@ bool Nic::transmit(const hw::TransmitDescriptor& descriptor) {
     ++counts_.transmit_rejected;
     return false;
   }
-  driver_.charge(clock_.cycles_in(file_.pci.write));
+  const std::uint32_t descriptors =
+      (descriptor.header_bytes > 0 ? 1 : 0) + (descriptor.payload_frame != hv::MachineFrame::none() ? 1 : 0);
+  driver_.charge(transmit_code_ +
+                 clock_.cycles_in(file_.pci.write * (descriptors * file_.nic.descriptor_register_writes + 1)));
   ++counts_.transmit_accepted;
   on_wire_.push_back(descriptor.id);
   const sim::Packet packet = packet_of(descriptor);
@@ -56,14 +63,17 @@ bool Nic::post_receive(hv::MachineFrame frame) {
 
 bool Nic::next_received(hw::ReceiveCompletion& completion) {
   if (!received_.take(completion)) return false;
-  driver_.charge(file_.memory.latency);  // DMA left the packet's header in memory, not in the cache
+  // DMA left the packet's header and its completion in memory, not in the cache.
+  const std::int64_t latency = file_.memory.latency.count();
+  driver_.charge(receive_code_ + sim::Cycles{latency + latency * file_.nic.completion_bytes / file_.cache.line_bytes});
   ++counts_.receive_collected;
   return true;
 }
 
 void Nic::interrupt_done() {
-  driver_.charge(clock_.cycles_in(file_.pci.read * file_.nic.interrupt_register_reads +
-                                  file_.pci.write * file_.nic.interrupt_register_writes));
+  driver_.charge(clock_.cycles_in(file_.pci.read * coalescing_.interrupt_register_reads +
+                                  file_.pci.write * coalescing_.interrupt_register_writes));
+  driver_.charge(file_.memory.latency);  // and the card has written its status block
   router_.deassert_line(line_);
   interrupting_ = false;
   if (received_.published + transmitted_.published > 0) {

@@ -94,6 +94,7 @@ class Nic final : public hw::NetworkDevice, private sim::EventHandler, private s
 
   const MachineFile& file_;
   const CoalescingSettings& coalescing_;
+  sim::Cycles transmit_code_, receive_code_;  // of the driver, per packet, where no kernel's paths have it
   sim::Clock clock_;
   hv::u32 line_;
   hv::u64 mac_;

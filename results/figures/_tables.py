@@ -1,4 +1,4 @@
-"""The tables of lmbench results in the paper's layout: systems down, benchmarks across.
+"""The tables of benchmark results in the paper's layout: systems down, benchmarks across.
 
 Each cell has the simulated value, the published one below it, and a shade for the error. A published value that was
 fitted on (role `calibration`) is marked: only the other cells are predictions.
@@ -13,17 +13,17 @@ def number(value):
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
-def shade(error):
-    """White when right, red when the simulation is slower, blue when it is faster."""
-    depth = min(abs(error) / WORST, 1) * 0.6
-    return (1, 1 - depth, 1 - depth) if error > 0 else (1 - depth, 1 - depth * 0.6, 1)
+def shade(slower):
+    """White when right, red when the simulation is slower by so many per cent, blue when it is faster."""
+    depth = min(abs(slower) / WORST, 1) * 0.6
+    return (1, 1 - depth, 1 - depth) if slower > 0 else (1 - depth, 1 - depth * 0.6, 1)
 
 
-def draw(name, title, benchmarks):
+def draw(name, title, benchmarks, systems=SYSTEMS, unit="times in us", more_is_faster=False):
     """`benchmarks`: (second part of the id, heading)."""
     options = style.arguments(title)
     ledger = style.ledger(options.results)
-    rows = [system for system in SYSTEMS if any(f"{name}.{key}.{system}" in ledger.index for key, _ in benchmarks)]
+    rows = [system for system in systems if any(f"{name}.{key}.{system}" in ledger.index for key, _ in benchmarks)]
     if not rows:
         print(f"{name}: nothing simulated")
         return
@@ -38,16 +38,16 @@ def draw(name, title, benchmarks):
         for x, (key, _) in enumerate(benchmarks):
             cell_id = f"{name}.{key}.{system}"
             if cell_id in ledger.index:
-                draw_cell(axes, x, y, ledger.loc[cell_id])
-    axes.text(0, len(rows) + 0.35, "simulated, published below it, error; all times in us. Italic with °: a value that "
+                draw_cell(axes, x, y, ledger.loc[cell_id], -1 if more_is_faster else 1)
+    axes.text(0, len(rows) + 0.35, f"simulated, published below it, error; all {unit}. Italic with °: a value that "
               "may be fitted on, the others are predictions.", fontsize=7, color="#555555")
     axes.set_title(title, loc="left")
     style.save(figure, options.out, name.replace("tab", "table"))
 
 
-def draw_cell(axes, x, y, row):
+def draw_cell(axes, x, y, row, sign):
     fitted = row.role == "calibration"
-    axes.add_patch(style.plt.Rectangle((x, y), 1, 1, facecolor=shade(row.error_percent), edgecolor="#bbbbbb",
+    axes.add_patch(style.plt.Rectangle((x, y), 1, 1, facecolor=shade(sign * row.error_percent), edgecolor="#bbbbbb",
                                        linewidth=0.6))
     axes.text(x + 0.5, y + 0.33, number(row.simulated), ha="center", va="center", fontsize=9,
               color=style.SIMULATED, style="italic" if fitted else "normal")

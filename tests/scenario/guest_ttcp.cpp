@@ -4,6 +4,38 @@
 
 namespace {
 
+// What happened for each full segment of a stream at MTU 500.
+class PerSegment {
+ public:
+  PerSegment(guest::System system, guest::TtcpSettings::Direction direction) {
+    guest::TtcpSettings ttcp;
+    ttcp.direction = direction;
+    ttcp.mtu = 500;
+    ttcp.bytes = 8 << 20;
+    guest::GuestSpec spec;
+    spec.name = "ttcp";
+    spec.memory_bytes = 32 << 20;
+    spec.programs = {ttcp};
+    spec.network = true;
+    host_.emplace(test::host_of(system, {spec}));
+    host_->boot();
+    for (int i = 0; i < 100 && !host_->finished(); ++i) host_->run_for(sim::Duration::milliseconds(20));
+    REQUIRE(host_->finished());
+  }
+  double count(const std::string& metric) const {
+    return static_cast<double>(test::count_of(*host_, metric)) / kSegments;
+  }
+  double steps(hw::Step step) const {
+    const model::MachineFile& file = test::dell2650();
+    const auto cycles = host_->step_cycles(0)[static_cast<std::size_t>(step)].count();
+    return static_cast<double>(cycles) / static_cast<double>(file.cycles(file.step_path(step)).count()) / kSegments;
+  }
+
+ private:
+  static constexpr double kSegments = (8 << 20) / 448.0;
+  std::optional<guest::Host> host_;
+};
+
 using guest::System;
 using sim::Duration;
 using Direction = guest::TtcpSettings::Direction;
@@ -55,6 +87,37 @@ TEST_CASE("ttcp sends and receives at MTU 1500 and 500, never faster than the wi
       }
     }
   }
+}
+
+TEST_CASE("xen: per segment sent one packet goes through the core and half of one comes back, without a hypercall") {
+  const PerSegment sent{System::xen, Direction::transmit};
+  CHECK(sent.steps(hw::Step::vif_transmit) == doctest::Approx(1).epsilon(0.05));
+  CHECK(sent.steps(hw::Step::vif_complete) == doctest::Approx(1).epsilon(0.05));
+  CHECK(sent.steps(hw::Step::vif_receive) == doctest::Approx(0.5).epsilon(0.1));
+  CHECK(sent.steps(hw::Step::rule_match) == doctest::Approx(1.5).epsilon(0.05));
+  CHECK(sent.steps(hw::Step::hypercall_dispatch) < 0.05);  // the transmitter is never idle
+  CHECK(sent.count("nic.interrupts") < 0.2);               // eight frames or 72 us
+  CHECK(sent.steps(hw::Step::base_load) < 0.1);            // one flush for all buffers that were lent before it
+}
+
+TEST_CASE(
+    "xen: per segment received a page is exchanged and another lent, for a hypercall in 64 and an interrupt in 8") {
+  const PerSegment received{System::xen, Direction::receive};
+  CHECK(received.steps(hw::Step::packet_arrive) == doctest::Approx(1).epsilon(0.02));
+  CHECK(received.steps(hw::Step::vif_receive) == doctest::Approx(1).epsilon(0.02));
+  CHECK(received.steps(hw::Step::vif_post_buffer) == doctest::Approx(1).epsilon(0.05));
+  CHECK(received.steps(hw::Step::rule_match) == doctest::Approx(1.5).epsilon(0.05));
+  CHECK(received.steps(hw::Step::hypercall_dispatch) < 0.2);
+  CHECK(received.count("nic.interrupts") < 0.25);
+  CHECK(received.count("nic.dropped") == 0);
+  CHECK(received.count("peer.0.retransmitted") == 0);
+}
+
+TEST_CASE("native: acknowledgements interrupt one by one, a stream that keeps the driver polling does not") {
+  const PerSegment sent{System::native, Direction::transmit}, received{System::native, Direction::receive};
+  CHECK(sent.count("nic.received") == doctest::Approx(0.5).epsilon(0.1));
+  CHECK(sent.count("nic.interrupts") > 0.4);
+  CHECK(received.count("nic.interrupts") < sent.count("nic.interrupts"));
 }
 
 TEST_CASE("the rate does not depend on how long the stream is") {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "experiments/traces/blktrace_writer.h"
 #include "experiments/traces/pcap_writer.h"
@@ -113,6 +114,47 @@ TEST_CASE("a capture of two guests' pings is in order and sound, and has every f
             test::count_of(host, "guest.b.packets_received") + test::count_of(host, "guest.b.packets_transmitted"));
     } else {
       CHECK(times_at(folder.path(), "eth0").size() > 400);
+    }
+  }
+}
+
+TEST_CASE("a captured stream is sound, and is as fast as ttcp says") {
+  if (!test::have_tool("tshark")) return;
+  for (const System system : {System::native, System::xen}) {
+    CAPTURE(static_cast<int>(system));
+    constexpr std::int64_t kBytes = 2 << 20;
+    const test::TemporaryFolder folder;
+    runner::PcapWriter writer{folder.path() / "f"};
+    guest::TtcpSettings ttcp;
+    ttcp.mtu = 500;
+    ttcp.bytes = kBytes;
+    guest::GuestSpec stream;
+    stream.name = "ttcp";
+    stream.memory_bytes = 32 << 20;
+    stream.programs = {ttcp};
+    stream.network = true;
+    guest::HostSpec spec = test::host_of(system, {stream});
+    writer.attach(spec);
+    guest::Host host{spec};
+    host.boot();
+    for (int i = 0; i < 100 && !host.finished(); ++i) host.run_for(Duration::milliseconds(20));
+    REQUIRE(host.finished());
+    writer.finish();
+    CHECK(bad_frames(folder.path(), "f") == 0);
+
+    // Of the second half, when the buffers are full: so many segments in so much time.
+    const test::ToolRun run = test::run_tool(
+        folder.path(),
+        "tshark -r f -T fields -e frame.time_epoch -Y 'frame.interface_name == \"wire\" && tcp.len == 448'");
+    std::vector<double> times;
+    std::istringstream lines{run.out};
+    for (double at = 0; lines >> at;) times.push_back(at);
+    REQUIRE(times.size() > kBytes / 448 - 10);
+    const std::size_t half = times.size() / 2;
+    const double seconds = times.back() - times[half];
+    const double rate = 448.0 * 8 * static_cast<double>(times.size() - 1 - half) / seconds / (1 << 20);
+    for (const guest::ProgramResult& result : host.results(0)) {
+      if (result.name == "ttcp.rate") CHECK(rate == doctest::Approx(result.value).epsilon(0.01));
     }
   }
 }

@@ -24,6 +24,9 @@ class NetworkInterface {
  public:
   virtual MacAddress mac_address() const = 0;
   virtual bool computes_checksums() const = 0;  // else the kernel sums every payload in software
+  // A card reads and writes the kernel's buffers itself, so that their lines are not the cache's own afterwards; else
+  // a processor has copied them.
+  virtual bool reaches_memory() const = 0;
   // Bytes of the buffers that it lends for packets: 1536 and two for alignment in drivers of cards, and 16 of the
   // kernel's own.
   virtual u32 receive_buffer() const { return 1536 + 2 + 16; }

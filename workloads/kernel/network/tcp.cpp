@@ -112,17 +112,32 @@ void TcpLayer::forget_if_over(const std::shared_ptr<TcpEndpoint>& endpoint) {
 
 // --- segments --------------------------------------------------------------------------------------------------------
 
+void TcpLayer::charge_received(const TcpSegment& segment) {
+  kernel_.charge(segment.payload_bytes > 0 ? kernel_.paths().tcp_receive_data : kernel_.paths().tcp_receive_ack);
+}
+
 model::Task<> TcpLayer::receive(sim::Packet packet) {
   TcpSegment segment;
   const PacketError error = parse_packet(packet, segment);
-  kernel_.charge(segment.payload_bytes > 0 ? kernel_.paths().tcp_receive_data : kernel_.paths().tcp_receive_ack);
   if (error != PacketError::none || segment.destination.address != address_) {
+    charge_received(segment);
     ++rejected_;
     co_return;
   }
   neighbours_.learn(segment.source.address, segment.source_mac);
   const auto place = connections_.find({segment.destination.port, segment.source});
-  std::shared_ptr<TcpEndpoint> endpoint = place == connections_.end() ? nullptr : place->second;
+  const std::shared_ptr<TcpEndpoint> endpoint = place == connections_.end() ? nullptr : place->second;
+  if (endpoint && endpoint->calls > 0) {
+    endpoint->held.push_back(segment);
+    if (Process* reader = endpoint->readers.take_first()) kernel_.wake(*reader);
+    co_return;
+  }
+  co_await handle(endpoint, segment);
+}
+
+// `endpoint`: of its connection; null: there is none yet.
+model::Task<> TcpLayer::handle(std::shared_ptr<TcpEndpoint> endpoint, TcpSegment segment) {
+  charge_received(segment);
   if (endpoint) {
     const u32 memory = buffer_memory(kernel_.port().network()->receive_buffer());
     endpoint->connection.receive(segment, memory, now());
@@ -145,6 +160,19 @@ model::Task<> TcpLayer::receive(sim::Packet packet) {
   establish(endpoint);
   wake(*endpoint);
   forget_if_over(endpoint);
+}
+
+model::Task<> TcpLayer::handle_held(std::shared_ptr<TcpEndpoint> endpoint) {
+  while (!endpoint->held.empty()) {
+    const TcpSegment segment = endpoint->held.front();
+    endpoint->held.pop_front();
+    co_await handle(endpoint, segment);
+  }
+}
+
+model::Task<> TcpLayer::leave(std::shared_ptr<TcpEndpoint> endpoint) {
+  co_await handle_held(endpoint);
+  --endpoint->calls;
 }
 
 model::Task<> TcpLayer::transmit(TcpSegment segment, MacAddress to) {
@@ -222,15 +250,23 @@ void TcpLayer::charge_checksum(u32 bytes) {
   kernel_.cpu().charge(model::MachineFile::cycles_for(memory.checksum_in_copy, bytes), model::Cause::bytes);
 }
 
+// Lines that the card reads it shares; lines that it writes are in memory alone. Either way the kernel's next use of
+// them goes over the bus, one line after the other.
+void TcpLayer::charge_lines_of_card(u32 bytes) {
+  if (!kernel_.port().network()->reaches_memory()) return;
+  const model::MachineFile& machine = kernel_.machine().file();
+  const u32 lines = (bytes + machine.cache.line_bytes - 1) / machine.cache.line_bytes;
+  kernel_.cpu().charge(kernel_.machine().clock().cycles_in(machine.memory.line_stream * lines), model::Cause::cache);
+}
+
 model::Task<> TcpLayer::copy_from_user(u32 address, u32 bytes) {
+  charge_lines_of_card(bytes);
   charge_checksum(bytes);
   co_await kernel_.copy_user(address, bytes, model::Use::read);
 }
 
 model::Task<> TcpLayer::copy_to_user(u32 address, u32 bytes) {
-  const model::MachineFile& machine = kernel_.machine().file();
-  const u32 lines = (bytes + machine.cache.line_bytes - 1) / machine.cache.line_bytes;
-  kernel_.cpu().charge(kernel_.machine().clock().cycles_in(machine.memory.line_stream * lines), model::Cause::cache);
+  charge_lines_of_card(bytes);
   charge_checksum(bytes);
   co_await kernel_.copy_user(address, bytes, model::Use::write);
 }

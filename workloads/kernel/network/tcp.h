@@ -1,8 +1,10 @@
 // TCP of one kernel: its sockets, its connections and their timers.
 //
 // The protocol is TcpConnection's. Here are its surroundings: who a segment is for, what the path costs, the copies
-// between connection and user, who sleeps and who is woken. A segment is handled in deferred work and may come between
-// any two awaits of a system call on the same connection.
+// between connection and user, who sleeps and who is woken. A segment is handled in deferred work, unless a process is
+// in a call on its connection: then it waits for that process, which handles it before it sleeps and before it leaves,
+// so that acknowledgements go out no faster than the process works. [Linux 2.4: the socket's lock, backlog and
+// prequeue]
 #pragma once
 
 #include <deque>
@@ -28,8 +30,10 @@ struct TcpEndpoint {
   TcpListener* listener = nullptr;  // that it is to be given to when it is established
   bool orphaned = false;            // no socket any more
   WaitQueue readers, writers;       // the latter also wait for the connection to be made
-  u32 freed = 0;                    // of its buffers that were charged
-  u64 armed = 0;                    // jiffy of its entry in the timers; 0: none
+  u32 calls = 0;                    // in which processes are, that will handle what is held
+  std::deque<TcpSegment> held;
+  u32 freed = 0;  // of its buffers that were charged
+  u64 armed = 0;  // jiffy of its entry in the timers; 0: none
 };
 
 struct TcpListener {
@@ -94,6 +98,12 @@ class TcpLayer {
                                     MacAddress mac);
   std::shared_ptr<TcpEndpoint> answer(const TcpSegment& syn);  // null: no listener, or its backlog is full
   std::uint16_t free_port();
+  model::Task<> handle(std::shared_ptr<TcpEndpoint> endpoint, TcpSegment segment);
+  void charge_received(const TcpSegment& segment);
+  // Around a call, or a part of it without sleep.
+  void enter(TcpEndpoint& endpoint) { ++endpoint.calls; }
+  model::Task<> handle_held(std::shared_ptr<TcpEndpoint> endpoint);
+  model::Task<> leave(std::shared_ptr<TcpEndpoint> endpoint);
   model::Task<> transmit(TcpSegment segment, MacAddress to);
   model::Task<> send(std::shared_ptr<TcpEndpoint> endpoint);  // what the connection wants sent now
   void wake(TcpEndpoint& endpoint);
@@ -103,9 +113,10 @@ class TcpLayer {
   void arm(const std::shared_ptr<TcpEndpoint>& endpoint);
   void forget_if_over(const std::shared_ptr<TcpEndpoint>& endpoint);
   sim::Time now() const;
-  // Between the user and a buffer: what the card has written is not in the cache.
+  // Between the user and a buffer.
   model::Task<> copy_from_user(u32 address, u32 bytes);
   model::Task<> copy_to_user(u32 address, u32 bytes);
+  void charge_lines_of_card(u32 bytes);
   void charge_checksum(u32 bytes);  // that is summed while it is copied, unless the card does it
 
   Kernel& kernel_;

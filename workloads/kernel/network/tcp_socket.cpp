@@ -62,8 +62,11 @@ model::Task<u32> TcpSocket::read(Kernel& kernel, u32 address, u32 bytes) {
   if (!endpoint) co_return 0;
   TcpConnection& connection = endpoint->connection;
   u32 done = 0;
+  layer_.enter(*endpoint);
   while (done < bytes) {
     if (connection.readable() == 0) {
+      co_await layer_.handle_held(endpoint);
+      if (connection.readable() > 0) continue;
       if (done > 0 || connection.at_end() || connection.state() == TcpConnection::State::closed) break;
       co_await kernel.sleep_on(endpoint->readers);
       if (kernel.signal_pending()) break;
@@ -76,6 +79,7 @@ model::Task<u32> TcpSocket::read(Kernel& kernel, u32 address, u32 bytes) {
   }
   connection.read_done(done);
   co_await layer_.send(endpoint);
+  co_await layer_.leave(endpoint);
   co_return done;
 }
 
@@ -86,12 +90,15 @@ model::Task<u32> TcpSocket::write(Kernel& kernel, u32 address, u32 bytes) {
   if (!endpoint) co_return 0;
   TcpConnection& connection = endpoint->connection;
   u32 done = 0;
+  layer_.enter(*endpoint);
   while (done < bytes && connection.established()) {
     const u32 room = connection.room();
     if (room == 0) {
       connection.push();
       co_await layer_.send(endpoint);
+      co_await layer_.leave(endpoint);
       while (!connection.room_for_writer() && !kernel.signal_pending()) co_await kernel.sleep_on(endpoint->writers);
+      layer_.enter(*endpoint);
       if (kernel.signal_pending()) break;
       continue;
     }
@@ -104,6 +111,7 @@ model::Task<u32> TcpSocket::write(Kernel& kernel, u32 address, u32 bytes) {
   }
   connection.push();
   co_await layer_.send(endpoint);
+  co_await layer_.leave(endpoint);
   co_return done;
 }
 

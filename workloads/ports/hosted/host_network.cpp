@@ -60,6 +60,9 @@ void HostNetwork::write(const sim::Packet& frame) {
   host_.spend(host_.call());
   host_.spend(paths.driver_refill);  // a buffer to copy it to
   copy(machine_.file().memory.copy_cached, frame.bytes);
+  const auto& machine = machine_.file();  // the buffer, which the card has read since it was last used
+  const u32 lines = (frame.bytes + machine.cache.line_bytes - 1) / machine.cache.line_bytes;
+  machine_.running().charge(machine_.clock().cycles_in(machine.memory.line_stream * lines), model::Cause::cache);
   host_.spend(paths.soft_interrupt);
   host_.spend(paths.bridge);
   host_.spend(paths.driver_transmit);

@@ -11,20 +11,18 @@ constexpr hv::u32 kPostedBuffers = 200;  // that tg3 of Linux 2.4 keeps with the
 }  // namespace
 
 void CardRings::start(const std::function<hv::MachineFrame()>& take_frame) {
-  payload_frame_ = take_frame();
+  transmit_frame_ = take_frame();
   for (hv::u32 i = 0; i < kPostedBuffers; ++i) {
     if (!device_.post_receive(take_frame())) break;
   }
 }
 
 bool CardRings::transmit(const sim::Packet& packet) {
+  const auto kept = std::min<hv::u32>(packet.bytes, static_cast<hv::u32>(packet.header.size()));
+  machine_.physical_memory().write_bytes(transmit_frame_.address(), packet.header.data(), kept);
   hw::TransmitDescriptor descriptor;
-  descriptor.header_bytes = std::min<hv::u32>(packet.bytes, static_cast<hv::u32>(packet.header.size()));
-  std::copy_n(packet.header.begin(), descriptor.header_bytes, descriptor.header);
-  if (packet.bytes > descriptor.header_bytes) {
-    descriptor.payload_frame = payload_frame_;
-    descriptor.payload_bytes = packet.bytes - descriptor.header_bytes;
-  }
+  descriptor.payload_frame = transmit_frame_;
+  descriptor.payload_bytes = packet.bytes;
   return device_.transmit(descriptor);
 }
 

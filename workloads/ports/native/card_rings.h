@@ -28,7 +28,8 @@ class CardRings {
  private:
   model::Machine& machine_;
   hw::NetworkDevice& device_;
-  hv::MachineFrame payload_frame_;  // stands for what lies behind the headers, which has no contents
+  // Where a packet to be sent lies, in one piece. The card reads the headers at once, and payload has no contents.
+  hv::MachineFrame transmit_frame_;
 };
 
 }  // namespace guest

@@ -19,6 +19,7 @@ class NicDriver final : public NetworkInterface {
 
   MacAddress mac_address() const override { return rings_.mac_address(); }
   bool computes_checksums() const override { return true; }
+  bool reaches_memory() const override { return true; }
   model::Task<bool> transmit(const sim::Packet& packet) override;
 
   u64 received() const { return received_; }

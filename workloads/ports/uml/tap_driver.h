@@ -21,6 +21,7 @@ class TapDriver final : public NetworkInterface {
   MacAddress mac_address() const override { return host_.network().mac_address(); }
   bool computes_checksums() const override { return false; }
   u32 receive_buffer() const override;  // of the interface's MTU, not of the largest frame there is
+  bool reaches_memory() const override { return false; }
   model::Task<bool> transmit(const sim::Packet& packet) override;
 
   // Every frame between the host's network and the guest kernel arrived.

@@ -24,6 +24,7 @@ class PcnetDriver final : public NetworkInterface {
   MacAddress mac_address() const override { return card_.network().mac_address(); }
   bool computes_checksums() const override { return false; }
   u32 receive_buffer() const override { return kPcnetBufferBytes + 2 + 16; }
+  bool reaches_memory() const override { return false; }
   model::Task<bool> transmit(const sim::Packet& packet) override;
 
   u64 received() const { return received_; }
