@@ -26,7 +26,7 @@ class VifDriver final : public NetworkInterface {
   std::vector<GuestFrame> lent_pages() const;
 
   MacAddress mac_address() const override { return mac_; }
-  bool computes_checksums() const override { return false; }                  // XenLinux of 2003 offered no offload
+  bool computes_checksums() const override { return false; }  // XenLinux of 2003 offered no offload
   bool reaches_memory() const override { return true; }
   u32 receive_buffer() const override { return hv::kPageSize / 2 + 1 + 16; }  // so that each gets a page of its own
   model::Task<bool> transmit(const sim::Packet& packet) override;
