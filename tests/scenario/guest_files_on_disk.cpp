@@ -331,7 +331,7 @@ TEST_CASE("files in a domain are read, changed, deleted and committed by as many
   CHECK(xen.blocks_written == native.blocks_written);
   CHECK(xen.on_medium == xen.blocks_written);
   CHECK(native.barriers == 0);
-  CHECK(xen.barriers == xen.journal.commits);
+  CHECK(xen.barriers == xen.journal.commits + 1);  // and the super block, before the first
 }
 
 TEST_CASE("whoever makes dirty blocks faster than the disk takes them has to write them itself, from 60 % on") {

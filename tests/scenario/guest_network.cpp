@@ -94,8 +94,11 @@ TEST_CASE("a domain with a rate keeps to it, and its neighbour has the rest of t
   host.run_for(Duration::milliseconds(100));
   const auto rates = goodputs(host, 2, Duration::milliseconds(500));
   MESSAGE("Mb/s: ", rates[0], " and ", rates[1]);
-  // 12 500 bytes per millisecond are 8 frames of 1514; credit that is left is not kept.
-  CHECK(rates[0] == doctest::Approx(8 * 1472 * 8e-3).epsilon(0.03));
+  // 12 500 bytes per millisecond are 8 frames of 1514; credit that is left is not kept, and the next millisecond begins
+  // when the hypervisor gets to it.
+  const double most = 8 * 1472 * 8e-3;
+  CHECK(rates[0] <= most);
+  CHECK(rates[0] > 0.95 * most);
   CHECK(rates[1] > 0.94 * (kWire - 95));
 }
 
