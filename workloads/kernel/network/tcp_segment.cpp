@@ -41,7 +41,7 @@ bool take_options(std::span<const std::uint8_t> bytes, TcpSegment& segment) {
     if (kind == kWindowScale && length == kWindowScaleBytes) segment.window_scale = option.take8();
     if (kind == kSack && length == kSackBytes) segment.sack_permitted = true;
     if (kind == kTimestamps && length == kTimestampsBytes) {
-      TcpSegment::Timestamps& timestamps = segment.timestamps.emplace();
+      TcpSegment::Timestamps& timestamps = segment.timestamps.emplace(TcpSegment::Timestamps{});
       timestamps.value = option.take32();
       timestamps.echo = option.take32();
     }
