@@ -3,6 +3,8 @@
 Each cell has the simulated value, the published one below it, and a shade for the error. A published value that was
 fitted on (role `calibration`) is marked: only the other cells are predictions.
 """
+import textwrap
+
 import _style as style
 
 SYSTEMS = ["L-SMP", "L-UP", "X", "V", "U"]
@@ -27,7 +29,8 @@ def draw(name, title, benchmarks, systems=SYSTEMS, unit="times in us", more_is_f
     if not rows:
         print(f"{name}: nothing simulated")
         return
-    figure, axes = style.new_figure(width=0.85 * len(benchmarks) + 1.2, height=0.42 * (len(rows) + 1) + 0.9)
+    width = 0.85 * len(benchmarks) + 1.2
+    figure, axes = style.new_figure(width=width, height=0.42 * (len(rows) + 1) + 0.9)
     axes.axis("off")
     axes.set_xlim(-1, len(benchmarks))
     axes.set_ylim(len(rows) + 0.7, -1)
@@ -39,8 +42,11 @@ def draw(name, title, benchmarks, systems=SYSTEMS, unit="times in us", more_is_f
             cell_id = f"{name}.{key}.{system}"
             if cell_id in ledger.index:
                 draw_cell(axes, x, y, ledger.loc[cell_id], -1 if more_is_faster else 1)
-    axes.text(0, len(rows) + 0.35, f"simulated, published below it, error; all {unit}. Italic with °: a value that "
-              "may be fitted on, the others are predictions.", fontsize=7, color="#555555")
+    note = (f"simulated, published below it, error; all {unit}. Italic with °: a value that may be fitted on, the "
+            "others are predictions.")
+    characters_per_inch = 18
+    axes.text(0, len(rows) + 0.15, textwrap.fill(note, int(width * characters_per_inch)), va="top", fontsize=7,
+              color="#555555")
     axes.set_title(title, loc="left")
     style.save(figure, options.out, name.replace("tab", "table"))
 

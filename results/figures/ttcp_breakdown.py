@@ -51,7 +51,7 @@ def main():
     axes.invert_yaxis()
     axes.set_xlabel("thousand cycles per segment of 448 bytes, idle time left out")
     axes.set_title("What a TCP segment costs at MTU 500", loc="left")
-    axes.legend(loc="lower right", frameon=False, fontsize=7)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=7)
     style.save(figure, options.out, "ttcp_breakdown")
 
 
