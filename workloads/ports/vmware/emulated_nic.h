@@ -61,6 +61,8 @@ class EmulatedNic final : public EmulatedDevice {
   bool frame_to_send() const { return (load(transmit_offset(sent_)).status & kPcnetOwned) != 0; }
   bool buffer_free() const { return (load(receive_offset(received_)).status & kPcnetOwned) != 0; }
   void access_data();
+  template <class F>
+  void through_vmnet(F call);
   void send_frame();
   void receive_frame();
   void set(u32 causes);

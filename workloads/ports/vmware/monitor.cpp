@@ -144,6 +144,18 @@ const Monitor::Device* Monitor::raised_device() const {
   return found == devices_.end() ? nullptr : &*found;
 }
 
+void Monitor::enter_host() {
+  ++counts_.world_switches;
+  charge(sim::Cycles{file_.world_switch.count() / 2});
+}
+
+// The address spaces of the two worlds have nothing in common, so the guest comes back to an empty TLB.
+void Monitor::leave_host() {
+  charge(file_.world_switch - sim::Cycles{file_.world_switch.count() / 2});
+  model::Cpu& cpu = machine_.running();
+  cpu.load_page_table_base(cpu.page_table_base());
+}
+
 // To the host, whose handler it is for, and back. The host's tick is also what the virtual timer is made of.
 void Monitor::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t line) {
   if (line == hw::kTimerLine) host_tick();
@@ -155,12 +167,12 @@ void Monitor::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t lin
     if (waiting_ticks_ == 0 && !process_has_work()) return;
     charge(file_.host_wake);
     run_process();
-    charge(sim::Cycles{file_.world_switch.count() / 2});
+    leave_host();
     registers = *std::exchange(halted_, std::nullopt);
   } else {
-    ++counts_.world_switches;
-    charge(file_.world_switch);
+    enter_host();
     run_process();
+    leave_host();
   }
   if ((registers.eflags & hw::kInterruptFlag) != 0 && interrupt_waits()) take_interrupt();
 }
@@ -193,9 +205,7 @@ bool Monitor::host_interrupts() {
 }
 
 model::Task<> Monitor::call_process() {
-  const sim::Cycles there{file_.world_switch.count() / 2}, back = file_.world_switch - there;
-  ++counts_.world_switches;
-  charge(there);
+  enter_host();
   hw::Registers& registers = machine_.running().registers();
   const u32 cs = registers.cs, flags = registers.eflags;
   registers.cs = hw::kHypervisorCs;
@@ -205,9 +215,9 @@ model::Task<> Monitor::call_process() {
   while (host_interrupts()) {
   }
   for (const Device& of : devices_) of.device->process();
-  charge(back);
   registers.cs = cs;
   registers.eflags = flags;
+  leave_host();
 }
 
 void Monitor::acknowledge_timer() {
@@ -229,11 +239,10 @@ void Monitor::halt() {
     take_interrupt();
     return;
   }
-  ++counts_.world_switches;
-  charge(sim::Cycles{file_.world_switch.count() / 2});
+  enter_host();
   run_process();
   if (interrupt_waits()) {  // of what the process has just done
-    charge(sim::Cycles{file_.world_switch.count() / 2});
+    leave_host();
     take_interrupt();
     return;
   }

@@ -81,6 +81,8 @@ class Monitor final : public model::Supervisor {
   const Device* raised_device() const;  // the first; null: none
   void charge(sim::Cycles cycles) { machine_.running().charge(cycles, model::Cause::emulation); }
   void arm_host_tick();
+  void enter_host();  // half of a world switch; leave_host: the other half
+  void leave_host();
   void host_tick();
   bool host_interrupts();
   void run_process();

@@ -27,6 +27,7 @@ model::ParameterFields fields_of(WorkstationFile& file) {
       {"vmware.combined_sends", "frames", &file.combined_sends},
       {"vmware.combining_rate", "switches", &file.combining_rate},
       {"vmware.card_frame", "cycles", &file.card_frame},
+      {"vmware.vmnet_frame", "cycles", &file.vmnet_frame},
       {"vmware.process_look", "cycles", &file.process_look},
       {"vmware.bridge_frames", "frames", &file.bridge_frames},
       {"vmware.disk_ports_per_request", "accesses", &file.disk_ports_per_request},

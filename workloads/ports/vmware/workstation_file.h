@@ -48,6 +48,7 @@ struct WorkstationFile : model::ParameterTable {
   u32 combined_sends = 0;    // frames that may wait in the ring for each other; 1: none waits
   u32 combining_rate = 0;    // switches to the other world in a tick of the host, from which frames wait
   sim::Cycles card_frame;    // the process's own work for one frame, beyond its system call
+  sim::Cycles vmnet_frame;   // the process's call that sends or receives one, with all that the host does in it
   sim::Cycles process_look;  // at the devices, whenever it has the CPU
   u32 bridge_frames = 0;     // that wait in the host for the process
 
