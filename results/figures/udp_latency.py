@@ -69,7 +69,11 @@ def draw_conditions(axes, results, published):
 def main():
     options = style.arguments(__doc__)
     published = pd.read_json(options.published).to_dict("records")
-    latencies = pd.read_csv(options.results / "udp-latency" / "latencies.csv")
+    file = options.results / "udp-latency" / "latencies.csv"
+    if not file.exists():
+        print("udp latency: nothing simulated")
+        return
+    latencies = pd.read_csv(file)
     figure, axes = style.new_figure(width=12.5, height=3.8, ncols=3)
     for panel, (case, identity, title) in zip(axes, PANELS):
         draw_distribution(panel, latencies[latencies.point == case].latency_ns, published_pair(published, identity), title)
