@@ -1,6 +1,6 @@
 # The core as a kernel links it: 32-bit, freestanding, and with no undefined symbol beyond a short list.
 file(GLOB_RECURSE core_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/hypervisor-core/*.cpp)
-list(FILTER core_sources EXCLUDE REGEX "/(metal|counting)/")
+list(FILTER core_sources EXCLUDE REGEX "/hypervisor-core/(metal|counting)/")
 add_library(core32 STATIC ${core_sources})
 target_include_directories(core32 PRIVATE ${CMAKE_SOURCE_DIR}/hypervisor-core)
 target_compile_options(core32 PRIVATE ${RINGZERO_WARNINGS} -m32 -march=i686 -ffreestanding -fno-exceptions -fno-rtti
@@ -25,3 +25,4 @@ target_compile_options(core_paths PRIVATE ${RINGZERO_WARNINGS} -m32 -march=i686 
 set_source_files_properties(${CMAKE_SOURCE_DIR}/hypervisor-core/counting/string_functions.cpp PROPERTIES
   COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 target_link_options(core_paths PRIVATE -m32 -static)
+include(cmake/metal.cmake)

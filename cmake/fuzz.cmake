@@ -1,7 +1,7 @@
 # The attack on the memory interface as a libFuzzer target: the core and its test machine, instrumented. Needs clang.
 find_package(fmt REQUIRED)
 file(GLOB_RECURSE core_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/hypervisor-core/*.cpp)
-list(FILTER core_sources EXCLUDE REGEX "/(metal|counting)/")
+list(FILTER core_sources EXCLUDE REGEX "/hypervisor-core/(metal|counting)/")
 list(TRANSFORM RINGZERO_ATTACK_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/tests/support/)
 add_executable(memory_fuzzer ${CMAKE_SOURCE_DIR}/tests/fuzz/memory_bytes.cpp ${RINGZERO_ATTACK_SOURCES} ${core_sources})
 target_include_directories(memory_fuzzer PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/hypervisor-core)

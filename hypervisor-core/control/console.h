@@ -26,6 +26,11 @@ class ConsoleLine {
     while (count != 0) put(digits[--count]);
     return *this;
   }
+  ConsoleLine& hexadecimal(u32 value) {
+    text("0x");
+    for (u32 shift = 32; shift != 0;) put("0123456789abcdef"[value >> (shift -= 4) & 15]);
+    return *this;
+  }
   void end() {
     put('\n');
     console_.write(buffer_, used_);

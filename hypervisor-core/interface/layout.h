@@ -13,6 +13,8 @@ inline constexpr u32 kLinearTableStart = 0xff000000;   // the directory maps its
 inline constexpr u32 kPerDomainStart = 0xff400000;     // GDT and LDT of the domain (slot 1021)
 inline constexpr u32 kLinearTableSlot = kLinearTableStart >> 22;
 inline constexpr u32 kPerDomainSlot = kPerDomainStart >> 22;
+// This slot and the last one are the machine's own: it may fill them in the master directory before a domain is built.
+inline constexpr u32 kMachineSlot = kPerDomainSlot + 1;
 
 // Page-table entry bits.
 inline constexpr u32 kEntryPresent = 1u << 0, kEntryWritable = 1u << 1, kEntryUser = 1u << 2, kEntryAccessed = 1u << 5,

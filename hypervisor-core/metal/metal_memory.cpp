@@ -1,0 +1,30 @@
+#include "metal/metal_memory.h"
+
+#include "metal/ports.h"
+
+extern "C" hv::u32 machine_table[1024];
+
+namespace metal {
+
+hw::Words MetalMemory::frame(MachineFrame frame) {
+  // The core's own frames and those it shares are the first that it takes: they are within reach of the direct map.
+  return frame.number() < kDirectMapFrames ? hw::Words{at_linear<u32>(kHypervisorPrivate + frame.address())}
+                                           : window(frame);
+}
+
+hw::Words MetalMemory::window(MachineFrame wanted) {
+  if (wanted.number() < kDirectMapFrames) return frame(wanted);
+  if (mapped_ != wanted) {
+    mapped_ = wanted;
+    machine_table[kWindowPage] = wanted.address() | kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
+    invalidate(machine_page_address(kWindowPage));
+  }
+  return hw::Words{at_linear<u32>(machine_page_address(kWindowPage))};
+}
+
+void MetalMemory::zero(MachineFrame frame) {
+  const hw::Words words = window(frame);
+  for (u32 i = 0; i < kEntriesPerTable; ++i) words.store(i, 0);
+}
+
+}  // namespace metal

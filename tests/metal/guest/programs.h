@@ -1,0 +1,4 @@
+// The programs of the test kernel.
+#pragma once
+
+namespace guest {}
