@@ -14,9 +14,10 @@ void guest_trap(guest::TrapFrame& frame);
 namespace guest {
 
 Trap last_trap;
-u32 traps_taken[32];
+volatile u32 traps_taken[32];
 volatile u32 events_taken, failsafes_taken, system_calls;
-Handler trap_handler, event_handler;
+volatile Handler trap_handler;
+volatile u32 port_events[64];
 const StartInfo* start_info;
 
 namespace {
@@ -84,6 +85,72 @@ Line& Line::hex(u32 value) {
   return *this;
 }
 
+namespace {
+
+u32 exchange(u32& word, u32 value) {
+  asm volatile("xchgl %0, %1" : "+r"(value), "+m"(word)::"memory");
+  return value;
+}
+void clear_bit(u32& word, u32 bit) { asm volatile("lock btrl %1, %0" : "+m"(word) : "Ir"(bit) : "memory"); }
+
+// What an event handler does: takes what is pending, then lets upcalls through again, and looks once more.
+void take_events() {
+  SharedInfo& page = shared();
+  SharedVcpu& vcpu = page.vcpu[0];
+  events_taken = events_taken + 1;
+  do {
+    while (exchange(vcpu.upcall_pending, 0) != 0) {
+      for (u32 words = exchange(vcpu.pending_selector, 0), word = 0; words != 0; ++word, words >>= 1) {
+        if ((words & 1) == 0) continue;
+        for (u32 bit = 0; bit < 32; ++bit) {
+          if (((page.ports_pending[word] & ~page.ports_mask[word]) >> bit & 1) == 0) continue;
+          clear_bit(page.ports_pending[word], bit);
+          const u32 port = word * 32 + bit;
+          if (port < 64) port_events[port] = port_events[port] + 1;
+        }
+      }
+    }
+    (void)exchange(vcpu.upcall_mask, 0);
+  } while (static_cast<volatile SharedVcpu&>(vcpu).upcall_pending != 0);
+}
+
+u64 read_time(u32 SharedTime::*low, u32 SharedTime::*high) {
+  volatile SharedTime& time = shared().time[0];
+  for (;;) {
+    const u32 version = time.version2;
+    const u64 value = join_words(time.*low, time.*high);
+    if (time.version1 == version) return value;
+  }
+}
+
+}  // namespace
+
+u64 system_time() { return read_time(&SharedTime::system_time_low, &SharedTime::system_time_high); }
+u64 virtual_time() { return read_time(&SharedTime::virtual_time_low, &SharedTime::virtual_time_high); }
+
+void set_alarm(u64 time) { (void)hypercall(Hypercall::set_timer_op, high_word(time), low_word(time)); }
+
+void block() { (void)hypercall(Hypercall::sched_op, static_cast<u32>(SchedOp::block)); }
+
+void wait_until(u64 time) {
+  while (system_time() < time) {
+    set_alarm(time);
+    block();
+  }
+}
+
+u32 bind_virq(Virq virq) {
+  EventChannelOp op{};
+  op.number = static_cast<u32>(virq);
+  return event_op(EventChannelCommand::bind_virq, op) == 0 ? op.port1 : 0;
+}
+
+u64 divide(u64 dividend, u32 divisor) {
+  u32 high = high_word(dividend) / divisor, rest = high_word(dividend) % divisor, low = low_word(dividend);
+  asm("divl %2" : "+a"(low), "+d"(rest) : "rm"(divisor) : "cc");
+  return join_words(low, high);
+}
+
 bool user_run(u32 eip, u32 esp, u32 eax, u32 ecx, u32* result) {
   user_faulted = false;
   (void)run_in_ring3(eip, esp, eax, ecx);
@@ -148,16 +215,14 @@ void guest_trap(guest::TrapFrame& frame) {
   using namespace guest;
   const hv::u32 vector = frame.vector;
   if (vector == kEvent) {
-    events_taken = events_taken + 1;
-    if (event_handler != nullptr) (void)event_handler(frame);
+    return take_events();
+  }
+  if (vector == kFailsafe) {  // with null selectors, which load
+    failsafes_taken = failsafes_taken + 1;
     return;
   }
-  if (vector == kFailsafe) {
-    failsafes_taken = failsafes_taken + 1;
-  } else if (vector < 32) {
-    ++traps_taken[vector];
-  }
-  if (trap_handler != nullptr && trap_handler(frame)) return;
+  if (vector < 32) traps_taken[vector] = traps_taken[vector] + 1;
+  if (const Handler handler = trap_handler; handler != nullptr && handler(frame)) return;
   last_trap = {vector, frame.error_code, frame.fault_address, frame.eip, frame.ring()};
   if (frame.ring() == 3) {
     user_faulted = vector != kSystemCall;

@@ -63,11 +63,12 @@ inline constexpr u32 kEvent = 0x100, kFailsafe = 0x101, kSystemCall = 0x80;  // 
 struct Trap {
   u32 vector = 0, error_code = 0, fault_address = 0, eip = 0, ring = 0;
 };
-extern Trap last_trap;       // the last that was a result
-extern u32 traps_taken[32];  // by vector
+extern Trap last_trap;                // the last that was a result
+extern volatile u32 traps_taken[32];  // by vector
 extern volatile u32 events_taken, failsafes_taken, system_calls;
 using Handler = bool (*)(TrapFrame& frame);  // true: done with it
-extern Handler trap_handler, event_handler;  // asked first; null: nobody
+extern volatile Handler trap_handler;        // asked first; null: nobody
+extern volatile u32 port_events[64];         // events taken, by port
 
 // Results of single instructions. False: it faulted, and last_trap says how.
 extern "C" bool try_load(u32 address, u32* value);
@@ -80,6 +81,15 @@ bool user_run(u32 eip, u32 esp, u32 eax, u32 ecx, u32* result);
 extern "C" {
 extern char user_code[], user_load[], user_store[], user_call[], user_code_end[];
 }
+
+// --- time and events -------------------------------------------------------------------------------------------------
+u64 system_time();   // ns since the hypervisor booted, as the time page had it last
+u64 virtual_time();  // ns that this vCPU has run
+void set_alarm(u64 time);
+void block();                           // until an event
+void wait_until(u64 time);              // blocked; the timer's port must be bound
+u32 bind_virq(Virq virq);               // its port
+u64 divide(u64 dividend, u32 divisor);  // the quotient
 
 // --- this domain -----------------------------------------------------------------------------------------------------
 extern const StartInfo* start_info;

@@ -1,4 +1,13 @@
-// The programs of the test kernel.
+// The programs of the test kernel, by the option run=. Those of domain 0 return what the run ends with; 0 is good.
 #pragma once
 
-namespace guest {}
+#include "base/types.h"
+
+namespace guest {
+
+hv::u32 tour();               // every hypercall, and ring 3
+hv::u32 shares();             // two domains, weights 1:2
+[[noreturn]] void compute();  // one of them
+[[noreturn]] void second();   // what the tour's second domain does
+
+}  // namespace guest
