@@ -178,10 +178,10 @@ void debug_registers() {
 void events_and_time() {
   const u32 timer = bind_virq(Virq::timer), alarm = bind_virq(Virq::virtual_timer);
   checks.that(timer != 0 && alarm != 0, "event_channel_op binds the timers");
+  const u32 before = port_events[timer];
   const u64 now = system_time();
   checks.result(hypercall(Hypercall::set_timer_op, high_word(now + 3 * kMillisecond), low_word(now + 3 * kMillisecond)),
                 0, "set_timer_op");
-  const u32 before = port_events[timer];
   while (system_time() < now + 3 * kMillisecond) block();
   checks.that(port_events[timer] > before, "sched_op blocks until its event comes");
   const u64 ran = virtual_time();
