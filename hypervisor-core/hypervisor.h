@@ -15,6 +15,7 @@
 #include "io/block.h"
 #include "io/network.h"
 #include "memory/memory_manager.h"
+#include "observer.h"
 #include "schedule/run_state.h"
 #include "time/system_clock.h"
 #include "time/time_keeper.h"
@@ -40,6 +41,12 @@ class Hypervisor {
   Hypervisor(hw::Machine& machine, Arena memory, const BootParameters& parameters);
   Hypervisor(const Hypervisor&) = delete;
   Hypervisor& operator=(const Hypervisor&) = delete;
+
+  // Shows what the core does from now on, see observer.h; null: to nobody. The observer outlives the core.
+  void observe(Observer* observer) {
+    run_states_.observe(observer);
+    events_.observe(observer);
+  }
 
   // Builds domain 0 with `kilobytes` of memory, laid out as interface/start_info.h says, and makes it runnable; it
   // starts at `entry_eip` in ring 1. Stops the machine if that cannot be. Before or after the CPUs are booted.

@@ -204,40 +204,40 @@ void Cpu::take_interrupt() {
   const auto line = static_cast<std::uint32_t>(std::countr_zero(pending_lines_));
   lower(line);
   mark(Mark::interrupt, line);
-  in_supervisor(machine_.file().cpu.interrupt_entry, [&](Supervisor& supervisor) {
-    registers_.vector = line;
-    supervisor.interrupt(*this, registers_, line);
-  });
+  registers_.vector = line;
+  in_supervisor(EntryKind::interrupt, 0, machine_.file().cpu.interrupt_entry,
+                [&](Supervisor& supervisor) { supervisor.interrupt(*this, registers_, line); });
   if (line >= hw::kFirstDeviceLine) machine_.router().end_of_interrupt(line);
 }
 
 // --- entries into ring 0 ---------------------------------------------------------------------------------------------
 
 template <class Enter>
-void Cpu::in_supervisor(sim::Cycles entry_cost, Enter enter) {
+void Cpu::in_supervisor(EntryKind kind, std::uint32_t fault_address, sim::Cycles entry_cost, Enter enter) {
   Supervisor& supervisor = machine_.supervisor();
+  CpuObserver* observer = machine_.observer();
+  if (observer != nullptr) observer->entered(id_, kind, registers_, fault_address, now());
   advance(entry_cost, supervisor.account(), Cause::crossing);
   in_supervisor_ = true;
   enter(supervisor);
   in_supervisor_ = false;
   advance(machine_.file().cpu.interrupt_return, supervisor.account(), Cause::crossing);
+  if (observer != nullptr) observer->left(id_, now());
 }
 
 void Cpu::trap_hypercall() {
   mark(Mark::hypercall, registers_.eax);
-  in_supervisor(machine_.file().cpu.hypercall_entry, [&](Supervisor& supervisor) {
-    registers_.vector = hw::kVectorHypercall;
-    supervisor.hypercall(*this, registers_);
-  });
+  registers_.vector = hw::kVectorHypercall;
+  in_supervisor(EntryKind::hypercall, 0, machine_.file().cpu.hypercall_entry,
+                [&](Supervisor& supervisor) { supervisor.hypercall(*this, registers_); });
 }
 
 void Cpu::trap_exception(std::uint32_t vector, std::uint32_t error_code, std::uint32_t fault_address) {
   mark(Mark::exception, vector);
-  in_supervisor(machine_.file().cpu.exception_entry, [&](Supervisor& supervisor) {
-    registers_.vector = vector;
-    registers_.error_code = error_code;
-    supervisor.exception(*this, registers_, fault_address);
-  });
+  registers_.vector = vector;
+  registers_.error_code = error_code;
+  in_supervisor(EntryKind::exception, fault_address, machine_.file().cpu.exception_entry,
+                [&](Supervisor& supervisor) { supervisor.exception(*this, registers_, fault_address); });
 }
 
 bool Cpu::system_call_entry() {
@@ -404,6 +404,7 @@ void Cpu::work(hw::Step step, hv::u32 times) {
   const sim::Cycles locked = file.cpu.locked_operation * static_cast<std::int64_t>(hw::locked_operations(step) * times);
   step_cycles_[static_cast<std::size_t>(step)] += file.cycles(step, times) + locked;
   charge(file.cycles(step, times) + locked, is_validation(step) ? Cause::validation : own_cause());
+  if (CpuObserver* observer = machine_.observer()) observer->worked(id_, step, times);
 }
 
 }  // namespace model

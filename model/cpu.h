@@ -13,6 +13,7 @@
 #include "hardware/registers.h"
 #include "model/cache.h"
 #include "model/code_map.h"
+#include "model/cpu_observer.h"
 #include "model/l2_cache.h"
 #include "model/tlb.h"
 #include "sim/event_queue.h"
@@ -166,7 +167,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   bool sweep(Burst& burst);  // false: a page of it faulted and the supervisor was entered
   bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);
   template <class Enter>
-  void in_supervisor(sim::Cycles entry_cost, Enter enter);
+  void in_supervisor(EntryKind kind, std::uint32_t fault_address, sim::Cycles entry_cost, Enter enter);
 
   Machine& machine_;
   hv::CpuId id_;

@@ -39,6 +39,9 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
 
   void set_supervisor(Supervisor& supervisor) { supervisor_ = &supervisor; }
   Supervisor& supervisor() { return *supervisor_; }
+  // Shows what the CPUs do in ring 0; null: to nobody. The observer outlives the machine.
+  void observe(CpuObserver* observer) { observer_ = observer; }
+  CpuObserver* observer() { return observer_; }
 
   const MachineFile& file() const { return file_; }
   const sim::Clock& clock() const { return clock_; }
@@ -91,6 +94,7 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   std::unique_ptr<Nic> nic_;
   std::unique_ptr<HostAdapter> disk_;
   Supervisor* supervisor_ = nullptr;
+  CpuObserver* observer_ = nullptr;
   Cpu* running_ = nullptr;
   std::string console_line_;
   std::vector<std::string> console_lines_;

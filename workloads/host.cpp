@@ -13,6 +13,7 @@
 #include "sim/outside/simgrid_world.h"
 #include "sim/random.h"
 #include "workloads/clients/tcp_peer.h"
+#include "workloads/hosts/activity_reporter.h"
 #include "workloads/hosts/systems.h"
 
 namespace guest {
@@ -68,7 +69,9 @@ struct Host::Parts {
                                  std::uint16_t port) const;
   void make_clients();
   void run_until(sim::Time end);
-  bool traced() const { return spec.packet_trace != nullptr || spec.block_trace != nullptr; }
+  bool traced() const {
+    return spec.packet_trace != nullptr || spec.block_trace != nullptr || !spec.activity_traces.empty();
+  }
   void tell_traces() const;
   void make_peers();
   std::vector<Metric> collect() const;
@@ -80,6 +83,7 @@ struct Host::Parts {
   sim::Fingerprint fingerprint;
   std::unique_ptr<sim::OutsideWorld> world;
   model::Machine machine;
+  CpuReporter reporter{spec.activity_traces};
   std::unique_ptr<Platform> platform;
   std::vector<std::unique_ptr<UdpClient>> clients;
   std::vector<std::unique_ptr<UdpReceiver>> receivers;
@@ -95,6 +99,7 @@ Host::Parts::Parts(HostSpec given)
       machine{*spec.machine, spec.cpus, info_of(spec.system).network_driver, queue, fingerprint} {
   machine.nic().connect(*world);
   if (spec.packet_trace != nullptr) machine.nic().trace(*spec.packet_trace, "wire");
+  if (!spec.activity_traces.empty()) machine.observe(&reporter);
   if (spec.drive != nullptr) machine.install_drive(*spec.drive, spec.bad_sectors);
   std::size_t station = spec.clients.size() + spec.receivers.size();
   for_each_ttcp(spec, [&](std::size_t, TtcpSettings& ttcp) {
@@ -161,6 +166,7 @@ void Host::Parts::run_until(sim::Time end) {
 void Host::Parts::tell_traces() const {
   if (spec.packet_trace != nullptr) spec.packet_trace->passed(queue.now());
   if (spec.block_trace != nullptr) spec.block_trace->passed(queue.now());
+  for (ActivityTrace* trace : spec.activity_traces) trace->passed(queue.now());
 }
 
 Host::Host(HostSpec spec) : parts_{std::make_unique<Parts>(std::move(spec))} {}

@@ -30,6 +30,7 @@ struct MachineFile;
 
 namespace guest {
 
+class ActivityTrace;
 struct KernelFile;
 struct ProcessShapes;
 struct UmlFile;
@@ -234,6 +235,7 @@ struct HostSpec {
   // Shown what happens, without changing it; they outlive the Host. None: nobody wants to know.
   sim::PacketTrace* packet_trace = nullptr;  // "wire", "vif1.0" of domain 1, "eth0" of a kernel without a hypervisor
   model::BlockTrace* block_trace = nullptr;  // "sda", the drive, "vbd1.0" of domain 1, "hda" of a virtual machine
+  std::vector<ActivityTrace*> activity_traces;
 };
 
 inline bool wants_network(const HostSpec& spec) {

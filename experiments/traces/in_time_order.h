@@ -19,6 +19,12 @@ class InTimeOrder {
     waiting_.push_back({at, record});
   }
 
+  // Calls visit(time, record) for all that are not released yet; it may move one, but not before what is.
+  template <class Visit>
+  void for_each_waiting(const Visit& visit) {
+    for (Entry& entry : waiting_) visit(entry.at, entry.record);
+  }
+
   // Calls write(time, record) for all up to and including `until`; nothing before that is added any more.
   template <class Write>
   void release(sim::Time until, const Write& write) {

@@ -10,6 +10,8 @@
 #include "experiments/runner/names.h"
 #include "experiments/traces/blktrace_writer.h"
 #include "experiments/traces/pcap_writer.h"
+#include "experiments/traces/timeline_writer.h"
+#include "experiments/traces/xentrace_writer.h"
 
 namespace runner {
 
@@ -26,6 +28,10 @@ constexpr std::array kKinds = {
     TraceKind{"pcap", "FILE", "every frame on the wire and at the guests' interfaces, as pcapng", open<PcapWriter>},
     TraceKind{"blktrace", "PREFIX", "the requests of drives and virtual disks, in PREFIX.blktrace.0, .1, ...",
               open<BlktraceWriter>},
+    TraceKind{"xentrace", "FILE", "run states, decisions, hypercalls and exceptions, for xenalyze --cpu-hz=1000G",
+              open<XentraceWriter>},
+    TraceKind{"timeline", "FILE", "what CPUs and domains do, as trace-event JSON for ui.perfetto.dev",
+              open<TimelineWriter>},
 };
 
 std::vector<std::string> kind_names() {
@@ -104,11 +110,11 @@ std::vector<TraceRequest> traces_of_run(std::span<const TraceRequest> requests, 
 Traces::Traces(std::span<const TraceRequest> requests, guest::HostSpec& spec) {
   try {
     for (const TraceRequest& request : requests) open_.push_back(request.kind->open(request.path));
+    for (const auto& trace : open_) trace->attach(spec);
   } catch (const InputError&) {
     discard();
     throw;
   }
-  for (const auto& trace : open_) trace->attach(spec);
 }
 
 Traces::~Traces() {

@@ -20,6 +20,7 @@ void EventChannels::set_pending(Domain& domain, u32 port) {
   EventCounts& counts = domain.events.counts;
   const hw::Words page = shared(domain);
   clock_.cpu().work(hw::Step::event_send);
+  if (observer_ != nullptr) observer_->event_sent(domain, port);
 
   ++counts.sent;
   if ((page.fetch_or(kPendingWord + word_of(port), bit_of(port)) & bit_of(port)) != 0) {

@@ -14,6 +14,7 @@
 #include "hardware/memory.h"
 #include "interface/events.h"
 #include "interface/shared_info.h"
+#include "observer.h"
 #include "schedule/run_state.h"
 #include "time/system_clock.h"
 
@@ -23,6 +24,8 @@ class EventChannels {
  public:
   EventChannels(hw::Memory& memory, Arena& arena, DomainTable& domains, RunStates& run_states, SystemClock& clock)
       : memory_{memory}, arena_{arena}, domains_{domains}, run_states_{run_states}, clock_{clock} {}
+
+  void observe(Observer* observer) { observer_ = observer; }
 
   // The hypercall: reads an EventChannelOp at `address`, performs it, writes it back.
   HypercallResult operate(Caller& caller, u32 address);
@@ -79,6 +82,7 @@ class EventChannels {
   DomainTable& domains_;
   RunStates& run_states_;
   SystemClock& clock_;
+  Observer* observer_ = nullptr;
   EventCounts retired_;
 };
 

@@ -19,6 +19,12 @@ RunState RunStates::waiting_state(const Vcpu& vcpu) {
   return vcpu.blocked ? RunState::blocked : RunState::runnable;
 }
 
+inline void RunStates::enter(Vcpu& vcpu, RunState state, SystemTime now) {
+  const RunState before = vcpu.state;
+  vcpu.state = state;
+  if (observer_ != nullptr && state != before) observer_->state_changed(vcpu, before, now);
+}
+
 void RunStates::add(Vcpu& vcpu, CpuId cpu) {
   vcpu.pinned = cpu != kAnyCpu;
   if (cpu == kAnyCpu) {
@@ -36,12 +42,12 @@ void RunStates::remove(Vcpu& vcpu, SystemTime now) {
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
   scheduler_.remove(vcpu);
   timer_moved(vcpu.cpu);
-  vcpu.state = RunState::offline;
+  enter(vcpu, RunState::offline, now);
 }
 
 // The vCPU, which is not running, may want the CPU now.
 void RunStates::start_waiting(Vcpu& vcpu, SystemTime now) {
-  vcpu.state = waiting_state(vcpu);
+  enter(vcpu, waiting_state(vcpu), now);
   if (vcpu.state != RunState::runnable) return;
   vcpu.runnable_since = now;
   react(scheduler_.wake(vcpu, now));
@@ -54,7 +60,7 @@ void RunStates::stop_waiting(Vcpu& vcpu, SystemTime now) {
     return;
   }
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
-  vcpu.state = waiting_state(vcpu);
+  enter(vcpu, waiting_state(vcpu), now);
 }
 
 void RunStates::wake(Vcpu& vcpu, SystemTime now) {
@@ -118,14 +124,15 @@ Vcpu& RunStates::choose(CpuId id, SystemTime now) {
   Vcpu& previous = *current_[id];
   const Decision decision = scheduler_.decide(id, previous, now);
   Vcpu& next = *decision.vcpu;
+  if (observer_ != nullptr) observer_->decided(id, previous, decision, scheduler_, now);
 
   previous.cpu_time += now - previous.run_since;
   if (&previous != &next) {
-    previous.state = waiting_state(previous);
+    enter(previous, waiting_state(previous), now);
     previous.runnable_since = now;
     ++next.times_switched_in;
   }
-  next.state = RunState::running;
+  enter(next, RunState::running, now);
   next.run_since = now;
   current_[id] = &next;
   cpu.reschedule = false;

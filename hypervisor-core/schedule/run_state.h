@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/types.h"
+#include "observer.h"
 #include "schedule/scheduler.h"
 #include "vcpu.h"
 
@@ -30,6 +31,8 @@ class RunStates {
   RunStates(Scheduler& scheduler, u32 cpu_count, SystemTime timer_slop);
   RunStates(const RunStates&) = delete;
   RunStates& operator=(const RunStates&) = delete;
+
+  void observe(Observer* observer) { observer_ = observer; }
 
   // A new vCPU comes with pause count 1: unpause() starts it. kAnyCpu places round robin; a given CPU pins it there.
   void add(Vcpu& vcpu, CpuId cpu = kAnyCpu);
@@ -124,12 +127,14 @@ class RunStates {
     u32 scanned = 0;
   };
 
+  void enter(Vcpu& vcpu, RunState state, SystemTime now);
   void start_waiting(Vcpu& vcpu, SystemTime now);
   void stop_waiting(Vcpu& vcpu, SystemTime now);
   void react(const Reaction& reaction);
   static RunState waiting_state(const Vcpu& vcpu);
 
   Scheduler& scheduler_;
+  Observer* observer_ = nullptr;
   u32 cpu_count_;
   SystemTime timer_slop_;
   CpuId next_placement_ = 0;

@@ -175,6 +175,10 @@ void XenPlatform::boot_core() {
   parameters.hypervisor_frames =
       static_cast<hv::u32>(std::max<std::uint64_t>(kCoreBytes, core_memory_.size()) / hv::kPageSize);
   core_ = std::make_unique<hv::Hypervisor>(machine_, hv::Arena{core_memory_.data(), core_memory_.size()}, parameters);
+  if (!spec_.activity_traces.empty()) {
+    reporter_ = std::make_unique<CoreReporter>(spec_.activity_traces, machine_, *core_);
+    core_->observe(reporter_.get());
+  }
   core_->create_domain0(static_cast<hv::u32>(spec_.domain0_memory / 1024), 1, domain0_->boot_entry());
 
   model::Cpu& cpu = machine_.running();

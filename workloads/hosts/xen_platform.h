@@ -7,6 +7,7 @@
 
 #include "hypervisor.h"
 #include "workloads/control/domain_builder.h"
+#include "workloads/hosts/activity_reporter.h"
 #include "workloads/hosts/guest_programs.h"
 #include "workloads/hosts/platform.h"
 #include "workloads/ports/xen/xen_port.h"
@@ -55,6 +56,7 @@ class XenPlatform final : public Platform, private model::Supervisor, private si
   std::unique_ptr<XenPort> domain0_;
   std::vector<std::byte> core_memory_;
   std::unique_ptr<hv::Hypervisor> core_;
+  std::unique_ptr<CoreReporter> reporter_;  // null: nobody wants to know
 };
 
 }  // namespace guest
