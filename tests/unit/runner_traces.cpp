@@ -138,7 +138,8 @@ TEST_CASE("records go in the order of time, those of one instant as they were re
 TEST_CASE("--trace takes known kinds, each once, into folders that are there") {
   CHECK(refused({"pcap=f", "blktrace=f"}) == "not refused");
   CHECK(refused({"pacp=f"}) ==
-        "--trace pacp=f: expected a kind of trace: \"pcap\", \"blktrace\", \"xentrace\" or \"timeline\", got \"pacp\" (did you mean \"pcap\"?)");
+        "--trace pacp=f: expected a kind of trace: \"pcap\", \"blktrace\", \"xentrace\" or \"timeline\", got \"pacp\" "
+        "(did you mean \"pcap\"?)");
   CHECK(refused({"pcap"}) == "--trace pcap: expected pcap=FILE, got \"pcap\"");
   CHECK(refused({"blktrace="}) == "--trace blktrace=: expected blktrace=PREFIX, got \"blktrace=\"");
   CHECK(refused({"pcap=a", "pcap=b"}) == "--trace pcap=b: there is a trace of kind pcap already");
