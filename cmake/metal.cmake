@@ -21,14 +21,18 @@ file(GLOB guest_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/metal/guest/
   ${CMAKE_SOURCE_DIR}/tests/metal/guest/*.S)
 set(string_functions ${CMAKE_SOURCE_DIR}/hypervisor-core/counting/string_functions.cpp
   ${CMAKE_SOURCE_DIR}/hypervisor-core/metal/string_functions.cpp)
-add_executable(metal_guest ${guest_sources} ${string_functions})
+# The generator of sequences, without what looks into the hypervisor.
+set(sequence_sources ${CMAKE_SOURCE_DIR}/tests/metal/sequence/sequence.cpp
+  ${CMAKE_SOURCE_DIR}/tests/metal/sequence/operations.cpp)
+add_executable(metal_guest ${guest_sources} ${sequence_sources} ${string_functions})
 metal_program(metal_guest ${CMAKE_SOURCE_DIR}/tests/metal/guest/guest.ld)
 target_link_libraries(metal_guest PRIVATE ${libgcc})
 
 file(GLOB metal_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/hypervisor-core/metal/*.cpp
   ${CMAKE_SOURCE_DIR}/hypervisor-core/metal/*.S)
 list(FILTER metal_sources EXCLUDE REGEX "boot_sector")
-add_executable(metal_image ${metal_sources} ${CMAKE_SOURCE_DIR}/hypervisor-core/counting/string_functions.cpp)
+add_executable(metal_image ${metal_sources} ${CMAKE_SOURCE_DIR}/tests/metal/image/probe.cpp
+  ${CMAKE_SOURCE_DIR}/tests/metal/sequence/state_digest.cpp ${CMAKE_SOURCE_DIR}/hypervisor-core/counting/string_functions.cpp)
 set_source_files_properties(${string_functions} PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 metal_program(metal_image ${CMAKE_SOURCE_DIR}/hypervisor-core/metal/link.ld)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/hypervisor-core/metal/guest_image.S PROPERTIES

@@ -84,6 +84,9 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   // Charged. The MMU takes ring 1 for a supervisor: it is the limit of its segments that keeps the hypervisor from it.
   bool read(std::uint32_t address, void* to, std::uint32_t bytes);
   bool write(std::uint32_t address, const void* from, std::uint32_t bytes);
+  // One load or store instruction: a fault is raised, and then the registers are those of whoever handles it (false).
+  bool load(std::uint32_t address, void* to, std::uint32_t bytes);
+  bool store(std::uint32_t address, const void* from, std::uint32_t bytes);
   // INT n through the direct gate: pushes the user's frame on the kernel stack and goes to the gate's ring. The code
   // that called goes on as the kernel. Back with interrupt_return(). False, and nothing changed, if that stack faults.
   bool system_call_entry();
@@ -165,6 +168,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   bool fault_is_hidden(hv::u32 address, hv::u32 error_code);  // and resolved
   void use_line(hv::u32 machine_address, bool write, sim::Cycles miss);
   bool sweep(Burst& burst);  // false: a page of it faulted and the supervisor was entered
+  bool access_or_raise(hv::u32 address, hv::u32 bytes, bool write, unsigned char* host);
   bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);
   template <class Enter>
   void in_supervisor(EntryKind kind, std::uint32_t fault_address, sim::Cycles entry_cost, Enter enter);

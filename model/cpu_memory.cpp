@@ -116,6 +116,32 @@ bool Cpu::write(std::uint32_t address, const void* from, std::uint32_t bytes) {
          transfer(address, bytes, true, registers_.ring() == 3, static_cast<unsigned char*>(const_cast<void*>(from)));
 }
 
+bool Cpu::load(std::uint32_t address, void* to, std::uint32_t bytes) {
+  return access_or_raise(address, bytes, false, static_cast<unsigned char*>(to));
+}
+
+bool Cpu::store(std::uint32_t address, const void* from, std::uint32_t bytes) {
+  return access_or_raise(address, bytes, true, static_cast<unsigned char*>(const_cast<void*>(from)));
+}
+
+// Every page is reached before a byte moves, as an instruction does it.
+bool Cpu::access_or_raise(hv::u32 address, hv::u32 bytes, bool write, unsigned char* host) {
+  if (!within_segment(address, bytes)) {
+    trap_exception(hw::kVectorGeneralProtection, 0, 0);
+    return false;
+  }
+  const bool user = registers_.ring() == 3;
+  for (hv::u32 at = address;; at = (at & hv::kEntryFrameMask) + hv::kPageSize) {
+    const TlbResult page = reach(at, write ? Use::write : Use::read, user);
+    if (!page.ok) {
+      trap_exception(hw::kVectorPageFault, page.fault_code, at);
+      return false;
+    }
+    if (address + bytes - 1 - at < hv::kPageSize - at % hv::kPageSize) break;
+  }
+  return transfer(address, bytes, write, user, host);
+}
+
 // The core's copies of arguments and frames: their bytes are in the cache, or transfer() has brought them there.
 bool Cpu::copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) {
   if (source >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - source) return false;

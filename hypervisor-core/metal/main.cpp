@@ -8,6 +8,7 @@
 #include "metal/boot_information.h"
 #include "metal/guest_image.h"
 #include "metal/metal_machine.h"
+#include "metal/parameters.h"
 #include "metal/ports.h"
 #include "metal/probe.h"
 
@@ -26,9 +27,6 @@ hw::Registers* metal_own_fault(hw::Registers& registers);
 namespace metal {
 
 namespace {
-
-constexpr u32 kHypervisorFrames = 1024;  // the lowest 4 MB: the image and the core's tables
-constexpr u32 kMaxDomains = 8;
 
 // Built in place, so that nothing has to run before metal_start().
 template <class T>
@@ -81,7 +79,7 @@ u32 take_debug_status() {
 
 void start(u32 magic, u32 information) {
   const bool known = boot.read(magic, information);
-  const u32 kilobytes = boot.number("memory", 24) * 1024;
+  const u32 kilobytes = boot.number("memory", kMemoryMegabytes) * 1024;
   new (machine_room.bytes) MetalMachine{kilobytes / (kPageSize / 1024)};
   machine().start(linear_of(stack_top));
   if (!known) machine().stop("not loaded by multiboot");
@@ -107,7 +105,8 @@ void start(u32 magic, u32 information) {
   core_ready = true;
   if (probe != nullptr) machine().tables().open_gate(kProbeVector, 1);
 
-  Domain& domain0 = core().create_domain0(boot.number("domain0", 4096), 1, guest_page_address(kGuestImagePage));
+  Domain& domain0 =
+      core().create_domain0(boot.number("domain0", kDomain0Kilobytes), 1, guest_page_address(kGuestImagePage));
   copy_in(domain0, kGuestLinePage, boot.command_line(), BootInformation::kLineBytes);
   copy_in(domain0, kGuestImagePage, guest_image, static_cast<u32>(guest_image_end - guest_image));
   ConsoleLine(machine().console())

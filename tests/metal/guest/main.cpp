@@ -9,7 +9,7 @@ struct Program {
   const char* name;
   hv::u32 (*run)();
 };
-constexpr Program kPrograms[] = {{"tour", guest::tour}, {"shares", guest::shares}};
+constexpr Program kPrograms[] = {{"tour", guest::tour}, {"shares", guest::shares}, {"sequence", guest::run_sequence}};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 namespace guest {
 
 hv::u32 tour();               // every hypercall, and ring 3
+hv::u32 run_sequence();       // of tests/metal/sequence; also what its second domain does
 hv::u32 shares();             // two domains, weights 1:2
 [[noreturn]] void compute();  // one of them
 [[noreturn]] void second();   // what the tour's second domain does

@@ -163,6 +163,12 @@ user_store:
   int $0x80
 user_call:
   int $0x80
+  .globl user_interrupts
+user_interrupts:  // the vectors of sequence_program.cpp, 4 bytes each
+  .irp vector, 0x20, 0x21, 0x30, 0x50, 0x81, 0x82, 0xfe, 0x0e
+  int $\vector
+  int $0x80
+  .endr
 user_code_end:
 
   .bss
