@@ -9,8 +9,7 @@ namespace hv {
 namespace {
 
 Scheduler& make_scheduler(hw::Machine& machine, Arena& arena, const BootParameters& parameters) {
-  Scheduler* scheduler =
-      make_scheduler(parameters.scheduler, parameters.variant, {parameters.context_switch_allowance}, arena);
+  Scheduler* scheduler = make_scheduler(parameters.scheduler, parameters.variant, parameters.scheduling, arena);
   if (scheduler == nullptr) machine.stop("no such scheduler or variant");
   return *scheduler;
 }
@@ -69,7 +68,7 @@ Domain& Hypervisor::create_domain0(u32 kilobytes, u32 vcpus, u32 entry_eip) {
   clock_.enter(cpu);
   Domain* domain0 = nullptr;
   InitialSpace space;
-  if (!lifecycle_.create(kilobytes, vcpus, kAnyCpu, domain0).ok() || domain0->id != kDomain0 ||
+  if (!lifecycle_.create(kilobytes, vcpus, kAllCpus, domain0).ok() || domain0->id != kDomain0 ||
       !memory_.build_domain0(cpu, *domain0, space).ok() ||
       !lifecycle_.build(*domain0, {space.directory.number(), entry_eip, space.stack_top, space.start_info_address})
            .ok())

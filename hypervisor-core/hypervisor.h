@@ -27,7 +27,7 @@ struct BootParameters {
   u32 max_domains = 0;            // domain 0 included
   const char* scheduler = "bvt";  // name in schedule/registry
   const char* variant = "paper";
-  SystemTime context_switch_allowance = 5'000'000;
+  SchedulerSettings scheduling;
   SystemTime tick = 10'000'000;  // ticker to the running vCPU; 0 turns it off
   SystemTime timer_slop = 0;     // timers within this of now run at once (50 us in Xen 1.0-2.0)
   u32 hypervisor_frames = 0;     // frames at the bottom of RAM that belong to the core

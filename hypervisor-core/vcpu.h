@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 #include "base/list.h"
 #include "base/types.h"
@@ -25,8 +26,9 @@ enum class RunState : u8 {
 struct Vcpu : ListNode<RunQueueTag> {
   Domain* domain = nullptr;  // null for an idle vCPU
   VcpuId id = 0;
-  CpuId cpu = 0;        // where it is placed
-  bool pinned = false;  // stays there
+  Vcpu* leader = this;       // vCPU 0 of its domain: schedulers keep there what belongs to the domain
+  CpuId cpu = 0;             // where it is placed
+  u32 affinity = kAllCpus;   // CPUs that it may run on, as a mask
   bool is_idle = false;
 
   // Scheduling, kept by schedule/run_state. A dying domain's vCPUs are paused and never unpaused.
@@ -38,8 +40,22 @@ struct Vcpu : ListNode<RunQueueTag> {
   SystemTime cpu_time = 0;        // ns run, up to run_since of the present run
   SystemTime runnable_since = 0;  // start of the present or last wait for a CPU
   u64 times_switched_in = 0;
-  static constexpr u32 kPolicyBytes = 128;
+  static constexpr u32 kPolicyBytes = 192;
   alignas(8) std::byte policy_state[kPolicyBytes] = {};  // belongs to the scheduler that add()ed it
+  // The scheduler's own structure in there: make_policy() at its add(), then policy().
+  template <class State>
+  State& make_policy() {
+    static_assert(sizeof(State) <= kPolicyBytes);
+    return *new (policy_state) State;
+  }
+  template <class State>
+  State& policy() {
+    return *std::launder(reinterpret_cast<State*>(policy_state));
+  }
+  template <class State>
+  const State& policy() const {
+    return *std::launder(reinterpret_cast<const State*>(policy_state));
+  }
 
   // Loaded at switch-in.
   hw::Registers registers;  // while not running; while running the entry path's frame is the truth

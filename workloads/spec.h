@@ -127,6 +127,23 @@ struct TtcpSettings {
 using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings,
                                  FileIoSettings, TtcpSettings>;
 
+// Physical CPUs that a guest may run on, or that somebody asks for.
+struct CpuSet {
+  std::uint32_t mask = 0;
+  static CpuSet only(std::uint32_t cpu) { return {1u << cpu}; }
+  friend bool operator==(const CpuSet&, const CpuSet&) = default;
+};
+
+// SEDF's guarantee: `slice` of CPU in every `period`. Without a period a share by `weight`: of the time that nobody has a
+// guarantee for, or of extra time if the domain may have that.
+struct SedfSettings {
+  sim::Duration period;
+  sim::Duration slice;
+  sim::Duration latency;
+  bool extra = true;
+  std::uint32_t weight = 0;
+};
+
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.
 struct WarpSettings {
@@ -148,13 +165,30 @@ struct DiskSpec {
   std::optional<std::uint64_t> offset;  // on the drive, in bytes; none: behind the disk before
 };
 
-struct GuestSpec {
+// What a scheduler is told of a guest; each policy takes its part.
+struct ScheduleSettings {
+  std::uint32_t weight = 256;  // 256 is BVT's mcu_advance 10; CPU time in proportion
+  std::uint32_t cap = 0;       // percent of one CPU; 0: none. Credit, Credit2
+  std::optional<WarpSettings> warp;
+  std::optional<SedfSettings> sedf;
+  std::optional<CpuSet> cpus;  // where it may run; none: everywhere
+};
+
+// What domain 0 changes while all run. What is not said stays.
+struct ScheduleChange {
+  sim::Duration at;    // from the time that it has built the last domain
+  std::string domain;  // name of a guest
+  std::optional<std::uint32_t> weight;
+  std::optional<std::uint32_t> cap;
+  std::optional<WarpSettings> warp;
+  std::optional<SedfSettings> sedf;
+  std::optional<CpuSet> cpus;
+};
+
+struct GuestSpec : ScheduleSettings {
   std::string name;
   std::uint64_t memory_bytes = 0;
   std::uint32_t vcpus = 1;
-  std::optional<std::uint32_t> cpu;  // where it is placed; none: round robin
-  std::uint32_t weight = 256;        // 256 is BVT's mcu_advance 10; CPU time in proportion
-  std::optional<WarpSettings> warp;
   std::vector<ProgramSpec> programs;
   ForeignKernel kernel;  // none: ours, which runs the programs. Xen only; up as soon as it is built
   bool network = false;
@@ -218,12 +252,15 @@ struct HostSpec {
 
   // Xen only.
   std::string scheduler = "bvt";
-  std::string variant = "paper";
+  std::optional<std::string> variant;  // none: the scheduler's first
   sim::Duration context_switch_allowance = sim::Duration::milliseconds(5);
+  std::optional<sim::Duration> slice;       // none: the scheduler's own
+  std::optional<sim::Duration> rate_limit;  // none: the scheduler's own; 0: off
   sim::Duration tick = sim::Duration::milliseconds(10);  // ticker to the running vCPU; 0 turns it off
   sim::Duration timer_slop;                              // timers within this of now run at once
   std::uint64_t domain0_memory = 32ull << 20;
   std::vector<DropRule> rules;
+  std::vector<ScheduleChange> changes;
 
   std::vector<GuestSpec> guests;  // native: their programs are processes of one kernel
   std::vector<ClientSpec> clients;

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/runner/cpu_set.h"
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/ledger.h"
 #include "experiments/runner/names.h"
@@ -22,6 +23,12 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.4g} GiB", static_cast<double>(bytes) / (1 << 30));
 }
 
+void check_cpu_set(const Setup& setup, const std::optional<guest::CpuSet>& cpus, const Place& place) {
+  if (!cpus || setup.host.cpus >= 32 || cpus->mask >> setup.host.cpus == 0) return;
+  throw InputError{place,
+                   Mismatch{fmt::format("CPUs from 0 to {}", setup.host.cpus - 1), format_cpu_set(*cpus), ""}};
+}
+
 void check_cpus(const Setup& setup, const model::MachineFile& machine, const Place& place) {
   if (setup.host.cpus > machine.cpu.count) {
     throw InputError{place.below("cpus"),
@@ -29,11 +36,7 @@ void check_cpus(const Setup& setup, const model::MachineFile& machine, const Pla
                               std::to_string(setup.host.cpus), ""}};
   }
   for (std::size_t i = 0; i < setup.domains.size(); ++i) {
-    const auto& cpu = setup.domains[i].cpu;
-    if (cpu && *cpu >= setup.host.cpus) {
-      throw InputError{place.below("domains").below(i).below("cpus"),
-                       Mismatch{fmt::format("a CPU from 0 to {}", setup.host.cpus - 1), std::to_string(*cpu), ""}};
-    }
+    check_cpu_set(setup, setup.domains[i].cpus, place.below("domains").below(i).below("cpus"));
   }
 }
 
@@ -64,11 +67,12 @@ void check_disks(const Setup& setup, const ModelFiles& files, const Place& place
 }
 
 void check_scheduler(const Setup& setup, const Place& place) {
+  if (!setup.host.variant) return;
   const std::vector<std::string> variants = known_scheduler_variants(setup.host.scheduler);
-  if (std::ranges::find(variants, setup.host.variant) != variants.end()) return;
+  if (std::ranges::find(variants, *setup.host.variant) != variants.end()) return;
   throw InputError{place.below("scheduler").below("variant"),
                    Mismatch{fmt::format("a variant of {}: {}", setup.host.scheduler, one_of(variants)),
-                            in_quotes(setup.host.variant), nearest_name(setup.host.variant, variants)}};
+                            in_quotes(*setup.host.variant), nearest_name(*setup.host.variant, variants)}};
 }
 
 std::map<std::string, const DomainSettings*> domains_by_name(const Setup& setup, const Place& place) {
@@ -83,6 +87,20 @@ std::map<std::string, const DomainSettings*> domains_by_name(const Setup& setup,
     }
   }
   return domains;
+}
+
+void check_changes(const Setup& setup, const Place& place) {
+  const auto domains = domains_by_name(setup, place);
+  std::vector<std::string> names;
+  for (const auto& [name, domain] : domains) names.push_back(name);
+  for (std::size_t i = 0; i < setup.host.changes.size(); ++i) {
+    const guest::ScheduleChange& change = setup.host.changes[i];
+    const Place at = place.below("changes").below(i);
+    check_cpu_set(setup, change.cpus, at.below("cpus"));
+    if (domains.contains(change.domain)) continue;
+    throw InputError{at.below("domain"), Mismatch{"the name of a domain", in_quotes(change.domain),
+                                                  nearest_name(change.domain, names)}};
+  }
 }
 
 void check_clients(const Setup& setup, const Place& place) {
@@ -185,6 +203,7 @@ void check_setup(const Setup& setup, const Place& place) {
   check_memory(setup, files.machine, place);
   check_disks(setup, files, place);
   check_scheduler(setup, place);
+  check_changes(setup, place);
   check_clients(setup, place);
   check_receivers(setup, place);
 }

@@ -25,19 +25,27 @@ struct Engine {
   const char* name;
   const char* scheduler;  // names in the core's registry
   const char* variant;
-  const hv::BvtRules& rules;
+  const hv::BvtRules* bvt = nullptr;
 };
 
 constexpr Engine kEngines[] = {
-    {"bvt10", "bvt", "xen-1.0", hv::kBvtXen1},
-    {"bvt12", "bvt", "xen-1.2", hv::kBvtXen1},
-    {"bvt20", "bvt", "xen-2.0", hv::kBvtXen2},
-    {"bvt-paper", "bvt", "paper", hv::kBvtPaper},
+    {"bvt10", "bvt", "xen-1.0", &hv::kBvtXen1},
+    {"bvt12", "bvt", "xen-1.2", &hv::kBvtXen1},
+    {"bvt20", "bvt", "xen-2.0", &hv::kBvtXen2},
+    {"bvt-paper", "bvt", "paper", &hv::kBvtPaper},
+    {"rr20", "rr", "xen-2.0"},
+    {"sedf303", "sedf", "xen-3.0.3"},
+    {"credit303", "credit", "xen-3.0.3"},
+    {"credit31", "credit", "xen-3.1"},
+    {"credit-exact", "credit", "exact"},
+    {"credit2", "credit2", "one-queue"},
 };
 
 const Engine& engine_of(const ScheduleScenario& scenario) {
   return *std::ranges::find(kEngines, scenario.engine, [](const Engine& engine) { return engine.name; });
 }
+
+constexpr std::string_view kCreditTick = "tick";
 
 // A blocked domain that the 1.x timer tick wakes handles it for this long.
 constexpr std::int64_t kTickWork = 10'000;
@@ -45,6 +53,8 @@ constexpr std::int64_t kTickWork = 10'000;
 // The largest number that a scenario may hold unless less is said: 3 years in ns, so that sums of times do not
 // overflow.
 constexpr std::int64_t kMost = 100'000'000'000'000'000;
+
+constexpr std::int64_t kLongestSedfPeriod = 10'000'000'000, kHighestSedfWeight = 0x7fff;
 
 // --- loading ---------------------------------------------------------------------------------------------------------
 
@@ -104,6 +114,15 @@ ScheduleDomain read_domain(const Json& json, const Place& place) {
   domain.warp = static_cast<std::uint32_t>(read_integer(json, place, "warp", 0, kMaxU32).value_or(0));
   domain.warp_limit = read_integer(json, place, "warpl", 0);
   domain.unwarp_time = read_integer(json, place, "warpu", 0);
+  domain.weight = static_cast<std::uint32_t>(read_integer(json, place, "weight", 1, 65535).value_or(domain.weight));
+  domain.cap = static_cast<std::uint32_t>(read_integer(json, place, "cap", 0, 100).value_or(0));
+  domain.slice_period = read_integer(json, place, "p", 0, kLongestSedfPeriod);
+  domain.slice = read_integer(json, place, "s", 0, kLongestSedfPeriod);
+  domain.latency = read_integer(json, place, "lat", 0).value_or(0);
+  domain.extra_time = read_integer(json, place, "extra", 0, 1).value_or(1) != 0;
+  if (const auto weight = read_integer(json, place, "ew", 0, kHighestSedfWeight)) {
+    domain.extra_weight = static_cast<std::uint32_t>(*weight);
+  }
   return domain;
 }
 
@@ -157,20 +176,34 @@ class ScheduleRun {
     vcpu.blocked = true;  // until its first work arrives
     run_states_.unpause(vcpu, now_);
 
-    const hv::BvtRules& rules = engine_of(scenario_).rules;
+    hv::SchedulerParameters parameters{.weight = spec.weight, .cap = spec.cap};
+    if (const hv::BvtRules* rules = engine_of(scenario_).bvt) {
+      adjust_bvt(vcpu, spec, *rules, parameters);
+    } else if (spec.slice_period || spec.slice || spec.extra_weight) {
+      split(spec.slice_period.value_or(0), parameters.period_low, parameters.period_high);
+      split(spec.slice.value_or(0), parameters.slice_low, parameters.slice_high);
+      split(spec.latency, parameters.latency_low, parameters.latency_high);
+      parameters.extra = spec.extra_time ? 1 : 0;
+      parameters.extra_weight = spec.extra_weight.value_or(0);
+    }
+    static_cast<void>(scheduler_.adjust(vcpu, parameters, now_));  // what it refuses leaves its defaults
+  }
+
+  static void split(std::int64_t time, std::uint32_t& low, std::uint32_t& high) {
+    low = static_cast<std::uint32_t>(time);
+    high = static_cast<std::uint32_t>(time >> 32);
+  }
+
+  void adjust_bvt(hv::Vcpu& vcpu, const ScheduleDomain& spec, const hv::BvtRules& rules,
+                  hv::SchedulerParameters& parameters) {
     const bool defaults = rules.warp != hv::BvtWarp::by_clock_since_wake;
     const std::int64_t limit = spec.warp_limit.value_or(defaults ? hv::kBvtWarpLimit : 0);
     const std::int64_t unwarp = spec.unwarp_time.value_or(defaults ? hv::kBvtUnwarpTime : 0);
-    const auto low = [](std::int64_t t) { return static_cast<std::uint32_t>(t); };
-    const auto high = [](std::int64_t t) { return static_cast<std::uint32_t>(t >> 32); };
-    const hv::SchedulerParameters parameters{.mcu_advance = spec.mcu_advance,
-                                             .warp = spec.warp > 0 ? 1u : 0u,
-                                             .warp_value = spec.warp,
-                                             .warp_limit_low = low(limit),
-                                             .warp_limit_high = high(limit),
-                                             .unwarp_low = low(unwarp),
-                                             .unwarp_high = high(unwarp)};
-    static_cast<void>(scheduler_.adjust(vcpu, parameters, now_));  // the values were checked when they were read
+    parameters.mcu_advance = spec.mcu_advance;
+    parameters.warp = spec.warp > 0 ? 1 : 0;
+    parameters.warp_value = spec.warp;
+    split(limit, parameters.warp_limit_low, parameters.warp_limit_high);
+    split(unwarp, parameters.unwarp_low, parameters.unwarp_high);
     if (!rules.adjust_takes_warp) static_cast<hv::Bvt&>(scheduler_).set_warp(vcpu, spec.warp, limit, unwarp, now_);
   }
 
@@ -199,6 +232,7 @@ class ScheduleRun {
     if (finish() == now_) return block(*running());
     if (run_states_.next_timer(0) == now_) {
       const hv::ExpiredTimer expired = run_states_.run_one_timer(0, now_);
+      if (expired.name == kCreditTick) write_credits();
       return expired.vcpu == nullptr ? expired.name : fmt::format("{}:{}", expired.name, id(*expired.vcpu));
     }
     if (next_tick_ == now_) {
@@ -210,6 +244,16 @@ class ScheduleRun {
     csv_ << fmt::format("0,{},arrive:{},,,,,,,\n", now_, guest.spec->id);
     arrive(guest);
     return fmt::format("wake:{}", guest.spec->id);
+  }
+
+  // What each domain has after a tick of Credit.
+  void write_credits() {
+    std::string credits;
+    for (const Guest& guest : guests_) {
+      const hv::Inspection shown = scheduler_.inspect(guest.vcpu);
+      credits += fmt::format("{}{}:{}:{}", credits.empty() ? "" : ";", guest.spec->id, shown.values[0], shown.values[1]);
+    }
+    csv_ << fmt::format("0,{},tick,,,,{},,,\n", now_, credits);
   }
 
   std::string block(Guest& guest) {

@@ -30,6 +30,14 @@ struct ScheduleDomain {
   std::uint32_t warp = 0;  // virtual-time units; 0: off
   std::optional<std::int64_t> warp_limit;
   std::optional<std::int64_t> unwarp_time;
+  std::uint32_t weight = 256;  // Credit, Credit2
+  std::uint32_t cap = 0;       // percent of the CPU; 0: none
+  // SEDF. Without any of the first three its defaults hold.
+  std::optional<std::int64_t> slice_period;
+  std::optional<std::int64_t> slice;
+  std::optional<std::uint32_t> extra_weight;
+  std::int64_t latency = 0;
+  bool extra_time = true;
 };
 
 struct ScheduleScenario {
@@ -42,8 +50,8 @@ struct ScheduleScenario {
 
 std::vector<std::string> schedule_engines();
 
-// Throws InputError. Keys of the recorded scenarios that sum up results are allowed and ignored, and so are the
-// parameters that other engines know of a domain.
+// Throws InputError. Keys of the recorded scenarios that sum up results are allowed and ignored, and so are parameters of
+// a domain that the engine does not know.
 ScheduleScenario load_schedule(const std::filesystem::path& file);
 
 // Writes the rows as CSV: seq,t_ns,trigger,prev,next,slice_ns,s1..s4.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "experiments/runner/cpu_set.h"
 #include "experiments/runner/settings.h"
 #include "experiments/runner/settings_types.h"
 
@@ -159,6 +160,15 @@ void read_list(std::vector<T>& list, const Json& json, const Place& place, const
   for (std::size_t i = 0; i < json.size(); ++i) read_value(list[i], json[i], place.below(i), about_element(about));
 }
 
+// A text as xl writes it, or the number of one CPU.
+void read_cpu_set(guest::CpuSet& cpus, const Json& json, const Place& place) {
+  try {
+    cpus = parse_cpu_set(json.is_string() ? json.get<std::string>() : json.dump());
+  } catch (const Mismatch& problem) {
+    throw InputError{place, Mismatch{problem.expected, shown(json), problem.nearest}};
+  }
+}
+
 void read_overrides(std::vector<Override>& overrides, const Json& json, const Place& place) {
   expect_object(json, place);
   for (const auto& [key, value] : json.items()) overrides.push_back({key, value, place.below(key)});
@@ -211,6 +221,8 @@ void read_value(T& value, const Json& json, const Place& place, const About& abo
     read_text(value, json, place, about);
   } else if constexpr (std::is_enum_v<T>) {
     read_enum(value, json, place);
+  } else if constexpr (std::is_same_v<T, guest::CpuSet>) {
+    read_cpu_set(value, json, place);
   } else if constexpr (is_optional<T>) {
     read_value(value.emplace(), json, place, about);
   } else if constexpr (std::is_same_v<T, std::vector<Override>>) {

@@ -262,6 +262,61 @@ void describe(Visit&& visit, const guest::WarpSettings*) {
 }
 
 template <class Visit>
+void describe(Visit&& visit, const guest::SedfSettings*) {
+  visit.value("period", RINGZERO_MEMBER(period),
+              {.text = "In each such period the domain has its slice; absent: it shares by weight.",
+               .source = "xl sched-sedf -p",
+               .unit = "ms",
+               .max = 10'000 * kMillisecond});
+  visit.value("slice", RINGZERO_MEMBER(slice),
+              {.text = "CPU time that it is sure of in every period.", .source = "xl sched-sedf -s", .unit = "ms"});
+  visit.value("latency", RINGZERO_MEMBER(latency),
+              {.text = "Taken and not used, as in Xen 3.0.3.", .source = "xl sched-sedf -l", .unit = "ms"});
+  visit.value("extra", RINGZERO_MEMBER(extra),
+              {.text = "Whether it may use time that is left over.", .source = "xl sched-sedf -e"});
+  visit.value("weight", RINGZERO_MEMBER(weight),
+              {.text = "Without a period: its part of extra time if it may use that, else of what nobody is sure of.",
+               .source = "xl sched-sedf -w",
+               .max = 32767});
+}
+
+// What domain 0 tells the scheduler of a domain; at its start and, of those named in `changes`, later.
+template <class Visit>
+void describe_scheduling(Visit&& visit) {
+  visit.value("cpus", RINGZERO_MEMBER(cpus),
+              {.text = "The physical CPUs that it may run on; absent: all. Schedulers that do not balance place it on "
+                       "one of them, in turn.",
+               .source = "xl.cfg"});
+  visit.value("cpu_weight", RINGZERO_MEMBER(weight),
+              {.text = "CPU time in proportion to the other domains: of its CPU under BVT, which rounds it to the whole "
+                       "mcu_advance nearest 2560 / weight, of the host under Credit and Credit2.",
+               .source = "xl.cfg",
+               .min = 1,
+               .max = 65535});
+  visit.value("cap", RINGZERO_MEMBER(cap),
+              {.text = "Most CPU time that Credit and Credit2 give it, in percent of one CPU; 0: no limit.",
+               .source = "xl.cfg",
+               .max = 800});
+  visit.value("warp", RINGZERO_MEMBER(warp),
+              {.text = "Favours the domain when it wakes; absent: not favoured.", .source = "Xen's BVT"});
+  visit.value("sedf", RINGZERO_MEMBER(sedf),
+              {.text = "What SEDF guarantees it; absent: nothing, but an equal share of extra time.",
+               .source = "xl sched-sedf"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::ScheduleChange*) {
+  visit.value("at", RINGZERO_MEMBER(at),
+              {.text = "When, from the time that domain 0 has built the last domain, in whole ticks of 10 ms.",
+               .source = "Ringzero",
+               .unit = "s",
+               .required = true});
+  visit.value("domain", RINGZERO_MEMBER(domain),
+              {.text = "Name of the domain that is changed.", .source = "Ringzero", .required = true});
+  describe_scheduling(visit);
+}
+
+template <class Visit>
 void describe(Visit&& visit, const DomainSettings*) {
   visit.value("name", RINGZERO_MEMBER(name), {.text = "Name of the domain.", .source = "xl.cfg", .required = true});
   visit.value("count", RINGZERO_MEMBER(count),
@@ -270,18 +325,7 @@ void describe(Visit&& visit, const DomainSettings*) {
       "memory", RINGZERO_MEMBER(memory_bytes),
       {.text = "Memory of the domain.", .source = "xl.cfg", .unit = "MiB", .min = 2 * kMebibyte, .required = true});
   visit.value("vcpus", RINGZERO_MEMBER(vcpus), {.text = "Virtual CPUs.", .source = "xl.cfg", .min = 1, .max = 1});
-  visit.value("cpus", RINGZERO_MEMBER(cpu),
-              {.text = "The physical CPU it is pinned to; without it, CPUs are given out in turn.",
-               .source = "xl.cfg",
-               .max = 31});
-  visit.value("cpu_weight", RINGZERO_MEMBER(weight),
-              {.text = "CPU time in proportion to the other domains of its CPU; BVT rounds it to the whole mcu_advance "
-                       "nearest 2560 / weight.",
-               .source = "xl.cfg",
-               .min = 1,
-               .max = 65535});
-  visit.value("warp", RINGZERO_MEMBER(warp),
-              {.text = "Favours the domain when it wakes; absent: not favoured.", .source = "Xen's BVT"});
+  describe_scheduling(visit);
   visit.value("vif", RINGZERO_MEMBER(network),
               {.text = "Whether it has a virtual network interface.", .source = "xl.cfg"});
   visit.value("vif_rate", RINGZERO_MEMBER(vif_rate),
@@ -386,7 +430,7 @@ void describe(Visit&& visit, const Setup*) {
         in.value("name", RINGZERO_MEMBER(host.scheduler),
                  {.text = "Which policy.", .source = "hypervisor-core/schedule/registry", .choices = known_schedulers});
         in.value("variant", RINGZERO_MEMBER(host.variant),
-                 {.text = "Which of the policy's historical behaviours.",
+                 {.text = "Which of the policy's behaviours; absent: its first.",
                   .source = "hypervisor-core/schedule/registry",
                   .choices = known_scheduler_variants});
         in.value(
@@ -395,6 +439,19 @@ void describe(Visit&& visit, const Setup*) {
              .source = "5 ms is the default of the paper, section 4.5",
              .unit = "ms",
              .min = 10 * kMicrosecond});
+        in.value("slice", RINGZERO_MEMBER(host.slice),
+                 {.text = "How long a domain runs before others of its class have their turn; absent: 10 ms under "
+                          "round robin and at most under Credit2, 30 ms under Credit, whose tick is a third of it.",
+                  .source = "xl sched-credit -t",
+                  .unit = "ms",
+                  .min = 100 * kMicrosecond,
+                  .max = 1000 * kMillisecond});
+        in.value("rate_limit", RINGZERO_MEMBER(host.rate_limit),
+                 {.text = "How long a domain runs at least before one that wakes takes its CPU, under Credit (exact) "
+                          "and Credit2; absent: 1 ms.",
+                  .source = "xl sched-credit -r; 1 ms since Xen 4.2",
+                  .unit = "ms",
+                  .max = 500 * kMillisecond});
         in.value("tick", RINGZERO_MEMBER(host.tick),
                  {.text = "Period of the timer event to the running domain; 0 turns it off.",
                   .source = "10 ms: Xen 1.0 to 2.0",
@@ -414,6 +471,8 @@ void describe(Visit&& visit, const Setup*) {
               {.text = "Machines outside, each pinging one domain over UDP.", .source = "Ringzero"});
   visit.value("receivers", RINGZERO_MEMBER(host.receivers),
               {.text = "Machines outside that have a domain's udp_flood send to them.", .source = "Ringzero"});
+  visit.value("changes", RINGZERO_MEMBER(host.changes),
+              {.text = "What domain 0 changes about the domains' scheduling while they run.", .source = "Ringzero"});
   visit.value("rules", RINGZERO_MEMBER(host.rules),
               {.text = "What the hypervisor's firewall-router drops, beyond what no rule lets through.",
                .source = "the paper, section 3.3.6"});

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "experiments/runner/cpu_set.h"
 #include "experiments/runner/parameters.h"
 #include "experiments/runner/settings.h"
 #include "experiments/runner/settings_types.h"
@@ -52,6 +53,8 @@ Json write_value(const T& value, const About& about) {
       if (candidate == value) return name;
     }
     return nullptr;
+  } else if constexpr (std::is_same_v<T, guest::CpuSet>) {
+    return format_cpu_set(value);
   } else if constexpr (is_optional<T>) {
     return value ? write_value(*value, about) : Json(nullptr);
   } else if constexpr (std::is_same_v<T, std::vector<Parameter>>) {
@@ -154,6 +157,10 @@ Json value_schema(const About& about) {
     return schema;
   } else if constexpr (std::is_enum_v<T>) {
     return {{"type", "string"}, {"enum", enum_names<T>()}};
+  } else if constexpr (std::is_same_v<T, guest::CpuSet>) {
+    const Json number{{"type", "integer"}, {"minimum", 0}, {"maximum", 31}};
+    const Json text{{"type", "string"}, {"pattern", kCpuSetPattern}};
+    return {{"anyOf", Json::array({number, text})}};
   } else if constexpr (is_optional<T>) {
     return value_schema<typename T::value_type>(about);
   } else if constexpr (std::is_same_v<T, std::vector<Override>>) {
@@ -179,6 +186,8 @@ template <class T>
 std::string type_text(const About& about) {
   if constexpr (is_optional<T>) {
     return type_text<typename T::value_type>(about);
+  } else if constexpr (std::is_same_v<T, guest::CpuSet>) {
+    return R"(CPUs such as "0", "0-1" or "0,2")";
   } else if constexpr (std::is_same_v<T, bool>) {
     return "true or false";
   } else if constexpr (is_duration<T> || std::is_integral_v<T>) {

@@ -54,6 +54,7 @@ inline constexpr SystemTime kNever = INT64_MAX;
 constexpr SystemTime earlier(SystemTime a, SystemTime b) { return b < a ? b : a; }
 
 inline constexpr u32 kMaxCpus = 16;
+inline constexpr u32 kAllCpus = ~0u;  // as a mask
 inline constexpr u32 kMaxVcpusPerDomain = 8;
 inline constexpr u32 kMaxVifsPerDomain = 8;
 

@@ -92,7 +92,7 @@ HypercallResult Control::perform_on(Caller& caller, Domain& domain, ControlOp& o
     case ControlCommand::scheduler_adjust:
       return scheduler_adjust(domain, op);
     case ControlCommand::pin_cpu:
-      if (words[0] >= domain.vcpu_count || words[1] >= run_states_.cpu_count()) return Error::invalid;
+      if (words[0] >= domain.vcpu_count || !run_states_.exist(words[1])) return Error::invalid;
       run_states_.pin(*domain.vcpus[words[0]], words[1], clock_.now());
       return HypercallResult::success();
     case ControlCommand::create_vif:

@@ -12,9 +12,9 @@ constexpr u32 kEflagsReserved = 1u << 1;  // always set
 
 }  // namespace
 
-HypercallResult DomainLifecycle::create(u32 kilobytes, u32 vcpus, CpuId cpu, Domain*& created) {
+HypercallResult DomainLifecycle::create(u32 kilobytes, u32 vcpus, u32 cpus, Domain*& created) {
   if (vcpus == 0 || vcpus > kMaxVcpusPerDomain) return Error::invalid;
-  if (cpu != kAnyCpu && cpu >= machine_.cpu_count()) return Error::invalid;
+  if (!run_states_.exist(cpus)) return Error::invalid;
   Domain* domain = domains_.create(vcpus);
   if (domain == nullptr) return Error::no_memory;
   domain->privileged = domain->id == kDomain0;
@@ -32,7 +32,8 @@ HypercallResult DomainLifecycle::create(u32 kilobytes, u32 vcpus, CpuId cpu, Dom
 
   domain->paused = true;  // the pause that a vCPU is added with
   for (u32 i = 0; i < vcpus; ++i) {
-    run_states_.add(*domain->vcpus[i], cpu);
+    domain->vcpus[i]->leader = domain->vcpus[0];
+    run_states_.add(*domain->vcpus[i], cpus);
     if (i != 0) run_states_.pause(*domain->vcpus[i], clock_.now());  // and one more until something starts it
   }
   created = domain;

@@ -35,9 +35,9 @@ class DomainLifecycle {
         block_{block},
         clock_{clock} {}
 
-  // A paused domain with memory and no address space. `cpu`: where its vCPUs are pinned, kAnyCpu for round robin.
-  // invalid: number of vCPUs or CPU; no_memory: frames, slots or arena.
-  HypercallResult create(u32 kilobytes, u32 vcpus, CpuId cpu, Domain*& created);
+  // A paused domain with memory and no address space, whose vCPUs may run on `cpus`, a mask.
+  // invalid: number of vCPUs, or no CPU of those; no_memory: frames, slots or arena.
+  HypercallResult create(u32 kilobytes, u32 vcpus, u32 cpus, Domain*& created);
   // Gives vCPU 0 an address space and the registers to start with. invalid: built already, an address in the
   // hypervisor's part, or no valid page directory.
   HypercallResult build(Domain& domain, const BuildDomain& start);

@@ -9,7 +9,7 @@ namespace hv {
 inline constexpr u32 kControlVersion = 0x52300001;
 
 enum class ControlCommand : u32 {
-  create_domain = 8,     // words[0] kB of memory, [1] vcpus, [2] CPU or ~0 for round robin -> domain
+  create_domain = 8,     // words[0] kB of memory, [1] vcpus, [2] CPUs for them, a mask -> domain
   destroy_domain = 9,    // domain
   unpause_domain = 10,   // domain: lets a built domain run
   pause_domain = 11,     // domain
@@ -17,7 +17,7 @@ enum class ControlCommand : u32 {
   build_domain = 13,     // domain, BuildDomain in words: root table, entry point, stack
   get_memory_list = 2,   // domain, words[0] address of u32 frame numbers, [1] room, [2] first -> [1] filled in
   scheduler_adjust = 6,  // domain, SchedulerParameters in words
-  pin_cpu = 20,          // domain, words[0] vcpu, [1] cpu
+  pin_cpu = 20,          // domain, words[0] vcpu, [1] CPUs that it may run on, a mask
   create_vif = 40,       // domain -> words[0] vif, [1] ring page's frame, [2], [3] MAC high and low
   add_rule = 41,         // NetworkRule in words
   delete_rule = 42,      // NetworkRule in words; absent is success
@@ -33,7 +33,7 @@ struct ControlOp {
   u32 command;
   u32 version;  // kControlVersion, else -EACCES
   u32 domain;
-  u32 words[16];
+  u32 words[20];
 };
 
 struct BuildDomain {
@@ -42,14 +42,25 @@ struct BuildDomain {
   u32 start_info_address;  // goes to ESI
 };
 
-// BVT: weight is in proportion to 1 / mcu_advance. Times in ns.
+// What schedulers know of a domain; each takes its own part and ignores the rest. Times in ns.
 struct SchedulerParameters {
+  // BVT: weight is in proportion to 1 / mcu_advance.
   u32 mcu_advance;
   u32 warp;                             // 0 off, 1 on
   u32 warp_value;                       // virtual-time units (10 = 100 us of CPU at mcu_advance 10)
   u32 warp_limit_low, warp_limit_high;  // longest warped run; 0: no limit
   u32 unwarp_low, unwarp_high;          // shortest time between warps
+  // Credit, Credit2.
+  u32 weight;  // of the whole domain; 0: stays as it is
+  u32 cap;     // percent of one CPU; 0: none
+  // SEDF: a slice in every period. Both 0: a share of what is left, by weight if there is one, else of extra time.
+  u32 period_low, period_high;
+  u32 slice_low, slice_high;
+  u32 latency_low, latency_high;
+  u32 extra;         // 1: may use time that is left over
+  u32 extra_weight;  // by which that is shared; 0: by what the domain has lost, or its slice
 };
+static_assert(sizeof(SchedulerParameters) <= sizeof(ControlOp::words));
 
 struct DomainInfo {
   u32 flags;  // bit 0 built, 1 paused, 2 blocked, 3 running, 4 dying, 5 crashed, 6 shut down; 15..8 its reason

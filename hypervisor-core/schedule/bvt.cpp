@@ -1,14 +1,14 @@
 #include "schedule/bvt.h"
 
-#include <new>
-
 #include "base/divide.h"
+#include "schedule/registry.h"
 
 namespace hv {
 
 namespace {
 
 constexpr u32 kDefaultMcuAdvance = 10;
+constexpr SystemTime kDefaultAllowance = 5'000'000;
 // Moving the run timer forward by no more than this is not worth it (Xen 1.x).
 constexpr SystemTime kTimerTolerance = 50'000;
 // Only one vCPU is runnable: it may run for this many allowances.
@@ -26,17 +26,8 @@ constexpr SystemTime kLongestTime = kNever / 2;
 Bvt::Bvt(const BvtRules& rules, SystemTime context_switch_allowance)
     : rules_{rules}, allowance_{context_switch_allowance} {}
 
-Bvt::State& Bvt::state(Vcpu& vcpu) {
-  static_assert(sizeof(State) <= Vcpu::kPolicyBytes);
-  return *std::launder(reinterpret_cast<State*>(vcpu.policy_state));
-}
-
-const Bvt::State& Bvt::state(const Vcpu& vcpu) {
-  return *std::launder(reinterpret_cast<const State*>(vcpu.policy_state));
-}
-
 void Bvt::add(Vcpu& vcpu) {
-  State& added = *new (vcpu.policy_state) State;
+  State& added = vcpu.make_policy<State>();
   added.vcpu = &vcpu;
   Cpu& cpu = cpus_[vcpu.cpu];
   if (vcpu.is_idle) {
@@ -55,13 +46,14 @@ void Bvt::add(Vcpu& vcpu) {
   cpu.members.push_back(added);
 }
 
-void Bvt::remove(Vcpu& vcpu) {
+Reaction Bvt::remove(Vcpu& vcpu) {
   State& removed = state(vcpu);
   timers(vcpu.cpu).disarm(removed);
   cpus_[vcpu.cpu].members.remove(removed);
+  return {};
 }
 
-void Bvt::move(Vcpu& vcpu, CpuId to) {
+Reaction Bvt::move(Vcpu& vcpu, CpuId to) {
   State& moved = state(vcpu);
   const SystemTime expiry = moved.expiry;
   timers(vcpu.cpu).disarm(moved);
@@ -71,6 +63,7 @@ void Bvt::move(Vcpu& vcpu, CpuId to) {
   vcpu.cpu = to;
   moved.avt = cpus_[to].svt;  // virtual times of two CPUs do not compare
   moved.evt = effective(moved, moved.avt);
+  return {};
 }
 
 VirtualTime Bvt::avt_after_run(const Vcpu& vcpu, SystemTime now) const {
@@ -171,20 +164,23 @@ Reaction Bvt::wake(Vcpu& vcpu, SystemTime now) {
   woken.evt = effective(woken, woken.avt);
 
   const Vcpu& running = *cpu.current;
-  Reaction reaction{.reschedule = running.is_idle, .cpu = vcpu.cpu};
-  if (reaction.reschedule) return reaction;
+  if (running.is_idle) return {.reschedule = cpu_bit(vcpu.cpu)};
+
+  Reaction reaction{.cpu = vcpu.cpu};
+  bool preempts = false;
 
   if (rules_.wake == BvtWake::after_allowance) {
     const SystemTime protected_until = running.run_since + allowance_;
-    reaction.reschedule = now >= protected_until;
+    preempts = now >= protected_until;
     if (cpu.decide_by > protected_until + kTimerTolerance) reaction.decide_by = protected_until;
   } else {
     const State& runner = state(running);
     const VirtualTime evt_now = effective(runner, avt_after_run(running, now));
-    reaction.reschedule = rules_.wake == BvtWake::if_not_later ? woken.evt <= evt_now : woken.evt < evt_now;
+    preempts = rules_.wake == BvtWake::if_not_later ? woken.evt <= evt_now : woken.evt < evt_now;
     const VirtualTime from = rules_.lag_counted_from_now ? evt_now : runner.evt;
-    if (!reaction.reschedule) reaction.decide_by = running.run_since + lead(runner, from, woken.evt);
+    if (!preempts) reaction.decide_by = running.run_since + lead(runner, from, woken.evt);
   }
+  if (preempts) reaction.reschedule = cpu_bit(vcpu.cpu);
   if (reaction.decide_by < cpu.decide_by) cpu.decide_by = reaction.decide_by;
   return reaction;
 }
@@ -202,16 +198,16 @@ Reaction Bvt::timer_expired(CpuId id, Timer& timer, SystemTime now) {
   of.warped = !ends_warp && of.warp_enabled;
   if (ends_warp) of.name = "unwarp_end";
   if (rules_.warp == BvtWarp::by_timer_since_dispatch) {
-    if (!ends_warp) return {.reschedule = of.warped, .cpu = id};
+    if (!ends_warp) return {.reschedule = of.warped ? cpu_bit(id) : 0};
     timers(id).arm(of, now + of.unwarp_time);
     if (of.unwarp_time > 0) return {};
     of.warp_enabled = false;
-    return {.reschedule = true, .cpu = id};
+    return {.reschedule = cpu_bit(id)};
   }
   if (!ends_warp) start_warped_run(of, now);
   if (ends_warp && of.unwarp_time > 0) timers(id).arm(of, now + of.unwarp_time);
   of.evt = effective(of, of.avt);
-  return {.reschedule = of.vcpu->wants_cpu(), .cpu = id};
+  return {.reschedule = of.vcpu->wants_cpu() ? cpu_bit(id) : 0};
 }
 
 // From now on the run counts; account() will count it from its start.
@@ -251,5 +247,28 @@ Inspection Bvt::inspect(const Vcpu& vcpu) const {
   const State& of = state(vcpu);
   return {4, {cpus_[vcpu.cpu].svt, of.avt, of.evt, of.warped ? 1 : 0}};
 }
+
+namespace {
+
+constexpr SchedulerVariant kVariants[] = {
+    {"paper", "as Duda and Cheriton and the SOSP 2003 paper mean it"},
+    {"xen-1.0", "as released in October 2003: wakes wait for the allowance, slices ignore weights"},
+    {"xen-1.2", "as released in January 2004: decides as xen-1.0"},
+    {"xen-2.0", "as released in November 2004: wakes preempt, warping by timers, slices ignore weights"},
+};
+
+Scheduler* make_bvt(u32 variant, const SchedulerSettings& settings, Arena& arena) {
+  constexpr const BvtRules* kRules[] = {&kBvtPaper, &kBvtXen1, &kBvtXen1, &kBvtXen2};
+  static_assert(sizeof kRules / sizeof *kRules == sizeof kVariants / sizeof *kVariants);
+  const SystemTime allowance = settings.context_switch_allowance;
+  return arena.construct<Bvt>(*kRules[variant], allowance > 0 ? allowance : kDefaultAllowance);
+}
+
+}  // namespace
+
+extern const SchedulerEntry bvt_scheduler;
+constinit const SchedulerEntry bvt_scheduler = {
+    "bvt", "borrowed virtual time: weighted shares with low latency for warped domains", kVariants,
+    sizeof kVariants / sizeof *kVariants, sizeof(Bvt), make_bvt};
 
 }  // namespace hv

@@ -11,7 +11,6 @@
 
 #include "base/list.h"
 #include "schedule/scheduler.h"
-#include "vcpu.h"
 
 namespace hv {
 
@@ -70,8 +69,8 @@ class Bvt final : public Scheduler {
   Bvt(const BvtRules& rules, SystemTime context_switch_allowance);
 
   void add(Vcpu& vcpu) override;
-  void remove(Vcpu& vcpu) override;
-  void move(Vcpu& vcpu, CpuId to) override;
+  Reaction remove(Vcpu& vcpu) override;
+  Reaction move(Vcpu& vcpu, CpuId to) override;
   Reaction wake(Vcpu& vcpu, SystemTime now) override;
   void sleep(Vcpu& vcpu, SystemTime now) override;
   void yield(Vcpu& vcpu, SystemTime now) override;
@@ -111,8 +110,8 @@ class Bvt final : public Scheduler {
     List<State, MemberTag> members;  // all vCPUs placed here but the idle one
   };
 
-  static State& state(Vcpu& vcpu);
-  static const State& state(const Vcpu& vcpu);
+  static State& state(Vcpu& vcpu) { return vcpu.policy<State>(); }
+  static const State& state(const Vcpu& vcpu) { return vcpu.policy<State>(); }
 
   VirtualTime clip(VirtualTime t) const { return rules_.virtual_time_32_bits ? static_cast<u32>(t) : t; }
   VirtualTime end_of_virtual_time() const { return rules_.virtual_time_32_bits ? 0xffffffff : INT64_MAX; }

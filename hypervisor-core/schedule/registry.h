@@ -1,15 +1,11 @@
-// The schedulers there are: an explicit list, which `list`, the check of experiment files and their error messages
-// read.
+// The schedulers there are: an explicit list, schedulers.inc, which `list`, the check of experiment files and their
+// error messages read.
 #pragma once
 
 #include "base/arena.h"
 #include "schedule/scheduler.h"
 
 namespace hv {
-
-struct SchedulerSettings {
-  SystemTime context_switch_allowance = 5'000'000;
-};
 
 struct SchedulerVariant {
   const char* name;
@@ -21,6 +17,7 @@ struct SchedulerEntry {
   const char* summary;  // one line
   const SchedulerVariant* variants;
   u32 variant_count;  // the first is the default
+  u64 bytes;          // what make() takes from the arena
   Scheduler* (*make)(u32 variant, const SchedulerSettings& settings, Arena& arena);
 };
 

@@ -8,7 +8,8 @@ RunStates::RunStates(Scheduler& scheduler, u32 cpu_count, SystemTime timer_slop)
     Cpu& cpu = cpus_[id];
     current_[id] = &cpu.idle;
     cpu.idle.cpu = id;
-    cpu.idle.pinned = cpu.idle.is_idle = true;
+    cpu.idle.affinity = cpu_bit(id);
+    cpu.idle.is_idle = true;
     cpu.idle.state = RunState::running;
     scheduler_.add(cpu.idle);
   }
@@ -25,13 +26,19 @@ inline void RunStates::enter(Vcpu& vcpu, RunState state, SystemTime now) {
   if (observer_ != nullptr && state != before) observer_->state_changed(vcpu, before, now);
 }
 
-void RunStates::add(Vcpu& vcpu, CpuId cpu) {
-  vcpu.pinned = cpu != kAnyCpu;
-  if (cpu == kAnyCpu) {
-    cpu = next_placement_;
-    next_placement_ = (next_placement_ + 1) % cpu_count_;
-  }
-  vcpu.cpu = cpu;
+// The next CPU in turn of those that the vCPU may run on.
+CpuId RunStates::place(const Vcpu& vcpu) {
+  const u32 allowed = vcpu.affinity & all_cpus();
+  if ((allowed & (allowed - 1)) == 0) return static_cast<CpuId>(__builtin_ctz(allowed));  // others keep their turns
+  const u32 from_next = allowed & (kAllCpus << next_placement_);
+  const auto cpu = static_cast<CpuId>(__builtin_ctz(from_next != 0 ? from_next : allowed));
+  next_placement_ = (cpu + 1) % cpu_count_;
+  return cpu;
+}
+
+void RunStates::add(Vcpu& vcpu, u32 cpus) {
+  vcpu.affinity = cpus;
+  vcpu.cpu = place(vcpu);
   vcpu.pause_count = 1;
   vcpu.blocked = false;
   vcpu.state = RunState::paused;
@@ -40,8 +47,8 @@ void RunStates::add(Vcpu& vcpu, CpuId cpu) {
 
 void RunStates::remove(Vcpu& vcpu, SystemTime now) {
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
-  scheduler_.remove(vcpu);
   timer_moved(vcpu.cpu);
+  react(scheduler_.remove(vcpu));
   enter(vcpu, RunState::offline, now);
 }
 
@@ -89,29 +96,31 @@ void RunStates::unpause(Vcpu& vcpu, SystemTime now) {
   if (vcpu.pause_count == 0 && vcpu.state != RunState::running) start_waiting(vcpu, now);
 }
 
-void RunStates::pin(Vcpu& vcpu, CpuId cpu, SystemTime now) {
-  vcpu.pinned = true;
+void RunStates::pin(Vcpu& vcpu, u32 cpus, SystemTime now) {
+  vcpu.affinity = cpus;
   Cpu& home = cpus_[vcpu.cpu];
+  const bool leaving = vcpu.state == RunState::running && home.leaving_to != kNoCpu;
+  if (!leaving && (cpus & cpu_bit(vcpu.cpu)) != 0) {
+    react(scheduler_.affinity_changed(vcpu));
+    return;
+  }
+  const CpuId cpu = place(vcpu);
   if (vcpu.state == RunState::running) {
-    const bool held = home.leaving_to != kAnyCpu;
-    if (!held && vcpu.cpu == cpu) return;
-    if (!held) pause(vcpu, now);  // until it is off its present CPU: choose() does the rest
+    if (!leaving) pause(vcpu, now);  // until it is off its present CPU: choose() does the rest
     home.leaving_to = cpu;
     return;
   }
-  if (vcpu.cpu == cpu) return;
   if (vcpu.state == RunState::runnable) scheduler_.sleep(vcpu, now);
   timer_moved(vcpu.cpu);  // they go with it
-  scheduler_.move(vcpu, cpu);
+  react(scheduler_.move(vcpu, cpu));
   timer_moved(cpu);
   start_waiting(vcpu, now);
 }
 
 void RunStates::react(const Reaction& reaction) {
-  if (reaction.reschedule) {
-    request_reschedule(reaction.cpu);
-    return;
-  }
+  for (u32 cpus = reaction.reschedule; cpus != 0; cpus &= cpus - 1)
+    request_reschedule(static_cast<CpuId>(__builtin_ctz(cpus)));
+  if (reaction.reschedule != 0) return;
   Timer& run_timer = cpus_[reaction.cpu].run_timer;
   if (reaction.decide_by >= run_timer.expiry) return;
   scheduler_.timers(reaction.cpu).arm(run_timer, reaction.decide_by);
@@ -138,11 +147,12 @@ Vcpu& RunStates::choose(CpuId id, SystemTime now) {
   cpu.reschedule = false;
   cpu.scanned = decision.scanned;
   scheduler_.timers(id).arm(cpu.run_timer, decision.until);
+  if (decision.reschedule != 0) react({.reschedule = decision.reschedule});
 
-  if (cpu.leaving_to != kAnyCpu) {
-    if (cpu.leaving_to != id) scheduler_.move(previous, cpu.leaving_to);
+  if (cpu.leaving_to != kNoCpu) {
+    if (cpu.leaving_to != id) react(scheduler_.move(previous, cpu.leaving_to));
     timer_moved(cpu.leaving_to);
-    cpu.leaving_to = kAnyCpu;
+    cpu.leaving_to = kNoCpu;
     unpause(previous, now);
   }
   return next;

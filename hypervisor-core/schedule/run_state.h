@@ -17,8 +17,6 @@
 
 namespace hv {
 
-inline constexpr CpuId kAnyCpu = ~CpuId{0};
-
 // A timer that ran: its name, and whose it was (null: the CPU's run timer).
 struct ExpiredTimer {
   const char* name = nullptr;  // null: none was due
@@ -34,8 +32,9 @@ class RunStates {
 
   void observe(Observer* observer) { observer_ = observer; }
 
-  // A new vCPU comes with pause count 1: unpause() starts it. kAnyCpu places round robin; a given CPU pins it there.
-  void add(Vcpu& vcpu, CpuId cpu = kAnyCpu);
+  // A new vCPU comes with pause count 1: unpause() starts it. It may run on `cpus`, a mask, of which at least one
+  // exists; it is placed on them in turn.
+  void add(Vcpu& vcpu, u32 cpus = kAllCpus);
   // The vCPU must not be running: pause() it and let its CPU choose() first.
   void remove(Vcpu& vcpu, SystemTime now);
 
@@ -48,8 +47,9 @@ class RunStates {
   // Counted. A vCPU running on another CPU goes on until that CPU, which is kicked, chooses: see running().
   void pause(Vcpu& vcpu, SystemTime now);
   void unpause(Vcpu& vcpu, SystemTime now);
-  // Moves the vCPU to `cpu` and keeps it there; a running one when its CPU, which is kicked, chooses.
-  void pin(Vcpu& vcpu, CpuId cpu, SystemTime now);
+  // From now on the vCPU may run on `cpus`, of which at least one exists. One that is elsewhere is moved; if it runs,
+  // when its CPU, which is kicked, chooses.
+  void pin(Vcpu& vcpu, u32 cpus, SystemTime now);
 
   // CPUs, as a mask, that must look at their timers, reschedule or interrupt others before they go back to their
   // guests.
@@ -94,6 +94,7 @@ class RunStates {
   // Sets the scheduler's parameters of a vCPU: see Scheduler::adjust().
   HypercallResult adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) {
     timer_moved(vcpu.cpu);
+    kick(vcpu.cpu);
     return scheduler_.adjust(vcpu, parameters, now);
   }
 
@@ -114,6 +115,7 @@ class RunStates {
   SystemTime cpu_time(const Vcpu& vcpu, SystemTime now) const;
 
   u32 cpu_count() const { return cpu_count_; }
+  bool exist(u32 cpus) const { return (cpus & all_cpus()) != 0; }  // at least one of the mask
   u32 scanned(CpuId cpu) const { return cpus_[cpu].scanned; }  // queue elements looked at by the last choose()
 
   Scheduler& scheduler() { return scheduler_; }
@@ -123,10 +125,14 @@ class RunStates {
     Vcpu idle;
     Timer run_timer;
     bool reschedule = false;
-    CpuId leaving_to = kAnyCpu;  // not kAnyCpu: the running vCPU moves there once it is off this CPU
+    CpuId leaving_to = kNoCpu;  // where the running vCPU moves once it is off this CPU; kNoCpu: it stays
     u32 scanned = 0;
   };
 
+  static constexpr CpuId kNoCpu = ~CpuId{0};
+
+  u32 all_cpus() const { return kAllCpus >> (32 - cpu_count_); }
+  CpuId place(const Vcpu& vcpu);
   void enter(Vcpu& vcpu, RunState state, SystemTime now);
   void start_waiting(Vcpu& vcpu, SystemTime now);
   void stop_waiting(Vcpu& vcpu, SystemTime now);

@@ -10,23 +10,31 @@
 #include "base/types.h"
 #include "interface/control.h"
 #include "schedule/timer_queue.h"
+#include "vcpu.h"
 
 namespace hv {
-
-struct Vcpu;
 
 // Who runs next, and the time at which the policy wants to be asked again. `until` is absolute.
 struct Decision {
   Vcpu* vcpu;
   SystemTime until;
-  u32 scanned = 0;  // queue elements looked at: the cost of the decision grows with it
+  u32 scanned = 0;     // queue elements looked at: the cost of the decision grows with it
+  u32 reschedule = 0;  // other CPUs, as a mask, that are to decide too: somebody was put back who may run there
 };
 
 // What a policy wants after it was told something.
 struct Reaction {
-  bool reschedule = false;  // run decide() on `cpu` now
+  u32 reschedule = 0;             // CPUs, as a mask, that are to decide() now; no others:
+  SystemTime decide_by = kNever;  // bring the run timer of `cpu` forward to this time, if it is later
   CpuId cpu = 0;
-  SystemTime decide_by = kNever;  // else: bring that CPU's run timer forward to this time, if it is later
+};
+constexpr u32 cpu_bit(CpuId cpu) { return 1u << cpu; }
+
+// What a policy may be told when it is made; each takes its own. 0: the policy's default.
+struct SchedulerSettings {
+  SystemTime context_switch_allowance = 0;  // BVT: 5 ms
+  SystemTime slice = 0;                     // round robin 10 ms, Credit 30 ms, Credit2 its longest run 10 ms
+  SystemTime rate_limit = -1;               // Credit as exact, Credit2: shortest run before a preemption. -1: default
 };
 
 // What a trace of decisions shows of a vCPU: up to four numbers, which ones is the policy's affair.
@@ -38,11 +46,14 @@ struct Inspection {
 class Scheduler {
  public:
   // A vCPU exists from add() to remove(). It is not runnable at add() and at remove(). vcpu.cpu says where it is
-  // placed. The idle vCPU of each CPU is added first; it is always runnable and never woken, moved or removed.
+  // placed; a policy that balances load changes it, within vcpu.affinity, while the vCPU does not run. The idle vCPU of
+  // each CPU is added first, in the order of the CPUs; it is always runnable and never woken, moved or removed.
   virtual void add(Vcpu& vcpu) = 0;
-  virtual void remove(Vcpu& vcpu) = 0;
+  virtual Reaction remove(Vcpu& vcpu) = 0;
   // Places a vCPU that is not runnable on another CPU, and sets vcpu.cpu.
-  virtual void move(Vcpu& vcpu, CpuId to) = 0;
+  virtual Reaction move(Vcpu& vcpu, CpuId to) = 0;
+  // The CPUs that the vCPU may run on are others; those where it is placed or runs are among them.
+  virtual Reaction affinity_changed(Vcpu&) { return {}; }
 
   // `vcpu` became runnable (wake) or stopped being so without running (sleep). A running vCPU that blocks or is paused
   // is not announced: decide() finds that it does not want the CPU. yield: the running vCPU gives up its CPU but stays

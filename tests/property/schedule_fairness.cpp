@@ -119,7 +119,7 @@ TEST_CASE("with random blocking, waking and moving, CPUs and vCPUs stay one to o
             host.vcpus[static_cast<std::size_t>(random.from(0, static_cast<std::int64_t>(host.vcpus.size()) - 1))];
         bool& wants = watcher.books[vcpu.id - 1].wants;
         if (random.from(0, 19) == 0) {
-          host.states.pin(vcpu, static_cast<hv::CpuId>(random.from(0, host.states.cpu_count() - 1)), host.now);
+          host.states.pin(vcpu, 1u << random.from(0, host.states.cpu_count() - 1), host.now);
           host.settle();
         } else if (!wants) {
           wants = true;

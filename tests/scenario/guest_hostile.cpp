@@ -334,14 +334,14 @@ guest::GuestSpec foreign_guest(const std::string& name, test::ForeignKernel& ker
   guest::GuestSpec spec;
   spec.name = name;
   spec.memory_bytes = 4ull << 20;
-  spec.cpu = cpu;
+  spec.cpus = guest::CpuSet::only(cpu);
   spec.kernel = kernel.image();
   return spec;
 }
 
 guest::GuestSpec victim_on(u32 cpu) {
   guest::GuestSpec spec = test::computing_guest("victim");
-  spec.cpu = cpu;
+  spec.cpus = guest::CpuSet::only(cpu);
   return spec;
 }
 

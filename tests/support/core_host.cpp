@@ -34,7 +34,7 @@ s32 CoreHost::create_domain(u32 kilobytes, u32 vcpus, u32 cpu) {
 }
 
 Domain& CoreHost::add_domain(u32 kilobytes, bool start) {
-  const s32 id = create_domain(kilobytes, 1, kAnyCpu);
+  const s32 id = create_domain(kilobytes, 1, kAllCpus);
   if (id < 0) throw std::runtime_error("create_domain failed");
   Domain& domain = *core->domains().find(static_cast<DomainId>(id));
   // The layout of start_info.h, made by the core's own builder instead of a builder in domain 0.

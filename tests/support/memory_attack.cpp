@@ -111,7 +111,7 @@ void MemoryAttack::build_guest(u32 which) {
   op.command = static_cast<u32>(ControlCommand::create_domain);
   op.words[0] = kGuestPages * kPageSize / 1024;
   op.words[1] = 1;
-  op.words[2] = kAnyCpu;
+  op.words[2] = kAllCpus;
   over_ = over_ || control(op) != 0;
   if (over_) return;
   guest = Actor{};

@@ -19,18 +19,18 @@ struct ScheduleHost {
       : bvt{rules, allowance}, states{bvt, cpus, slop} {}
 
   // A vCPU that waits for its first event.
-  hv::Vcpu& add(hv::u32 mcu_advance = 10, hv::CpuId cpu = hv::kAnyCpu) {
+  hv::Vcpu& add(hv::u32 mcu_advance = 10, hv::u32 cpus = hv::kAllCpus) {
     hv::Vcpu& vcpu = vcpus.emplace_back();
     vcpu.id = static_cast<hv::VcpuId>(vcpus.size());
-    states.add(vcpu, cpu);
+    states.add(vcpu, cpus);
     vcpu.blocked = true;
     states.unpause(vcpu, now);
     static_cast<void>(bvt.adjust(vcpu, {.mcu_advance = mcu_advance}, now));
     return vcpu;
   }
   // A vCPU that computes for ever.
-  hv::Vcpu& add_hog(hv::u32 mcu_advance = 10, hv::CpuId cpu = hv::kAnyCpu) {
-    hv::Vcpu& vcpu = add(mcu_advance, cpu);
+  hv::Vcpu& add_hog(hv::u32 mcu_advance = 10, hv::u32 cpus = hv::kAllCpus) {
+    hv::Vcpu& vcpu = add(mcu_advance, cpus);
     wake(vcpu);
     return vcpu;
   }

@@ -65,8 +65,8 @@ TEST_CASE("operations on a domain that does not exist are -ESRCH") {
 
 TEST_CASE("create_domain gives frames and the next id, paused and not built") {
   ControlHost host;
-  CHECK(host.create_domain(1024, 1, kAnyCpu) == 1);
-  CHECK(host.create_domain(2048, 2, 0) == 2);
+  CHECK(host.create_domain(1024, 1, kAllCpus) == 1);
+  CHECK(host.create_domain(2048, 2, 1) == 2);
   Domain& second = *host.core->domains().find(2);
   const DomainInfo info = host.info(second);
   CHECK(info.frames == 512);
@@ -80,18 +80,18 @@ TEST_CASE("create_domain gives frames and the next id, paused and not built") {
 TEST_CASE("create_domain: every refusal leaves no frame and no slot behind") {
   ControlHost host{{.max_domains = 2}};
   const u32 free = host.core->memory().frames().free_count();
-  CHECK(host.create_domain(1024, 0, kAnyCpu) == kEinval);
-  CHECK(host.create_domain(1024, kMaxVcpusPerDomain + 1, kAnyCpu) == kEinval);
+  CHECK(host.create_domain(1024, 0, kAllCpus) == kEinval);
+  CHECK(host.create_domain(1024, kMaxVcpusPerDomain + 1, kAllCpus) == kEinval);
   CHECK(host.create_domain(1024, 1, 1) == kEinval);
-  CHECK(host.create_domain(1u << 20, 1, kAnyCpu) == kEnomem);
+  CHECK(host.create_domain(1u << 20, 1, kAllCpus) == kEnomem);
   CHECK(host.core->memory().frames().free_count() == free);
-  CHECK(host.create_domain(1024, 1, kAnyCpu) == 1);
-  CHECK(host.create_domain(1024, 1, kAnyCpu) == kEnomem);  // no slot
+  CHECK(host.create_domain(1024, 1, kAllCpus) == 1);
+  CHECK(host.create_domain(1024, 1, kAllCpus) == kEnomem);  // no slot
 }
 
 TEST_CASE("build_domain: every refusal; then the domain starts as it was told") {
   ControlHost host;
-  REQUIRE(host.create_domain(1024, 1, kAnyCpu) == 1);
+  REQUIRE(host.create_domain(1024, 1, kAllCpus) == 1);
   Domain& guest = *host.core->domains().find(1);
   CHECK(host.perform(ControlCommand::unpause_domain, 1) == kEinval);  // not built
   InitialSpace space;
@@ -148,7 +148,7 @@ TEST_CASE("destroying a domain gives back every frame and its ports; its id is n
   CHECK(host.perform(ControlCommand::destroy_domain, 1) == kEsrch);
   host.pass(1'000'000'000);  // past the alarm that the domain had set, which writes to nobody's page now
   CHECK(host.machine.ram.digest(shared_info) == contents);
-  CHECK(host.create_domain(1024, 1, kAnyCpu) == 2);
+  CHECK(host.create_domain(1024, 1, kAllCpus) == 2);
 }
 
 TEST_CASE("slots are used again, with nothing left of the domain before") {
@@ -180,7 +180,7 @@ TEST_CASE("a domain that runs on another CPU is freed when that CPU has let go o
   ControlHost host{{.cpus = 2}};
   const u32 free = host.core->memory().frames().free_count();
   Domain& guest = host.add_domain(1024, false);
-  REQUIRE(host.perform(ControlCommand::pin_cpu, guest.id, {0, 1}) == 0);
+  REQUIRE(host.perform(ControlCommand::pin_cpu, guest.id, {0, 2}) == 0);
   REQUIRE(host.perform(ControlCommand::unpause_domain, guest.id) == 0);
   host.deliver_ipis();
   REQUIRE(host.running(1) == &guest);
@@ -251,10 +251,10 @@ TEST_CASE("scheduler_adjust reaches the scheduler, and brings its refusals back"
 TEST_CASE("pin_cpu: bad numbers are refused, a good one moves the vCPU") {
   ControlHost host{{.cpus = 2}};
   Domain& guest = host.add_domain();
-  CHECK(host.perform(ControlCommand::pin_cpu, guest.id, {1, 0}) == kEinval);
-  CHECK(host.perform(ControlCommand::pin_cpu, guest.id, {0, 2}) == kEinval);
+  CHECK(host.perform(ControlCommand::pin_cpu, guest.id, {1, 1}) == kEinval);
+  CHECK(host.perform(ControlCommand::pin_cpu, guest.id, {0, 4}) == kEinval);
   for (const u32 cpu : {0u, 1u, 0u}) {
-    CHECK(host.perform(ControlCommand::pin_cpu, guest.id, {0, cpu}) == 0);
+    CHECK(host.perform(ControlCommand::pin_cpu, guest.id, {0, 1u << cpu}) == 0);
     host.pass(50'000'000);
     host.give_cpu(guest);
     CHECK(guest.vcpus[0]->cpu == cpu);

@@ -104,7 +104,7 @@ TEST_CASE("an event for a vCPU that runs on another CPU interrupts that CPU") {
   CoreHost host{{.cpus = 2}};
   Domain& guest = host.add_domain();
   ControlOp pin{.command = static_cast<u32>(ControlCommand::pin_cpu), .version = kControlVersion, .domain = guest.id};
-  pin.words[1] = 1;
+  pin.words[1] = 1u << 1;
   REQUIRE(host.control(pin) == 0);
   host.give_cpu(guest);
   REQUIRE(host.running(1) == &guest);

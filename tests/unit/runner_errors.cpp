@@ -124,7 +124,7 @@ TEST_CASE("parts that do not fit together are refused") {
   CHECK(error_in(json) == "small.json: at /cpus: expected at most the 2 CPUs of dell2650, got 64");
   json = small_experiment();
   json["domains"][0]["cpus"] = 1;
-  CHECK(error_in(json) == "small.json: at /domains/0/cpus: expected a CPU from 0 to 0, got 1");
+  CHECK(error_in(json) == "small.json: at /domains/0/cpus: expected CPUs from 0 to 0, got 1");
 }
 
 TEST_CASE("an error in a case, a varied key or the command line is reported where it was written") {

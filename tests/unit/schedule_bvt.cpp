@@ -286,24 +286,24 @@ TEST_CASE(
 
 TEST_CASE("a vCPU that moves to another CPU starts at that CPU's virtual time") {
   ScheduleHost host{kBvtPaper, 5 * kMillisecond, 2};
-  auto& old = host.add_hog(10, 1);
+  auto& old = host.add_hog(10, 1u << 1);
   host.run_until(100 * kMillisecond);
-  auto& moved = host.add(10, 0);
+  auto& moved = host.add(10, 1u << 0);
   CHECK(host.avt(moved) == 0);
-  host.states.pin(moved, 1, host.now);
+  host.states.pin(moved, 1u << 1, host.now);
   CHECK(moved.cpu == 1);
   CHECK(host.avt(moved) == host.svt(old));
 }
 
 TEST_CASE("the unwarp time goes on while a vCPU moves to another CPU") {
   ScheduleHost host{kBvtPaper, 5 * kMillisecond, 2};
-  auto& moved = host.add(10, 0);
+  auto& moved = host.add(10, 1u << 0);
   CHECK(host.bvt.adjust(moved, with_warp(5'000, 2 * kMillisecond, 30 * kMillisecond), host.now).ok());
   host.wake(moved);
   host.run_until(2 * kMillisecond);
   CHECK_FALSE(host.warped(moved));
   host.block(moved);
-  host.states.pin(moved, 1, host.now);
+  host.states.pin(moved, 1u << 1, host.now);
   host.run_until(32 * kMillisecond - 1);
   CHECK_FALSE(host.warped(moved));
   host.run_until(32 * kMillisecond);

@@ -52,7 +52,7 @@ TEST_CASE("a vCPU paused while it waits for the CPU does not get it, and has its
 
 TEST_CASE("a running vCPU that is paused runs until its CPU, which is kicked, chooses") {
   ScheduleHost host{hv::kBvtPaper, 5 * kMillisecond, 2};
-  auto& vcpu = host.add_hog(10, 1);
+  auto& vcpu = host.add_hog(10, 1u << 1);
   host.states.pause(vcpu, kMillisecond);
   CHECK(host.states.running(vcpu));
   CHECK(host.states.take_kicks() == 1u << 1);
@@ -72,28 +72,27 @@ TEST_CASE("an event between blocking and choosing keeps the vCPU running") {
   CHECK(vcpu.times_switched_in == 1);
 }
 
-TEST_CASE("vCPUs are placed round robin unless a CPU is given, which pins them") {
+TEST_CASE("vCPUs are placed round robin of those they may run on") {
   ScheduleHost host{hv::kBvtPaper, 5 * kMillisecond, 2};
   CHECK(host.add().cpu == 0);
-  CHECK(host.add(10, 0).cpu == 0);
+  CHECK(host.add(10, 1u << 0).cpu == 0);
   CHECK(host.add().cpu == 1);
   CHECK(host.add().cpu == 0);
-  CHECK(host.vcpus[1].pinned);
-  CHECK_FALSE(host.vcpus[2].pinned);
+  CHECK(host.vcpus[1].affinity == 1u << 0);
 }
 
 TEST_CASE("a running vCPU pinned elsewhere goes there when its CPU chooses, a waiting one at once") {
   ScheduleHost host{hv::kBvtPaper, 5 * kMillisecond, 2};
-  auto& running = host.add_hog(10, 0);
-  auto& waiting = host.add(10, 0);
+  auto& running = host.add_hog(10, 1u << 0);
+  auto& waiting = host.add(10, 1u << 0);
   host.states.wake(waiting, 0);
-  host.states.pin(waiting, 1, 0);
+  host.states.pin(waiting, 1u << 1, 0);
   CHECK(waiting.cpu == 1);
   host.settle();
   CHECK(host.states.running(waiting));
 
   host.now = kMillisecond;
-  host.states.pin(running, 1, host.now);
+  host.states.pin(running, 1u << 1, host.now);
   CHECK(running.cpu == 0);
   host.settle();
   CHECK(running.cpu == 1);
@@ -118,8 +117,8 @@ TEST_CASE("a removed vCPU never runs again") {
 
 TEST_CASE("a wake that shortens the slice of another CPU kicks it, so that it arms its timer again") {
   ScheduleHost host{hv::kBvtXen1, 5 * kMillisecond, 2};
-  host.add_hog(10, 1);
-  auto& sleeper = host.add(10, 1);
+  host.add_hog(10, 1u << 1);
+  auto& sleeper = host.add(10, 1u << 1);
   CHECK(host.states.next_timer(1) == 50 * kMillisecond);
   host.states.wake(sleeper, kMillisecond);
   CHECK(host.states.take_kicks() == 1u << 1);

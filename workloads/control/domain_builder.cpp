@@ -4,15 +4,13 @@
 #include <array>
 
 #include "interface/block.h"
+#include "workloads/control/scheduler_parameters.h"
 #include "workloads/kernel/system_calls.h"
 #include "workloads/ports/page_entry.h"
 
 namespace guest {
 
 namespace {
-
-constexpr u32 kStandardAdvance = 10;  // BVT's mcu_advance at the standard weight
-constexpr u32 kStandardWeight = 256;
 
 constexpr u32 kWhole = ~0u;  // the mask of an address or port that must be equal
 
@@ -61,7 +59,8 @@ model::Task<> DomainBuilder::run(SystemCalls& calls) {
     if (failure_) break;
     co_await add_rule(0, drop_rule(rule));
   }
-  co_await destroy_when_due(calls);
+  for (const DomainOrder& order : orders_) scheduling_.push_back(*order.spec);
+  co_await follow_timetable(calls);
   while (true) co_await calls.pause();
 }
 
@@ -90,23 +89,62 @@ hv::NetworkRule DomainBuilder::drop_rule(const DropRule& rule) const {
   return dropped;
 }
 
-// With the granularity of the kernel's timers.
-model::Task<> DomainBuilder::destroy_when_due(SystemCalls& calls) {
+// What is to be done when, with the granularity of the kernel's timers.
+model::Task<> DomainBuilder::follow_timetable(SystemCalls& calls) {
+  struct Entry {
+    u64 ticks;  // from now
+    const ScheduleChange* change;  // none: the end of
+    std::size_t index;             // this order
+  };
+  const auto ticks = [](sim::Duration at) {
+    return static_cast<u64>((at.nanoseconds() + kTickNanoseconds - 1) / kTickNanoseconds);
+  };
   destroyed_.resize(orders_.size());
-  std::vector<std::pair<u64, std::size_t>> due;  // ticks from now, order
+  std::vector<Entry> table;
+  for (const ScheduleChange& change : changes_) table.push_back({ticks(change.at), &change, 0});
   for (std::size_t i = 0; i < built_.size(); ++i) {
-    if (const auto& at = orders_[i].spec->destroy_at) {
-      due.emplace_back(static_cast<u64>((at->nanoseconds() + kTickNanoseconds - 1) / kTickNanoseconds), i);
+    if (const auto& at = orders_[i].spec->destroy_at) table.push_back({ticks(*at), nullptr, i});
+  }
+  std::ranges::stable_sort(table, {}, &Entry::ticks);
+  u64 slept = 0;
+  for (const Entry& entry : table) {
+    if (entry.ticks > slept) co_await calls.sleep(entry.ticks - slept);
+    slept = std::max(slept, entry.ticks);
+    if (entry.change != nullptr) {
+      co_await change(*entry.change);
+    } else {
+      co_await destroy(entry.index);
     }
   }
-  std::ranges::sort(due);
-  u64 slept = 0;
-  for (const auto& [ticks, index] : due) {
-    if (ticks > slept) co_await calls.sleep(ticks - slept);
-    slept = std::max(slept, ticks);
-    hv::ControlOp destroy = operation(hv::ControlCommand::destroy_domain, built_[index].id);
-    destroyed_[index] = true;  // the guest is gone when the call returns, which others may see first
-    co_await step(index, "destroy_domain", destroy);
+}
+
+model::Task<> DomainBuilder::destroy(std::size_t index) {
+  hv::ControlOp destroy = operation(hv::ControlCommand::destroy_domain, built_[index].id);
+  destroyed_[index] = true;  // the guest is gone when the call returns, which others may see first
+  co_await step(index, "destroy_domain", destroy);
+}
+
+// Of a domain that is gone: nothing.
+model::Task<> DomainBuilder::change(const ScheduleChange& change) {
+  const std::size_t index = order_of(change.domain);
+  if (failure_ || destroyed_[index]) co_return;
+  ScheduleSettings& now = scheduling_[index];
+  if (change.weight) now.weight = *change.weight;
+  if (change.cap) now.cap = *change.cap;
+  if (change.warp) now.warp = change.warp;
+  if (change.sedf) now.sedf = change.sedf;
+  if (change.weight || change.cap || change.warp || change.sedf) {
+    hv::ControlOp adjust = operation(hv::ControlCommand::scheduler_adjust, built_[index].id);
+    put_words(adjust, scheduler_parameters(now));
+    if (!co_await step(index, "scheduler_adjust", adjust)) co_return;
+  }
+  if (!change.cpus) co_return;
+  now.cpus = change.cpus;
+  for (u32 vcpu = 0; vcpu < orders_[index].spec->vcpus; ++vcpu) {
+    hv::ControlOp pin = operation(hv::ControlCommand::pin_cpu, built_[index].id);
+    pin.words[0] = vcpu;
+    pin.words[1] = change.cpus->mask;
+    if (!co_await step(index, "pin_cpu", pin)) co_return;
   }
 }
 
@@ -126,7 +164,7 @@ model::Task<bool> DomainBuilder::build(std::size_t index) {
   hv::ControlOp create = operation(hv::ControlCommand::create_domain);
   create.words[0] = static_cast<u32>(spec.memory_bytes / 1024);
   create.words[1] = spec.vcpus;
-  create.words[2] = spec.cpu.value_or(~0u);
+  create.words[2] = spec.cpus ? spec.cpus->mask : hv::kAllCpus;
   if (!co_await step(index, "create_domain", create)) co_return false;
   const hv::DomainId id = create.domain;
 
@@ -219,22 +257,10 @@ model::Task<bool> DomainBuilder::fill_page_tables(std::size_t index, const Layou
 
 // Says nothing to the scheduler about a domain that asks for nothing.
 model::Task<bool> DomainBuilder::set_scheduling(std::size_t index, hv::DomainId id) {
-  const GuestSpec& spec = *orders_[index].spec;
-  if (spec.weight == kStandardWeight && !spec.warp) co_return true;
-  hv::SchedulerParameters parameters{};
-  parameters.mcu_advance = std::max(1u, (kStandardAdvance * kStandardWeight + spec.weight / 2) / spec.weight);
-  if (spec.warp) {
-    parameters.warp = 1;
-    parameters.warp_value = spec.warp->value;
-    const auto limit = static_cast<u64>(spec.warp->limit.nanoseconds());
-    const auto unwarp = static_cast<u64>(spec.warp->unwarp.nanoseconds());
-    parameters.warp_limit_low = hv::low_word(limit);
-    parameters.warp_limit_high = hv::high_word(limit);
-    parameters.unwarp_low = hv::low_word(unwarp);
-    parameters.unwarp_high = hv::high_word(unwarp);
-  }
+  const ScheduleSettings& settings = *orders_[index].spec;
+  if (settings.weight == kStandardWeight && settings.cap == 0 && !settings.warp && !settings.sedf) co_return true;
   hv::ControlOp adjust = operation(hv::ControlCommand::scheduler_adjust, id);
-  put_words(adjust, parameters);
+  put_words(adjust, scheduler_parameters(settings));
   co_return co_await step(index, "scheduler_adjust", adjust);
 }
 

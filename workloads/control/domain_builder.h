@@ -1,5 +1,5 @@
-// The program of domain 0 that makes every other domain, and ends those whose time is limited, through the hypercalls
-// that any such program would use.
+// The program of domain 0 that makes every other domain, changes how they are scheduled while they run, and ends those
+// whose time is limited, through the hypercalls that any such program would use.
 #pragma once
 
 #include <functional>
@@ -38,8 +38,8 @@ struct BuildFailure {
 
 class DomainBuilder final : public Program {
  public:
-  DomainBuilder(std::vector<DomainOrder> orders, std::vector<DropRule> rules)
-      : orders_{std::move(orders)}, rules_{std::move(rules)} {}
+  DomainBuilder(std::vector<DomainOrder> orders, std::vector<DropRule> rules, std::vector<ScheduleChange> changes)
+      : orders_{std::move(orders)}, rules_{std::move(rules)}, changes_{std::move(changes)} {}
   void use(XenPort& port) { control_.emplace(port); }  // of the domain it runs in; before it does
 
   model::Task<> run(SystemCalls& calls) override;
@@ -62,13 +62,17 @@ class DomainBuilder final : public Program {
   model::Task<bool> connect_network(std::size_t index, hv::DomainId id);
   model::Task<bool> add_rule(std::size_t index, const hv::NetworkRule& rule);
   hv::NetworkRule drop_rule(const DropRule& rule) const;
-  model::Task<> destroy_when_due(SystemCalls& calls);
+  model::Task<> follow_timetable(SystemCalls& calls);
+  model::Task<> destroy(std::size_t index);
+  model::Task<> change(const ScheduleChange& change);
   std::size_t order_of(const std::string& guest) const;
   model::Task<bool> connect_disks(std::size_t index, hv::DomainId id);
   bool succeeded(std::size_t index, const std::string& name, s32 result);
 
   std::vector<DomainOrder> orders_;
   std::vector<DropRule> rules_;
+  std::vector<ScheduleChange> changes_;
+  std::vector<ScheduleSettings> scheduling_;  // as they are now, by the index of the order
   std::optional<DomainControl> control_;
   std::vector<BuiltDomain> built_;
   std::vector<bool> destroyed_;  // by the index of the order

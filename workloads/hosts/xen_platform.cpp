@@ -31,24 +31,56 @@ void check_scheduler(const HostSpec& spec) {
     const hv::SchedulerEntry& entry = hv::scheduler_entry(i);
     names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
     if (spec.scheduler != entry.name) continue;
+    if (!spec.variant) return;
     std::string variants;
     for (hv::u32 v = 0; v < entry.variant_count; ++v) {
-      if (spec.variant == entry.variants[v].name) return;
+      if (*spec.variant == entry.variants[v].name) return;
       variants += fmt::format("{}{}", v == 0 ? "" : ", ", entry.variants[v].name);
     }
     throw SpecError{"host", fmt::format("scheduler \"{}\" has no variant \"{}\"; there is: {}", spec.scheduler,
-                                        spec.variant, variants)};
+                                        *spec.variant, variants)};
   }
   throw SpecError{"host", fmt::format("no scheduler \"{}\"; there is: {}", spec.scheduler, names)};
+}
+
+std::string first_variant(const std::string& scheduler) {
+  for (hv::u32 i = 0; i < hv::scheduler_count(); ++i) {
+    if (scheduler == hv::scheduler_entry(i).name) return hv::scheduler_entry(i).variants[0].name;
+  }
+  return "";
+}
+
+void check_cpus(const HostSpec& spec, const std::string& guest, const std::optional<CpuSet>& cpus) {
+  if (!cpus) return;
+  for (std::uint32_t cpu = 0; cpu < 32; ++cpu) {
+    if ((cpus->mask >> cpu & 1) == 0 || cpu < spec.cpus) continue;
+    throw SpecError{guest, fmt::format("CPU {} does not exist; the host has 0 to {}", cpu, spec.cpus - 1)};
+  }
+}
+
+void check_sedf(const std::string& guest, const std::optional<SedfSettings>& sedf) {
+  if (!sedf || sedf->slice <= sedf->period || sedf->period == sim::Duration{}) return;
+  throw SpecError{guest, "a slice that is longer than its period"};
+}
+
+void check_changes(const HostSpec& spec) {
+  for (std::size_t i = 0; i < spec.changes.size(); ++i) {
+    const ScheduleChange& change = spec.changes[i];
+    const std::string where = fmt::format("change {}", i);
+    if (std::ranges::find(spec.guests, change.domain, &GuestSpec::name) == spec.guests.end()) {
+      throw SpecError{where, fmt::format("no guest \"{}\"", change.domain)};
+    }
+    check_cpus(spec, where, change.cpus);
+    check_sedf(where, change.sedf);
+  }
 }
 
 void check_guest(const HostSpec& spec, const GuestSpec& guest, const GuestPrograms& programs) {
   if (guest.vcpus != 1) {
     throw SpecError{guest.name, fmt::format("{} virtual CPUs: the guest kernel's Xen port runs on one", guest.vcpus)};
   }
-  if (guest.cpu && *guest.cpu >= spec.cpus) {
-    throw SpecError{guest.name, fmt::format("CPU {} does not exist; the host has 0 to {}", *guest.cpu, spec.cpus - 1)};
-  }
+  check_cpus(spec, guest.name, guest.cpus);
+  check_sedf(guest.name, guest.sedf);
   if (guest.vif_rate > 0) {
     const std::int64_t bytes = guest.vif_rate / 8 * (guest.vif_rate_interval.nanoseconds() / 1000) / 1'000'000;
     if (bytes == 0 || bytes > 0xffff'ffff) {
@@ -103,12 +135,14 @@ void check_rules(const HostSpec& spec) {
 
 }  // namespace
 
-XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{spec}, machine_{machine} {
+XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine)
+    : spec_{spec}, machine_{machine}, variant_{spec.variant.value_or(first_variant(spec.scheduler))} {
   check_scheduler(spec);
   if (spec.domain0_memory < kLeastPages * hv::kPageSize) {
     throw SpecError{"domain 0", megabytes(spec.domain0_memory) + " of memory is too small"};
   }
   check_rules(spec);
+  check_changes(spec);
   check_memory(spec, std::uint64_t{machine.memory().frame_count()} * hv::kPageSize);
 
   const std::vector<std::vector<Partition>> disks = lay_out_disks(spec);
@@ -141,7 +175,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine) : spec_{
     orders.push_back({&guest, port->boot_entry(), guest_address(i), disks[i]});
     guests_.push_back({std::move(programs), std::move(port)});
   }
-  builder_ = std::make_unique<DomainBuilder>(std::move(orders), spec.rules);
+  builder_ = std::make_unique<DomainBuilder>(std::move(orders), spec.rules, spec.changes);
   domain0_ = std::make_unique<XenPort>("domain 0", machine, spec, IpAddress{0},
                                        std::vector<NamedProgram>{{"builder", builder_.get()}});
   builder_->use(*domain0_);
@@ -167,8 +201,10 @@ void XenPlatform::boot_core() {
   hv::BootParameters parameters;
   parameters.max_domains = static_cast<hv::u32>(spec_.guests.size()) + 1;
   parameters.scheduler = spec_.scheduler.c_str();
-  parameters.variant = spec_.variant.c_str();
-  parameters.context_switch_allowance = spec_.context_switch_allowance.nanoseconds();
+  parameters.variant = variant_.c_str();
+  parameters.scheduling.context_switch_allowance = spec_.context_switch_allowance.nanoseconds();
+  if (spec_.slice) parameters.scheduling.slice = spec_.slice->nanoseconds();
+  if (spec_.rate_limit) parameters.scheduling.rate_limit = spec_.rate_limit->nanoseconds();
   parameters.tick = spec_.tick.nanoseconds();
   parameters.timer_slop = spec_.timer_slop.nanoseconds();
   core_memory_.resize(hv::Hypervisor::bytes_needed(machine_, parameters));

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "hypervisor.h"
@@ -51,6 +52,7 @@ class XenPlatform final : public Platform, private model::Supervisor, private si
 
   const HostSpec& spec_;
   model::Machine& machine_;
+  std::string variant_;  // of the scheduler
   std::vector<Guest> guests_;
   std::unique_ptr<DomainBuilder> builder_;
   std::unique_ptr<XenPort> domain0_;

@@ -1,5 +1,5 @@
-// The decisions of the historical BVT sources, recorded by running those sources unmodified, against the core's BVT:
-// every scenario, every row, every column. How they were recorded: scheduler-traces/README.md.
+// The decisions of the historical schedulers' sources, recorded by running those sources unmodified, against the core's
+// schedulers: every scenario, every row, every column. How they were recorded: scheduler-traces/README.md.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ std::vector<std::filesystem::path> recorded_scenarios() {
   const std::filesystem::path folder = std::filesystem::path{RINGZERO_SOURCE_DIR} / "tests/oracle/scheduler-traces";
   for (const auto& entry : std::filesystem::directory_iterator{folder}) {
     const std::string name = entry.path().filename().string();
-    if (name.ends_with(".json") && name.find(".bvt") != std::string::npos) files.push_back(entry.path());
+    if (name.ends_with(".json")) files.push_back(entry.path());
   }
   std::ranges::sort(files);
   return files;
@@ -27,9 +27,9 @@ std::vector<std::filesystem::path> recorded_scenarios() {
 
 }  // namespace
 
-TEST_CASE("BVT decides as Xen 1.0, 1.2 and 2.0 did, row for row, in all 76 recorded scenarios") {
+TEST_CASE("BVT, round robin, SEDF and Credit decide as Xen 1.0 to 3.1 did, row for row, in all 97 recorded scenarios") {
   const auto files = recorded_scenarios();
-  REQUIRE(files.size() == 76);
+  REQUIRE(files.size() == 97);
   std::size_t rows = 0;
   std::set<std::string> engines;
   for (const auto& file : files) {
@@ -50,6 +50,7 @@ TEST_CASE("BVT decides as Xen 1.0, 1.2 and 2.0 did, row for row, in all 76 recor
     INFO(file.filename().string());
     CHECK_FALSE(std::getline(ours, got));
   }
-  CHECK(engines == std::set<std::string>{"bvt10", "bvt12", "bvt20"});
-  CHECK(rows == 72'214);  // 66 062 decisions, 6 076 arrivals, 76 headings
+  CHECK(engines ==
+        std::set<std::string>{"bvt10", "bvt12", "bvt20", "credit303", "credit31", "rr20", "sedf303"});
+  CHECK(rows == 86'376);  // 72 365 decisions, 7 670 arrivals, 6 244 ticks of Credit, 97 headings
 }
