@@ -31,8 +31,12 @@ struct MachineFile;
 namespace guest {
 
 class ActivityTrace;
+struct BuildProfile;
+struct DbenchProfile;
 struct KernelFile;
+struct OsdbProfile;
 struct ProcessShapes;
+struct SpecIntProfile;
 struct UmlFile;
 struct WorkstationFile;
 
@@ -124,8 +128,38 @@ struct TtcpSettings {
   } peer;  // given by the Host
 };
 
-using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings,
-                                 FileIoSettings, TtcpSettings>;
+// SPEC CINT2000, all twelve programs.
+struct SpecIntSettings {
+  std::shared_ptr<const SpecIntProfile> profile;  // null: profiles/spec_int.json as it is
+};
+
+// dbench with one client.
+struct DbenchSettings {
+  std::string load;                              // its load file; empty: that of Debian's package
+  std::optional<std::uint32_t> operations;       // the first so many of it; none: as many as the profile says
+  std::shared_ptr<const DbenchProfile> profile;  // null: profiles/dbench.json as it is
+};
+
+// A build of the Linux kernel, of which `files` C files are compiled.
+struct KernelBuildSettings {
+  std::uint32_t files = 12;
+  std::shared_ptr<const BuildProfile> profile;  // null: profiles/kernel_build.json as it is
+  std::shared_ptr<const ProcessShapes> shapes;  // of loader and C library; null: programs/lmbench/shapes.json as it is
+};
+
+// A database server and its users, measured for `duration`; they go on until the run ends.
+struct OsdbSettings {
+  enum class Query : std::uint8_t { cursor, plain, update, full_scan, new_connection };
+  Query query = Query::new_connection;
+  std::optional<std::uint32_t> users;  // none: as many as the profile says
+  sim::Duration warmup = sim::Duration::seconds(1);
+  sim::Duration duration = sim::Duration::seconds(4);
+  std::shared_ptr<const OsdbProfile> profile;  // null: profiles/osdb.json as it is
+};
+
+using ProgramSpec =
+    std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings, FileIoSettings,
+                 TtcpSettings, SpecIntSettings, DbenchSettings, KernelBuildSettings, OsdbSettings>;
 
 // Physical CPUs that a guest may run on, or that somebody asks for.
 struct CpuSet {
@@ -163,6 +197,9 @@ struct DiskSpec {
   std::uint64_t bytes = 0;  // whole sectors
   Access access = Access::read_write;
   std::optional<std::uint64_t> offset;  // on the drive, in bytes; none: behind the disk before
+  // Xen only: whether the guest's journal is told that the disk keeps reorder barriers; else it waits, as on bare
+  // disks.
+  bool barriers = true;
 };
 
 // What a scheduler is told of a guest; each policy takes its part.

@@ -52,6 +52,16 @@ guest::HostSpec host_spec(const Setup& setup, const ModelFiles& files, std::uint
         if (compute != nullptr) compute->values = profile_values(setup, compute->profile);
         auto* lmbench = std::get_if<guest::LmbenchSettings>(&program);
         if (lmbench != nullptr) lmbench->shapes = files.shapes;
+        if (auto* spec_int = std::get_if<guest::SpecIntSettings>(&program)) spec_int->profile = files.spec_int;
+        if (auto* dbench = std::get_if<guest::DbenchSettings>(&program)) {
+          dbench->profile = files.dbench;
+          dbench->load = found_here_or_in_project(dbench->load);
+        }
+        if (auto* build = std::get_if<guest::KernelBuildSettings>(&program)) {
+          build->profile = files.kernel_build;
+          build->shapes = files.shapes;
+        }
+        if (auto* osdb = std::get_if<guest::OsdbSettings>(&program)) osdb->profile = files.osdb;
         auto* raw_disk = std::get_if<guest::RawDiskSettings>(&program);
         if (raw_disk != nullptr) raw_disk->trace = found_here_or_in_project(raw_disk->trace);
       }

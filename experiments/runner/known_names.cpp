@@ -1,14 +1,22 @@
 #include "experiments/runner/known_names.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <span>
+#include <utility>
 
 #include "experiments/runner/metrics.h"
 #include "schedule/registry.h"
 #include "workloads/profiles/profile.h"
+#include "workloads/programs/dbench/dbench.h"
 #include "workloads/programs/file_io.h"
+#include "workloads/programs/kernel_build/kernel_build.h"
 #include "workloads/programs/lmbench/suite.h"
+#include "workloads/programs/osdb/osdb.h"
 #include "workloads/programs/raw_disk.h"
+#include "workloads/programs/spec_int/spec_int.h"
 
 namespace runner {
 
@@ -76,11 +84,23 @@ std::vector<std::string> known_metrics() {
   for (const MetricInfo& metric : metric_catalogue()) names.emplace_back(metric.name);
   for (const MetricInfo& metric : metric_catalogue()) names.push_back(relative_name(metric.name));
   for (const std::string& test : guest::lmbench_test_names()) names.push_back("lmbench." + test);
-  for (const guest::ResultInfo& result : guest::raw_disk_results()) {
-    names.push_back("raw_disk." + std::string{result.name});
-  }
-  for (const guest::ResultInfo& result : guest::file_io_results()) {
-    names.push_back("file_io." + std::string{result.name});
+  const auto add = [&names](const char* program, std::span<const guest::ResultInfo> results) {
+    for (const guest::ResultInfo& result : results) {
+      const std::string name = fmt::format("{}.{}", program, result.name);
+      names.push_back(name);
+      if (!result.unit.ends_with("/s")) continue;
+      names.push_back(name + ".total");
+      names.push_back(name + ".unfairness");
+    }
+  };
+  add("raw_disk", guest::raw_disk_results());
+  add("file_io", guest::file_io_results());
+  add("spec_int", guest::spec_int_results());
+  for (const auto& [program, results] :
+       {std::pair{"dbench", guest::dbench_results()}, std::pair{"kernel_build", guest::kernel_build_results()},
+        std::pair{"osdb", guest::osdb_results()}}) {
+    add(program, results);
+    add(program, guest::ActivityPerUnit::kInfos);
   }
   names.emplace_back("ttcp.rate");
   return names;

@@ -61,6 +61,11 @@ Table with_parameters(Table table, const Setup& setup, const Place& place) {
   return table;
 }
 
+template <class Table>
+std::shared_ptr<const Table> shared(const Table& table, const Setup& setup, const Place& place) {
+  return std::make_shared<const Table>(with_parameters(table, setup, place));
+}
+
 }  // namespace
 
 std::vector<ParameterEntry> known_parameters(const std::string& machine, const std::string& drive) {
@@ -73,6 +78,10 @@ std::vector<ParameterEntry> known_parameters(const std::string& machine, const s
   add(guest::WorkstationFile::workstation32());
   add(guest::UmlFile::skas3());
   add(guest::ProcessShapes::standard());
+  add(guest::SpecIntProfile::standard());
+  add(guest::DbenchProfile::standard());
+  add(guest::BuildProfile::standard());
+  add(guest::OsdbProfile::standard());
   for (const std::string& profile : known_profiles()) {
     for (ParameterEntry& entry : guest::profile_entries(profile)) entries.push_back(std::move(entry));
   }
@@ -84,7 +93,11 @@ ModelFiles::ModelFiles(const Setup& setup, const Place& place)
       kernel{with_parameters(guest::KernelFile::linux24(), setup, place)},
       workstation{with_parameters(guest::WorkstationFile::workstation32(), setup, place)},
       uml{with_parameters(guest::UmlFile::skas3(), setup, place)},
-      shapes{std::make_shared<guest::ProcessShapes>(with_parameters(guest::ProcessShapes::standard(), setup, place))} {
+      shapes{shared(guest::ProcessShapes::standard(), setup, place)},
+      spec_int{shared(guest::SpecIntProfile::standard(), setup, place)},
+      dbench{shared(guest::DbenchProfile::standard(), setup, place)},
+      kernel_build{shared(guest::BuildProfile::standard(), setup, place)},
+      osdb{shared(guest::OsdbProfile::standard(), setup, place)} {
   if (setup.drive != "none") drive = with_parameters(load_known_drive(setup.drive), setup, place);
 }
 

@@ -15,7 +15,11 @@
 #include "workloads/kernel/path.h"
 #include "workloads/ports/uml/uml_file.h"
 #include "workloads/ports/vmware/workstation_file.h"
+#include "workloads/programs/dbench/dbench_profile.h"
+#include "workloads/programs/kernel_build/build_profile.h"
 #include "workloads/programs/lmbench/process_shapes.h"
+#include "workloads/programs/osdb/osdb_profile.h"
+#include "workloads/programs/spec_int/spec_int_profile.h"
 #include "workloads/spec.h"
 
 namespace runner {
@@ -36,6 +40,11 @@ struct ModelFiles {
   guest::WorkstationFile workstation;
   guest::UmlFile uml;
   std::shared_ptr<const guest::ProcessShapes> shapes;  // of lmbench
+  // Of the applications.
+  std::shared_ptr<const guest::SpecIntProfile> spec_int;
+  std::shared_ptr<const guest::DbenchProfile> dbench;
+  std::shared_ptr<const guest::BuildProfile> kernel_build;
+  std::shared_ptr<const guest::OsdbProfile> osdb;
   std::optional<model::DriveFile> drive;
 };
 

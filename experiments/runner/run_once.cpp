@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "experiments/runner/latencies.h"
 #include "experiments/runner/parameters.h"
@@ -173,7 +174,31 @@ void add_drive(Measurements& out, const guest::HostSpec& spec, const Reading& be
   out.add("disk_rate", static_cast<double>(end.drive_commands - begin.drive_commands) / seconds);
 }
 
-// Programs that report the same are replications of it: their mean, and each one's besides.
+// A rate of one program, and the weight of its guest.
+struct Share {
+  double rate;
+  std::uint32_t weight;
+};
+
+double total(const std::vector<Share>& shares) {
+  double sum = 0;
+  for (const Share& share : shares) sum += share.rate;
+  return sum;
+}
+
+// How far the rate that is farthest from its weight's part of the whole is from that, in percent.
+double unfairness(const std::vector<Share>& shares) {
+  const double all = total(shares);
+  double weights = 0, worst = 0;
+  for (const Share& share : shares) weights += share.weight;
+  for (const Share& share : shares) {
+    const double fair = all * share.weight / weights;
+    if (fair > 0) worst = std::max(worst, 100 * std::abs(share.rate - fair) / fair);
+  }
+  return worst;
+}
+
+// Programs that report the same are replications of it: their mean, and each one's besides; of rates also their sum.
 void add_program_results(Measurements& out, const guest::Host& host, const guest::HostSpec& spec) {
   struct Report {
     guest::ProgramResult result;
@@ -193,6 +218,14 @@ void add_program_results(Measurements& out, const guest::Host& host, const guest
       if (same.result.name == name) values.add(same.result.value);
     }
     out.add(name, values.mean(), report.result.unit);
+    if (report.result.unit.ends_with("/s")) {
+      std::vector<Share> shares;
+      for (const Report& same : reports) {
+        if (same.result.name == name) shares.push_back({same.result.value, spec.guests[same.guest].weight});
+      }
+      out.add(name + ".total", total(shares), report.result.unit);
+      if (shares.size() > 1) out.add(name + ".unfairness", unfairness(shares), "%");
+    }
     if (values.count() == 1) continue;
     for (const Report& same : reports) {
       if (same.result.name != name) continue;

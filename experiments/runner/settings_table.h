@@ -58,7 +58,8 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood", "raw_disk", "file_io", "ttcp"};
+  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood",    "raw_disk", "file_io",
+                                    "ttcp",    "spec_int", "dbench",  "kernel_build", "osdb"};
 };
 template <>
 struct NamesOf<guest::DropRule::Protocol> {
@@ -88,6 +89,14 @@ struct NamesOf<guest::TtcpSettings::Direction> {
   using Direction = guest::TtcpSettings::Direction;
   static constexpr std::array names{std::pair{Direction::transmit, "transmit"},
                                     std::pair{Direction::receive, "receive"}};
+};
+
+template <>
+struct NamesOf<guest::OsdbSettings::Query> {
+  using Query = guest::OsdbSettings::Query;
+  static constexpr std::array names{std::pair{Query::cursor, "cursor"}, std::pair{Query::plain, "plain"},
+                                    std::pair{Query::update, "update"}, std::pair{Query::full_scan, "full_scan"},
+                                    std::pair{Query::new_connection, "new_connection"}};
 };
 
 inline constexpr std::int64_t kMicrosecond = 1'000'000, kMillisecond = 1000 * kMicrosecond;  // in picoseconds
@@ -219,6 +228,11 @@ void describe(Visit&& visit, const guest::DiskSpec*) {
               {.text = "Where on the drive it begins; without it, behind the disk before it.",
                .source = "Ringzero",
                .unit = "GiB"});
+  visit.value(
+      "barriers", RINGZERO_MEMBER(barriers),
+      {.text = "Whether a domain's file system uses reorder barriers of the disk; without them it waits for its "
+               "writes as on bare hardware, as with every release of Xen until 2006.",
+       .source = "the paper, section 3.3.7"});
 }
 
 template <class Visit>
@@ -246,6 +260,52 @@ void describe(Visit&& visit, const guest::TtcpSettings*) {
               {.text = "How long the card of the machine outside holds the first packet that finds it idle.",
                .source = "assumed: tg3's driver with NAPI, as natively on the host itself",
                .unit = "us"});
+}
+
+template <class Visit>
+void describe(Visit&&, const guest::SpecIntSettings*) {}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::DbenchSettings*) {
+  visit.value("load", RINGZERO_MEMBER(load),
+              {.text = "Its load file, in the format of dbench 4, a path from here or from the project's folder; "
+                       "none: that of Debian's package dbench.",
+               .source = "docs/applications.md"});
+  visit.value("operations", RINGZERO_MEMBER(operations),
+              {.text = "The first so many operations of the load file; absent: dbench.operations of the profile.",
+               .source = "the paper: around 90000",
+               .min = 1});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::KernelBuildSettings*) {
+  visit.value("files", RINGZERO_MEMBER(files),
+              {.text = "C files that are compiled, spread over the tree's 381; the time is that of all in proportion.",
+               .source = "docs/applications.md",
+               .min = 1,
+               .max = 381});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::OsdbSettings*) {
+  visit.value("query", RINGZERO_MEMBER(query),
+              {.text = "What every tuple is: a select by a cursor or plain, an update with its commit, a select by a "
+                       "scan of the table, or one on a connection of its own.",
+               .source = "docs/applications.md"});
+  visit.value("users", RINGZERO_MEMBER(users),
+              {.text = "Clients, each with one query at a time; absent: osdb.users of the profile.",
+               .source = "AS3AP: one for each 4 MB of data",
+               .min = 1,
+               .max = 256});
+  visit.value("warmup", RINGZERO_MEMBER(warmup),
+              {.text = "From the start of the users to the time that is measured.",
+               .source = "Ringzero; OSDB takes 15 minutes, with a page cache that is cold",
+               .unit = "s"});
+  visit.value("duration", RINGZERO_MEMBER(duration),
+              {.text = "How long it is measured.",
+               .source = "Ringzero; OSDB takes 5 minutes of the same",
+               .unit = "s",
+               .min = 100 * kMillisecond});
 }
 
 template <class Visit>

@@ -6,9 +6,13 @@
 
 #include "hardware/block_device.h"
 #include "workloads/programs/compute.h"
+#include "workloads/programs/dbench/dbench.h"
 #include "workloads/programs/file_io.h"
+#include "workloads/programs/kernel_build/kernel_build.h"
 #include "workloads/programs/lmbench/lmbench.h"
+#include "workloads/programs/osdb/osdb.h"
 #include "workloads/programs/raw_disk.h"
+#include "workloads/programs/spec_int/spec_int.h"
 #include "workloads/programs/ttcp.h"
 #include "workloads/programs/udp_echo.h"
 #include "workloads/programs/udp_flood.h"
@@ -60,6 +64,15 @@ std::unique_ptr<FileIo> make_file_io(const GuestSpec& spec, const FileIoSettings
   return std::make_unique<FileIo>(settings, fmt::format("{}.file_io.{}", spec.name, index), sim::Random{seed});
 }
 
+std::unique_ptr<Dbench> make_dbench(const GuestSpec& spec, const DbenchSettings& settings, std::size_t index) {
+  try {
+    return std::make_unique<Dbench>(settings, fmt::format("/{}.dbench.{}", spec.name, index));
+  } catch (const LoadFileError& error) {
+    const char* const advice = settings.load.empty() ? "; Debian's package dbench has it" : "";
+    throw SpecError{spec.name, fmt::format("dbench: {}{}", error.what(), advice)};
+  }
+}
+
 }  // namespace
 
 GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std::uint64_t seed) {
@@ -92,6 +105,21 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std
     } else if (const auto* ttcp = std::get_if<TtcpSettings>(&program)) {
       if (!spec.network) throw SpecError{spec.name, "ttcp needs a network interface"};
       entries_.push_back({"ttcp", std::make_unique<Ttcp>(*ttcp)});
+    } else if (const auto* spec_int = std::get_if<SpecIntSettings>(&program)) {
+      auto made = std::make_unique<SpecInt>(*spec_int, clock);
+      resident_pages_ += made->resident_pages();
+      entries_.push_back({"spec_int", std::move(made)});
+    } else if (const auto* dbench = std::get_if<DbenchSettings>(&program)) {
+      entries_.push_back({"dbench", make_dbench(spec, *dbench, entries_.size())});
+      resident_pages_ += Dbench::kResidentPages;
+    } else if (const auto* build = std::get_if<KernelBuildSettings>(&program)) {
+      entries_.push_back({"kernel_build", std::make_unique<KernelBuild>(*build)});
+      resident_pages_ += KernelBuild::kResidentPages;
+    } else if (const auto* osdb = std::get_if<OsdbSettings>(&program)) {
+      const std::string name = fmt::format("{}.osdb.{}", spec.name, entries_.size());
+      auto made = std::make_unique<Osdb>(*osdb, name, sim::Random{seed});
+      resident_pages_ += made->resident_pages();
+      entries_.push_back({"osdb", std::move(made)});
     } else {
       const auto& echo = std::get<UdpEchoSettings>(program);
       entries_.push_back({"udp_echo", std::make_unique<UdpEcho>(echo.port)});

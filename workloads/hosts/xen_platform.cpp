@@ -164,6 +164,9 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine)
     for (const Partition& disk : disks[i]) names.push_back(disk.name);
     auto port =
         std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes), std::move(names));
+    for (std::size_t n = 0; n < guest.disks.size(); ++n) {
+      if (!guest.disks[n].barriers) port->without_barriers(n);
+    }
     const std::size_t domain = i + 1;  // the builder gives out ids in the order of the guests
     if (spec.packet_trace != nullptr && guest.network) {
       port->kernel().packet_tap().attach(*spec.packet_trace, fmt::format("vif{}.0", domain));

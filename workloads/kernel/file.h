@@ -60,7 +60,9 @@ class OpenFile {
   struct Ready {
     bool read = false, write = false;
   };
-  virtual Ready poll(Kernel&) { return {true, true}; }        // charged; what never blocks costs nothing
+  virtual Ready poll(Kernel&) { return {true, true}; }  // charged; what never blocks costs nothing
+  // Where somebody waits until poll() would answer otherwise; null: it never does.
+  virtual WaitQueue* waiters(bool) { return nullptr; }        // for writing, or for reading
   virtual model::Task<> release(Kernel&) { co_return; }       // its last descriptor was closed
   virtual std::shared_ptr<Inode> inode() { return nullptr; }  // that mmap can map; null: nothing to map
 

@@ -76,6 +76,11 @@ model::Task<bool> FileSystem::read_metadata(BlockNumber block) {
 // Goes through the entries from the first one on.
 model::Task<bool> FileSystem::search(const Directory& directory, u32 places) {
   kernel_.charge(kernel_.paths().directory_entry, places);
+  const bool read = co_await read_blocks(directory, places);
+  co_return read;
+}
+
+model::Task<bool> FileSystem::read_blocks(const Directory& directory, u32 places) {
   if (!cache_) co_return true;
   const std::size_t blocks = std::min<std::size_t>(blocks_of_entries(places), directory.entry_blocks.size());
   for (std::size_t i = 0; i < blocks; ++i) {

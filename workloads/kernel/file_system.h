@@ -27,6 +27,7 @@ class Directory final : public Inode {
  public:
   explicit Directory(InodeNumber number) : number_{number} {}
   u32 blocks() const override { return static_cast<u32>(entry_blocks.size()); }
+  std::shared_ptr<OpenFile> open(const std::shared_ptr<Inode>& self) override;  // to be listed
   InodeNumber number() const { return number_; }
   void set_number(InodeNumber number) { number_ = number; }
 
@@ -71,6 +72,10 @@ class FileSystem {
   model::Task<bool> make_directory(std::string_view path);
   // False: no such file, or a directory. The file itself goes when nobody has it open or mapped any more.
   model::Task<bool> unlink(std::string_view path);
+  model::Task<bool> rename(std::string_view from, std::string_view to);  // false: it cannot be
+  model::Task<bool> set_times(std::string_view path);                    // false: no such file
+  // The blocks of the first `places` entries of a directory are in memory; false: they cannot be read.
+  model::Task<bool> read_blocks(const Directory& directory, u32 places);
 
   // --- contents; charged, in a process ------------------------------------------------------------------------------
   // A page of the file, in memory and read; null: it cannot be. A hole is a page of zeros.
@@ -106,6 +111,7 @@ class FileSystem {
   model::Task<Position> walk_to_parent(std::string_view path);
   model::Task<Directory::Name*> look_up(Directory& directory, std::string_view name);
   model::Task<bool> search(const Directory& directory, u32 places);
+  model::Task<bool> move_entry(const Position& source, const Position& target);
   model::Task<bool> read_metadata(BlockNumber block);
   model::Task<bool> add_entry(Directory& directory, Directory::Name& name, std::shared_ptr<Inode> inode,
                               InodeNumber number);

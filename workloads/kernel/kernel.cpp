@@ -173,6 +173,7 @@ model::Task<> Kernel::schedule() {
   charge(paths().schedule);
   charge(paths().schedule_task, choice.examined + choice.recalculated);
   if (choice.next != &previous) {
+    ++activity_.switches;
     charge(paths().switch_task);
     use_process(*choice.next);
     co_await port_.switch_process(*choice.next);
@@ -202,6 +203,19 @@ model::Task<> Kernel::sleep_for(u64 ticks) {
   co_await schedule();
 }
 
+model::Task<> Kernel::sleep_on_any(std::span<WaitQueue* const> queues, std::optional<u64> until_jiffy) {
+  Process& process = current();
+  process.state = Process::State::sleeping;
+  WaitQueue alone;  // of a process that waits for a signal or for its time only
+  process.waits_in = queues.empty() ? &alone : queues.front();
+  for (WaitQueue* queue : queues) queue->add(process);
+  if (until_jiffy) timers_.add(*until_jiffy, process);
+  co_await schedule();
+  for (WaitQueue* queue : queues) queue->remove(process);
+  if (until_jiffy) timers_.remove(*until_jiffy, process);
+  process.waits_in = nullptr;
+}
+
 void Kernel::wake(Process& process) {
   charge(paths().wake_task);
   const std::optional<u32> processor = scheduler_.wake(process);
@@ -217,6 +231,7 @@ void Kernel::wake_all(WaitQueue& queue) {
 void Kernel::enter_system_call() {
   if (!port_.enter_system_call()) panic("the kernel stack is not there");
   if (cpu().registers().cs != port_.selectors().kernel_cs) panic("a system call did not reach the kernel");
+  ++activity_.system_calls;
   charge(paths().system_call);
 }
 
@@ -261,6 +276,7 @@ GuestFrame Kernel::take_page(PageUse use) {
 }
 
 model::Task<> Kernel::page_fault(u32 address, u32 error_code) {
+  ++activity_.page_faults;
   charge(paths().exception);
   Process& process = current();
   const bool write = (error_code & hw::kFaultWrite) != 0;

@@ -7,6 +7,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/process_life.h"
 #include "workloads/kernel/scheduler.h"
+#include "workloads/kernel/semaphores.h"
 #include "workloads/kernel/signals.h"
 #include "workloads/kernel/timer_list.h"
 #include "workloads/ports/port.h"
@@ -87,6 +90,8 @@ class Kernel {
   model::Task<> schedule();
   model::Task<> sleep_on(WaitQueue& queue);  // until taken from it
   model::Task<> sleep_for(u64 ticks);
+  // Until taken from one of the queues, a signal, or the jiffy; none: for ever.
+  model::Task<> sleep_on_any(std::span<WaitQueue* const> queues, std::optional<u64> until_jiffy);
   void wake(Process& process);
   void wake_all(WaitQueue& queue);
   void signal(Process& process, Signal signal);        // charged; wakes it if it waits for something
@@ -126,6 +131,13 @@ class Kernel {
   void charge(const Path& path, u64 times = 1);
   void touch(u32 address, u32 lines, model::Use use);  // of the kernel's own memory
   u64 ticks() const { return ticks_; }
+  // What processes have had it do, since it was booted.
+  struct Activity {
+    u64 system_calls = 0, page_faults = 0, forks = 0, switches = 0;
+  };
+  const Activity& activity() const { return activity_; }
+  void forked() { ++activity_.forks; }
+  Semaphores& semaphores() { return semaphores_; }
   u64 packets_dropped() const;  // because too many were queued
   const std::vector<std::unique_ptr<Process>>& processes() const { return life_.all(); }
   MemoryMap& memory() { return memory_; }
@@ -159,6 +171,8 @@ class Kernel {
   FileSystem file_system_{*this};
   TransmitQueue transmit_queue_{*this};
   u64 ticks_ = 0;  // jiffies
+  Activity activity_;
+  Semaphores semaphores_;
   sim::PacketTap packet_tap_;
   bool up_ = false;
   std::vector<std::unique_ptr<Process>> idle_;

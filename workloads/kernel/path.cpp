@@ -120,6 +120,17 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"journal_commit", &Paths::journal_commit},
     {"file_sync", &Paths::file_sync},
     {"seek", &Paths::seek},
+    {"directory_read", &Paths::directory_read},
+    {"directory_list", &Paths::directory_list},
+    {"file_system_status", &Paths::file_system_status},
+    {"set_times", &Paths::set_times},
+    {"rename", &Paths::rename},
+    {"local_connect", &Paths::local_connect},
+    {"local_accept", &Paths::local_accept},
+    {"local_send", &Paths::local_send},
+    {"local_receive", &Paths::local_receive},
+    {"semaphore", &Paths::semaphore},
+    {"control", &Paths::control},
 });
 static_assert(sizeof(Paths) == kPaths.size() * sizeof(Path), "every path has a name");
 

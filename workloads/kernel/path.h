@@ -147,6 +147,17 @@ struct KernelFile : model::ParameterTable {
     Path journal_commit;  // one transaction, beyond its blocks
     Path file_sync;       // fsync, beyond what is written and committed
     Path seek;            // lseek
+    // Directories and names.
+    Path directory_read;      // getdents, beyond its entries
+    Path directory_list;      // one entry given to the user
+    Path file_system_status;  // statfs
+    Path set_times;           // utime, beyond the block in the transaction
+    Path rename;
+    // Between processes.
+    Path local_connect, local_accept;  // of stream sockets of the Unix domain
+    Path local_send, local_receive;    // one buffer, beyond its copy
+    Path semaphore;                    // semop
+    Path control;                      // an ioctl that is refused
   } paths;
 };
 

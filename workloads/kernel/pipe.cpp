@@ -14,6 +14,7 @@ class ReadEnd final : public OpenFile {
   model::Task<u32> read(Kernel& kernel, u32 address, u32 bytes) override { return pipe_->read(kernel, address, bytes); }
   model::Task<u32> write(Kernel&, u32, u32) override { co_return 0; }
   Ready poll(Kernel&) override { return {.read = pipe_->length() > 0 || !pipe_->has_writer()}; }
+  WaitQueue* waiters(bool) override { return &pipe_->sleepers(); }
   model::Task<> release(Kernel& kernel) override {
     pipe_->close_read_end(kernel);
     co_return;
@@ -31,6 +32,7 @@ class WriteEnd final : public OpenFile {
     return pipe_->write(kernel, address, bytes);
   }
   Ready poll(Kernel&) override { return {.write = pipe_->length() == 0 || !pipe_->has_reader()}; }
+  WaitQueue* waiters(bool) override { return &pipe_->sleepers(); }
   model::Task<> release(Kernel& kernel) override {
     pipe_->close_write_end(kernel);
     co_return;

@@ -23,6 +23,7 @@ class Pipe {
   u32 room() const { return kCapacity - length_; }
   bool has_writer() const { return writer_; }
   bool has_reader() const { return reader_; }
+  WaitQueue& sleepers() { return sleepers_; }
 
   // An end was closed for good. With both of them its page goes.
   void close_read_end(Kernel& kernel);

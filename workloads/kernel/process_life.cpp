@@ -78,6 +78,7 @@ void ProcessLife::start_thread(std::string name, model::Task<> main) {
 
 model::Task<ProcessId> ProcessLife::fork(UserCode code) {
   Process& parent = kernel_.current();
+  kernel_.forked();
   kernel_.charge(kernel_.paths().fork);
   Process& child = add(parent.name);
   child.parent = &parent;
@@ -212,6 +213,21 @@ model::Task<std::optional<u32>> ProcessLife::wait(ProcessId id) {
     if (kernel_.signal_pending()) co_return std::nullopt;
     co_await kernel_.sleep_on(parent.child_exited);
   }
+}
+
+std::optional<ProcessId> ProcessLife::take_dead_child() {
+  Process& parent = kernel_.current();
+  kernel_.charge(kernel_.paths().wait);
+  const auto found = std::find_if(parent.children.begin(), parent.children.end(), [](const Process* child) {
+    return child->state == Process::State::zombie && !child->on_processor;
+  });
+  if (found == parent.children.end()) return std::nullopt;
+  Process& child = **found;
+  parent.counter = std::min(parent.counter + child.counter, Scheduler::kMostTicks);
+  parent.children.erase(found);
+  const ProcessId id = child.id;
+  reap(child);
+  return id;
 }
 
 void ProcessLife::reap(Process& process) {

@@ -31,6 +31,7 @@ class ProcessLife {
   model::Task<> exec(std::shared_ptr<Inode> file);        // does not return
   model::Task<> exit(u32 status);                         // does not return
   model::Task<std::optional<u32>> wait(ProcessId child);  // its exit status; nothing: no child, or a signal came
+  std::optional<ProcessId> take_dead_child();             // without waiting; nothing: none is dead
   // After a switch, in the process that was switched to: what the one before has left behind.
   model::Task<> finish_switch();
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "model/code_map.h"
 #include "workloads/kernel/descriptors.h"
@@ -49,9 +50,10 @@ class SystemCalls {
   model::Task<ProcessId> fork(UserCode child);  // the child runs `child` and then exits with 0
   // Does not return: the process goes on with the executable's code and exits when that ends. Panics if there is none.
   model::Task<> exec(std::string path);
-  model::Task<> exit(u32 status);                         // does not return
-  model::Task<std::optional<u32>> wait(ProcessId child);  // its exit status; nothing if it is no child
-  model::Task<> pause();                                  // until a signal
+  model::Task<> exit(u32 status);                           // does not return
+  model::Task<std::optional<u32>> wait(ProcessId child);    // its exit status; nothing if it is no child
+  model::Task<std::optional<ProcessId>> take_dead_child();  // waitpid of any, WNOHANG
+  model::Task<> pause();                                    // until a signal
   model::Task<> sleep(u64 ticks);
 
   // --- signals ------------------------------------------------------------------------------------------------------
@@ -83,13 +85,23 @@ class SystemCalls {
   model::Task<std::optional<FileStatus>> stat(std::string path);
   model::Task<std::optional<FileStatus>> status(Descriptor file);  // fstat
   model::Task<bool> unlink(std::string path);
+  model::Task<bool> rename(std::string from, std::string to);
+  model::Task<bool> set_times(std::string path);                        // utime
+  model::Task<bool> file_system_status(std::string path);               // statfs
+  model::Task<u32> list(Descriptor directory, u32 address, u32 bytes);  // getdents; bytes of entries, 0 at the end
+  model::Task<> control(Descriptor file);                               // an ioctl that its file refuses
   model::Task<bool> make_directory(std::string path);
   struct PipeEnds {
     Descriptor read, write;
   };
   model::Task<PipeEnds> pipe();
-  // How many of `files` can be written (or, `for_writing` false, read) at once, without waiting. Polls every one.
-  model::Task<u32> select(std::span<const Descriptor> files, bool for_writing);
+  // How many of `files` can be written (or, `for_writing` false, read) at once. Polls every one; when there is none it
+  // waits so many ticks for one, or for a signal; no number: for ever. The span outlives it.
+  model::Task<u32> select(std::span<const Descriptor> files, bool for_writing, std::optional<u64> ticks = 0);
+
+  // --- semaphores of System V ---------------------------------------------------------------------------------------
+  model::Task<u32> semaphore(u32 value);            // semget of one, set to a value; its number
+  model::Task<> semaphore_add(u32 number, s32 by);  // semop; negative: waits until it can
 
   // --- network ------------------------------------------------------------------------------------------------------
   model::Task<UdpSocket*> udp_socket(std::uint16_t port);
@@ -101,6 +113,8 @@ class SystemCalls {
   model::Task<Descriptor> accept(Descriptor socket);
   model::Task<bool> connect(Descriptor socket, SocketAddress to);  // false: refused, or nobody answers
   model::Task<> shut_down(Descriptor socket);                      // no more will be written
+  model::Task<Descriptor> local_listen(std::string path);   // a stream socket of the Unix domain, bound, listening
+  model::Task<Descriptor> local_connect(std::string path);  // socket and connect; negative: nobody listens
   model::Task<Descriptor> local_connection();  // one end of a connection to ourselves, established, nothing in flight
 
   model::Machine& machine() { return kernel_.machine(); }
@@ -108,6 +122,7 @@ class SystemCalls {
   Process& process() { return process_; }
 
  private:
+  u32 poll(std::span<const Descriptor> files, bool for_writing, std::vector<WaitQueue*>& waiters);
   std::shared_ptr<TcpSocket> tcp_socket_of(Descriptor descriptor);  // charged; null: it is none
 
   Kernel& kernel_;

@@ -11,8 +11,9 @@ namespace guest {
 namespace {
 
 // Bytes of what calls copy besides buffers, on i386.
-constexpr u32 kStatus = 96;  // struct stat64
-constexpr u32 kTime = 8;     // struct timeval
+constexpr u32 kStatus = 96;            // struct stat64
+constexpr u32 kTime = 8;               // struct timeval
+constexpr u32 kFileSystemStatus = 64;  // struct statfs
 constexpr u32 kTwoDescriptors = 8;
 
 // A set of descriptors up to `last`, in whole words.
@@ -199,6 +200,54 @@ model::Task<bool> SystemCalls::make_directory(std::string path) {
   co_return made;
 }
 
+model::Task<bool> SystemCalls::rename(std::string from, std::string to) {
+  kernel_.enter_system_call();
+  process_.error = Error::none;
+  fetch_name(kernel_, from);
+  fetch_name(kernel_, to);
+  const bool renamed = co_await kernel_.file_system().rename(from, to);
+  co_await kernel_.leave_system_call();
+  co_return renamed;
+}
+
+model::Task<bool> SystemCalls::set_times(std::string path) {
+  kernel_.enter_system_call();
+  process_.error = Error::none;
+  fetch_name(kernel_, path);
+  kernel_.charge_user_copy(2 * kTime);
+  const bool set = co_await kernel_.file_system().set_times(path);
+  co_await kernel_.leave_system_call();
+  co_return set;
+}
+
+model::Task<bool> SystemCalls::file_system_status(std::string path) {
+  kernel_.enter_system_call();
+  process_.error = Error::none;
+  fetch_name(kernel_, path);
+  const std::shared_ptr<Inode> inode = co_await kernel_.file_system().find(path);
+  kernel_.charge(kernel_.paths().file_system_status);
+  kernel_.charge_user_copy(kFileSystemStatus);
+  co_await kernel_.leave_system_call();
+  co_return inode != nullptr;
+}
+
+model::Task<u32> SystemCalls::list(Descriptor directory, u32 address, u32 bytes) {
+  kernel_.enter_system_call();
+  process_.error = Error::none;
+  kernel_.charge(kernel_.paths().descriptor);
+  const std::shared_ptr<OpenFile> open_file = open_file_of(process_, directory);
+  const u32 listed = open_file ? co_await open_file->read(kernel_, address, bytes) : 0;
+  co_await kernel_.leave_system_call();
+  co_return listed;
+}
+
+model::Task<> SystemCalls::control(Descriptor) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().descriptor);
+  kernel_.charge(kernel_.paths().control);
+  co_await kernel_.leave_system_call();
+}
+
 model::Task<SystemCalls::PipeEnds> SystemCalls::pipe() {
   kernel_.enter_system_call();
   PipeFiles files = make_pipe(kernel_);
@@ -209,12 +258,8 @@ model::Task<SystemCalls::PipeEnds> SystemCalls::pipe() {
   co_return PipeEnds{read_end, write_end};
 }
 
-model::Task<u32> SystemCalls::select(std::span<const Descriptor> files, bool for_writing) {
-  kernel_.enter_system_call();
-  kernel_.charge(kernel_.paths().select);
-  const u32 set = files.empty() ? 0 : bytes_of_set(*std::max_element(files.begin(), files.end()));
-  kernel_.charge_user_copy(set);  // of the three sets, one is there
-  kernel_.charge_user_copy(kTime);
+// Of `files`, so many are ready; where one can wait for the others.
+u32 SystemCalls::poll(std::span<const Descriptor> files, bool for_writing, std::vector<WaitQueue*>& waiters) {
   u32 ready = 0;
   for (const Descriptor file : files) {
     kernel_.charge(kernel_.paths().select_descriptor);
@@ -222,6 +267,27 @@ model::Task<u32> SystemCalls::select(std::span<const Descriptor> files, bool for
     if (!open_file) continue;
     const OpenFile::Ready answer = open_file->poll(kernel_);
     if (for_writing ? answer.write : answer.read) ++ready;
+    WaitQueue* const queue = open_file->waiters(for_writing);
+    if (queue != nullptr && std::ranges::find(waiters, queue) == waiters.end()) waiters.push_back(queue);
+  }
+  return ready;
+}
+
+model::Task<u32> SystemCalls::select(std::span<const Descriptor> files, bool for_writing, std::optional<u64> ticks) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().select);
+  const u32 set = files.empty() ? 0 : bytes_of_set(*std::max_element(files.begin(), files.end()));
+  kernel_.charge_user_copy(set);  // of the three sets, one is there
+  kernel_.charge_user_copy(kTime);
+  // The tick that is under way does not count [schedule_timeout].
+  std::optional<u64> until;
+  if (ticks) until = kernel_.ticks() + *ticks + (*ticks > 0 ? 1 : 0);
+  std::vector<WaitQueue*> waiters;
+  u32 ready = poll(files, for_writing, waiters);
+  while (ready == 0 && (!until || kernel_.ticks() < *until) && !kernel_.signal_pending()) {
+    co_await kernel_.sleep_on_any(waiters, until);
+    waiters.clear();
+    ready = poll(files, for_writing, waiters);
   }
   kernel_.charge_user_copy(set);
   kernel_.charge_user_copy(kTime);  // what is left of it

@@ -1,5 +1,6 @@
 // The system calls on sockets that are not those of files.
 #include "workloads/kernel/network/local_connection.h"
+#include "workloads/kernel/network/local_stream.h"
 #include "workloads/kernel/network/network_stack.h"
 #include "workloads/kernel/system_calls.h"
 
@@ -15,6 +16,29 @@ model::Task<Descriptor> SystemCalls::local_connection() {
   kernel_.enter_system_call();
   kernel_.charge(kernel_.paths().open);
   const Descriptor descriptor = add_descriptor(process_, std::make_shared<LocalConnection>());
+  co_await kernel_.leave_system_call();
+  co_return descriptor;
+}
+
+model::Task<Descriptor> SystemCalls::local_listen(std::string path) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().open);
+  const auto name = std::make_shared<LocalName>();
+  kernel_.file_system().install_device(path, name);
+  const Descriptor descriptor = add_descriptor(process_, std::make_shared<LocalListener>(name));
+  co_await kernel_.leave_system_call();
+  co_return descriptor;
+}
+
+model::Task<Descriptor> SystemCalls::local_connect(std::string path) {
+  kernel_.enter_system_call();  // socket
+  kernel_.charge(kernel_.paths().open);
+  co_await kernel_.leave_system_call();
+  kernel_.enter_system_call();
+  kernel_.charge_user_copy(static_cast<u32>(path.size()) + sizeof(u16));  // struct sockaddr_un, without the rest
+  const auto name = std::dynamic_pointer_cast<LocalName>(co_await kernel_.file_system().find(path));
+  std::shared_ptr<OpenFile> end = name ? name->connect(kernel_) : nullptr;
+  const Descriptor descriptor = end ? add_descriptor(process_, std::move(end)) : -1;
   co_await kernel_.leave_system_call();
   co_return descriptor;
 }
@@ -72,8 +96,12 @@ model::Task<bool> SystemCalls::listen(Descriptor socket, std::uint16_t port, u32
 model::Task<Descriptor> SystemCalls::accept(Descriptor socket) {
   kernel_.enter_system_call();
   Descriptor descriptor = -1;
+  const auto local = std::dynamic_pointer_cast<LocalListener>(open_file_of(process_, socket));
   const std::shared_ptr<TcpSocket> tcp = tcp_socket_of(socket);
-  if (tcp) {
+  if (local) {
+    std::shared_ptr<OpenFile> accepted = co_await local->accept(kernel_);
+    if (accepted) descriptor = add_descriptor(process_, std::move(accepted));
+  } else if (tcp) {
     std::shared_ptr<TcpSocket> accepted = co_await tcp->accept(kernel_);
     kernel_.charge(kernel_.paths().open);
     kernel_.charge_user_copy(kSocketAddress);

@@ -49,6 +49,14 @@ model::Task<std::optional<u32>> SystemCalls::wait(ProcessId child) {
   co_return status;
 }
 
+model::Task<std::optional<ProcessId>> SystemCalls::take_dead_child() {
+  kernel_.enter_system_call();
+  const std::optional<ProcessId> child = kernel_.life().take_dead_child();
+  if (child) kernel_.charge_user_copy(kStatus);
+  co_await kernel_.leave_system_call();
+  co_return child;
+}
+
 model::Task<> SystemCalls::sleep(u64 ticks) {
   kernel_.enter_system_call();
   kernel_.charge_user_copy(kTimeSpec);

@@ -15,6 +15,16 @@ class TimerList {
     return timers_.empty() ? std::nullopt : std::optional<u64>{timers_.begin()->first};
   }
 
+  // Takes the process's timer for that jiffy away, if it has one.
+  void remove(u64 expiry_jiffy, const Process& process) {
+    const auto [first, last] = timers_.equal_range(expiry_jiffy);
+    for (auto timer = first; timer != last; ++timer) {
+      if (timer->second != &process) continue;
+      timers_.erase(timer);
+      return;
+    }
+  }
+
   // Takes one timer that is due at `jiffy`; null if there is none. Equal expiries come in the order they were added.
   Process* take_due(u64 jiffy) {
     if (timers_.empty() || timers_.begin()->first > jiffy) return nullptr;

@@ -65,12 +65,19 @@ class Values {
   std::string file_;
 };
 
+// The other files of the folder are the counts of applications, which their programs read.
+bool has_values(const std::filesystem::path& path) {
+  std::ifstream file{path};
+  const auto json = nlohmann::json::parse(file, nullptr, false);
+  return json.is_object() && json.contains("values");
+}
+
 }  // namespace
 
 std::vector<std::string> profile_names() {
   std::vector<std::string> names;
   for (const auto& file : std::filesystem::directory_iterator{RINGZERO_PROFILES}) {
-    if (file.path().extension() == ".json") names.push_back(file.path().stem().string());
+    if (file.path().extension() == ".json" && has_values(file.path())) names.push_back(file.path().stem().string());
   }
   std::sort(names.begin(), names.end());
   return names;

@@ -51,7 +51,7 @@ model::Task<> VbdDriver::probe(u16 number, const std::string& name) {
   if (result < 0) kernel_.panic(fmt::format("no virtual block device {}: error {}", number, -result));
   const auto found = memory_.get<hv::VbdDescription>(answer);
   const u64 sectors = hv::join_words(found.sectors_low, found.sectors_high);
-  vbds_.push_back(std::make_unique<Vbd>(*this, number, sectors));
+  vbds_.push_back(std::make_unique<Vbd>(*this, number, sectors, !without_barriers_.contains(number)));
   kernel_.add_disk(name, *vbds_.back(), 0, sectors, found.access == static_cast<u32>(hv::VbdAccess::read_write));
 }
 

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ class VbdDriver {
   // Maps the ring and gives the kernel a disk for each VBD: number 0 is called names[0], and so on.
   model::Task<> start(std::span<const std::string> names);
   model::Task<> interrupt();  // the block event
+  // Before start(): the kernel is not to know that disk `number` keeps barriers.
+  void without_barriers(std::size_t number) { without_barriers_.insert(number); }
 
   u64 entries() const { return entries_used_; }
   u64 notifications() const { return notifications_; }
@@ -36,10 +39,11 @@ class VbdDriver {
  private:
   class Vbd final : public BlockDriver {
    public:
-    Vbd(VbdDriver& ring, u16 number, u64 sectors) : ring_{ring}, number_{number}, sectors_{sectors} {}
+    Vbd(VbdDriver& ring, u16 number, u64 sectors, bool barriers)
+        : ring_{ring}, number_{number}, sectors_{sectors}, barriers_{barriers} {}
     u64 sectors() const override { return sectors_; }
     u32 most_request_sectors() const override { return 128; }
-    bool barriers() const override { return true; }
+    bool barriers() const override { return barriers_; }
     model::Task<> start(RequestQueue& queue) override { return ring_.fill(*this, queue); }
 
     u16 number() const { return number_; }
@@ -49,6 +53,7 @@ class VbdDriver {
     VbdDriver& ring_;
     u16 number_;
     u64 sectors_;
+    bool barriers_;
   };
 
   // What an entry of the ring stands for until its response.
@@ -80,6 +85,7 @@ class VbdDriver {
   u32 producer_ = 0, taken_ = 0;  // free-running, as in the shared page
   std::array<Entry, hv::kBlockRingSize> entries_;
   std::vector<u32> free_ids_;
+  std::set<std::size_t> without_barriers_;
   u64 entries_used_ = 0, notifications_ = 0, bad_responses_ = 0;
 };
 

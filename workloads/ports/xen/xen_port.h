@@ -36,6 +36,7 @@ class XenPort final : public Port {
   const UpdateQueue& updates() const { return updates_; }
   const VifDriver& vif() const { return vif_; }
   const VbdDriver& vbds() const { return vbds_; }
+  void without_barriers(std::size_t disk) { vbds_.without_barriers(disk); }  // before it boots
 
   const hv::StartInfo& start_info() const { return start_; }
   const ImageLayout& layout() const { return layout_; }

@@ -1,0 +1,34 @@
+#include "workloads/kernel/shared_memory.h"
+
+#include "workloads/kernel/kernel.h"
+
+namespace guest {
+
+namespace {
+
+class OpenSharedMemory final : public OpenFile {
+ public:
+  explicit OpenSharedMemory(std::shared_ptr<Inode> memory) : memory_{std::move(memory)} {}
+  model::Task<u32> read(Kernel&, u32, u32) override { co_return 0; }
+  model::Task<u32> write(Kernel&, u32, u32) override { co_return 0; }
+  std::shared_ptr<Inode> inode() override { return memory_; }
+
+ private:
+  std::shared_ptr<Inode> memory_;
+};
+
+}  // namespace
+
+std::shared_ptr<OpenFile> SharedMemory::open(const std::shared_ptr<Inode>& self) {
+  return std::make_shared<OpenSharedMemory>(self);
+}
+
+model::Task<BlockPointer> SharedMemory::page_for_fault(u32 page) {
+  const auto found = pages.find(page);
+  if (found != pages.end()) co_return found->second;
+  const GuestFrame frame = kernel_.take_page(PageUse::user);
+  kernel_.charge_zeroing(hv::kPageSize);
+  co_return pages.emplace(page, std::make_shared<CachedBlock>(frame, kNoBlock, nullptr, page)).first->second;
+}
+
+}  // namespace guest

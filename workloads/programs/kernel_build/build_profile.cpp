@@ -1,0 +1,137 @@
+#include "workloads/programs/kernel_build/build_profile.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+
+namespace guest {
+
+namespace {
+
+using model::ParameterFields;
+
+void add_tool(ParameterFields& fields, const std::string& name, ToolShape& tool) {
+  const std::string prefix = "kernel_build." + name + '.';
+  ImageShape& image = tool.program.image;
+  fields.push_back({prefix + "text_pages", "pages", &image.text_pages});
+  fields.push_back({prefix + "data_pages", "pages", &image.data_pages});
+  fields.push_back({prefix + "bss_pages", "pages", &image.bss_pages});
+  fields.push_back({prefix + "text_touched", "pages", &image.text_touched});
+  fields.push_back({prefix + "data_written", "pages", &image.data_written});
+  fields.push_back({prefix + "bss_written", "pages", &image.bss_written});
+  fields.push_back({prefix + "heap_pages", "pages", &tool.program.heap_pages});
+  fields.push_back({prefix + "stack_pages", "pages", &tool.program.stack_pages});
+  fields.push_back({prefix + "work_share", "per 1000", &tool.work_share});
+  fields.push_back({prefix + "grown_pages", "pages", &tool.grown_pages});
+  fields.push_back({prefix + "hot_pages", "pages", &tool.hot_pages});
+  fields.push_back({prefix + "cache_lines", "lines of 64 B", &tool.cache_lines});
+}
+
+ParameterFields fields_of(BuildProfile& profile) {
+  const std::string prefix = "kernel_build.";
+  ParameterFields fields = {
+      {prefix + "work", "cycles", &profile.work},
+      {prefix + "files", "files", &profile.files},
+      {prefix + "files_per_make", "files", &profile.files_per_make},
+      {prefix + "makes_per_link", "runs", &profile.makes_per_link},
+      {prefix + "headers", "files", &profile.headers},
+      {prefix + "header_bytes", "B", &profile.header_bytes},
+      {prefix + "headers_opened", "files", &profile.headers_opened},
+      {prefix + "failing_opens", "calls", &profile.failing_opens},
+      {prefix + "preprocessed_bytes", "B", &profile.preprocessed_bytes},
+      {prefix + "assembler_bytes", "B", &profile.assembler_bytes},
+      {prefix + "object_bytes", "B", &profile.object_bytes},
+      {prefix + "make_files", "files", &profile.make_files},
+      {prefix + "make_stats", "calls", &profile.make_stats},
+      {prefix + "touched_bytes", "B", &profile.touched_bytes},
+      {prefix + "page_work", "cycles", &profile.page_work},
+  };
+  add_tool(fields, "make", profile.make);
+  add_tool(fields, "sh", profile.sh);
+  add_tool(fields, "gcc", profile.gcc);
+  add_tool(fields, "cpp0", profile.cpp0);
+  add_tool(fields, "cc1", profile.cc1);
+  add_tool(fields, "as", profile.as);
+  add_tool(fields, "ld", profile.ld);
+  return fields;
+}
+
+void check(const BuildProfile& profile) {
+  const auto require = [&](bool holds, const std::string& key, const char* what) {
+    if (!holds) throw model::ParameterError(profile.name, "kernel_build." + key, what);
+  };
+  require(profile.work.count() > 0, "work", "expected more than 0");
+  require(profile.files > 0, "files", "expected more than 0");
+  require(profile.files_per_make > 0, "files_per_make", "expected more than 0");
+  require(profile.makes_per_link > 0, "makes_per_link", "expected more than 0");
+  require(profile.headers_opened > 0 && profile.headers_opened <= profile.headers, "headers_opened",
+          "expected 1 to the number of headers");
+  require(profile.touched_bytes <= hv::kPageSize, "touched_bytes", "more than a page has");
+  const auto tool = [&](const ToolShape& shape, const std::string& key) {
+    const ImageShape& image = shape.program.image;
+    require(image.text_pages > 0, key + ".text_pages", "expected more than 0");
+    require(image.text_touched <= image.text_pages, key + ".text_touched", "more than there are");
+    require(image.data_written <= image.data_pages, key + ".data_written", "more than there are");
+    require(image.bss_written <= image.bss_pages, key + ".bss_written", "more than there are");
+    require(shape.hot_pages <= shape.program.heap_pages, key + ".hot_pages", "more than its heap has at first");
+  };
+  tool(profile.make, "make");
+  tool(profile.sh, "sh");
+  tool(profile.gcc, "gcc");
+  tool(profile.cpp0, "cpp0");
+  tool(profile.cc1, "cc1");
+  tool(profile.as, "as");
+  tool(profile.ld, "ld");
+}
+
+}  // namespace
+
+BuildProfile BuildProfile::load(const std::string& path) {
+  BuildProfile profile;
+  profile.read(model::read_parameter_text(path), fields_of(profile));
+  check(profile);
+  return profile;
+}
+
+const BuildProfile& BuildProfile::standard() {
+  static const BuildProfile profile = load(RINGZERO_KERNEL_BUILD);
+  return profile;
+}
+
+void BuildProfile::set(std::string_view key, double value) {
+  BuildProfile changed = *this;
+  changed.assign(key, value, fields_of(changed));
+  check(changed);
+  *this = std::move(changed);
+}
+
+std::vector<SourceFile> read_source_tree(const std::string& path) {
+  std::ifstream in{path};
+  if (!in) throw model::ParameterError(path, "", "cannot be read");
+  std::vector<SourceFile> files;
+  std::string line;
+  bool header = true;
+  for (u32 number = 1; std::getline(in, line); ++number) {
+    if (line.empty() || line.front() == '#') continue;
+    if (std::exchange(header, false)) continue;
+    const std::size_t comma = line.rfind(',');
+    u32 bytes = 0;
+    const char* const end = line.data() + line.size();
+    const auto parsed = comma == line.npos ? std::from_chars_result{line.data(), std::errc::invalid_argument}
+                                           : std::from_chars(line.data() + comma + 1, end, bytes);
+    if (parsed.ec != std::errc{} || parsed.ptr != end || comma == 0) {
+      throw model::ParameterError(path, fmt::format("line {}", number), "expected a path and a number of bytes");
+    }
+    files.push_back({line.substr(0, comma), bytes});
+  }
+  if (files.empty()) throw model::ParameterError(path, "", "has no files");
+  return files;
+}
+
+const std::vector<SourceFile>& kernel_tree() {
+  static const std::vector<SourceFile> files = read_source_tree(RINGZERO_KERNEL_TREE);
+  return files;
+}
+
+}  // namespace guest
