@@ -6,7 +6,12 @@
 #include "experiments/runner/metrics.h"
 #include "schedule/registry.h"
 #include "workloads/profiles/profile.h"
+#include "workloads/programs/balloon.h"
 #include "workloads/programs/file_io.h"
+#include "workloads/programs/hogs/dd.h"
+#include "workloads/programs/hogs/fork_bomb.h"
+#include "workloads/programs/hogs/memory_hog.h"
+#include "workloads/programs/hogs/small_files.h"
 #include "workloads/programs/lmbench/suite.h"
 #include "workloads/programs/raw_disk.h"
 
@@ -83,6 +88,16 @@ std::vector<std::string> known_metrics() {
     names.push_back("file_io." + std::string{result.name});
   }
   names.emplace_back("ttcp.rate");
+  const auto add = [&](const std::string& program, std::span<const guest::ResultInfo> results) {
+    for (const guest::ResultInfo& result : results) names.push_back(program + '.' + std::string{result.name});
+  };
+  add("dd", guest::dd_results());
+  add("small_files", guest::small_files_results());
+  add("fork_bomb", guest::fork_bomb_results());
+  add("memory_hog", guest::memory_hog_results());
+  add("balloon", guest::balloon_results());
+  const std::size_t plain = names.size();
+  for (std::size_t i = 0; i < plain; ++i) names.push_back(loss_name(names[i]));
   return names;
 }
 
