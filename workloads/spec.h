@@ -157,10 +157,6 @@ struct OsdbSettings {
   std::shared_ptr<const OsdbProfile> profile;  // null: profiles/osdb.json as it is
 };
 
-using ProgramSpec =
-    std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings, FileIoSettings,
-                 TtcpSettings, SpecIntSettings, DbenchSettings, KernelBuildSettings, OsdbSettings>;
-
 // Physical CPUs that a guest may run on, or that somebody asks for.
 struct CpuSet {
   std::uint32_t mask = 0;
@@ -168,8 +164,8 @@ struct CpuSet {
   friend bool operator==(const CpuSet&, const CpuSet&) = default;
 };
 
-// SEDF's guarantee: `slice` of CPU in every `period`. Without a period a share by `weight`: of the time that nobody has a
-// guarantee for, or of extra time if the domain may have that.
+// SEDF's guarantee: `slice` of CPU in every `period`. Without a period a share by `weight`: of the time that nobody has
+// a guarantee for, or of extra time if the domain may have that.
 struct SedfSettings {
   sim::Duration period;
   sim::Duration slice;
@@ -177,6 +173,43 @@ struct SedfSettings {
   bool extra = true;
   std::uint32_t weight = 0;
 };
+// Writes a big file from its beginning to its end, over and over again.
+struct DdSettings {
+  std::uint64_t file_bytes = 1ull << 30;
+  std::uint32_t block_bytes = 64 << 10;  // of one call
+};
+
+// Makes small files in big directories.
+struct SmallFilesSettings {
+  std::uint32_t file_bytes = 1024;
+  std::uint32_t files_per_directory = 100'000;
+};
+
+// Forks for ever, and so does every child.
+struct ForkBombSettings {
+  std::uint32_t pages = 8;  // that a process has written in its image, in its libraries and of its stack, each
+};
+
+// Takes and uses memory until it gets no more, frees it and starts again.
+struct MemoryHogSettings {
+  std::uint64_t bytes = 3ull << 30;
+  std::uint32_t chunk_bytes = 1 << 20;
+};
+
+// Gives memory of the domain back to the hypervisor, and takes it again. Xen only.
+struct BalloonSettings {
+  sim::Duration start = sim::Duration::seconds(1);
+  std::uint64_t target_bytes = 0;  // of the domain; as far as it comes
+  sim::Duration hold = sim::Duration::seconds(1);
+};
+
+// The services of an idle Red Hat 7.2 with sshd and Apache.
+struct ServicesSettings {};
+
+using ProgramSpec =
+    std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings, FileIoSettings,
+                 TtcpSettings, SpecIntSettings, DbenchSettings, KernelBuildSettings, OsdbSettings, DdSettings,
+                 SmallFilesSettings, ForkBombSettings, MemoryHogSettings, BalloonSettings, ServicesSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.
@@ -192,7 +225,7 @@ using ForeignKernel = std::function<std::uint32_t(model::Machine&)>;
 
 // A part of the host's drive that a guest has as a disk: a VBD, or a partition.
 struct DiskSpec {
-  enum class Access : std::uint8_t { read_only, read_write };
+  enum class Access : std::uint8_t { read_only, read_write, swap };  // swap: the kernel's own, for pages
   std::string name;
   std::uint64_t bytes = 0;  // whole sectors
   Access access = Access::read_write;
@@ -291,8 +324,8 @@ struct HostSpec {
   std::string scheduler = "bvt";
   std::optional<std::string> variant;  // none: the scheduler's first
   sim::Duration context_switch_allowance = sim::Duration::milliseconds(5);
-  std::optional<sim::Duration> slice;       // none: the scheduler's own
-  std::optional<sim::Duration> rate_limit;  // none: the scheduler's own; 0: off
+  std::optional<sim::Duration> slice;                    // none: the scheduler's own
+  std::optional<sim::Duration> rate_limit;               // none: the scheduler's own; 0: off
   sim::Duration tick = sim::Duration::milliseconds(10);  // ticker to the running vCPU; 0 turns it off
   sim::Duration timer_slop;                              // timers within this of now run at once
   std::uint64_t domain0_memory = 32ull << 20;

@@ -169,6 +169,18 @@ void check_normalisation(const Plan& plan, const Place& place) {
   }
 }
 
+void check_losses(const Plan& plan, const Place& place) {
+  std::vector<std::string> cases;
+  for (const Case& each : plan.experiment.cases) cases.push_back(each.name);
+  for (std::size_t i = 0; i < plan.experiment.losses.size(); ++i) {
+    const std::string& from = plan.experiment.losses[i].from;
+    if (std::ranges::find(cases, from) == cases.end()) {
+      throw InputError{place.below(i).below("from"),
+                       Mismatch{"the name of a case", in_quotes(from), nearest_name(from, cases)}};
+    }
+  }
+}
+
 void check_ledger(const Plan& plan, const Place& place) {
   if (plan.experiment.ledger.empty()) return;
   std::vector<std::string> cases, ids;
@@ -218,6 +230,7 @@ void check_plan(const Plan& plan, const Place& place) {
     }
   }
   check_normalisation(plan, place.below("normalise"));
+  check_losses(plan, place.below("losses"));
   check_ledger(plan, place.below("ledger"));
 }
 

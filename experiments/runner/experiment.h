@@ -72,6 +72,13 @@ struct Normalisation {
   Json at;
 };
 
+// Adds the metric "loss_<metric>", in per cent: how much less it is than at the point of case `from` with the same values
+// of the varied keys.
+struct Loss {
+  std::string metric;
+  std::string from;
+};
+
 // Puts a metric of a case's points, or of all cases' when none is named, beside published values. "{key}" in `id`
 // stands for the point's value of that key, "{case}" for the name of its case.
 struct LedgerLine {
@@ -91,6 +98,7 @@ struct Experiment {
   std::vector<Case> cases;
   std::vector<Axis> vary;
   std::optional<Normalisation> normalise;
+  std::vector<Loss> losses;
   std::vector<std::string> show;
   std::vector<LedgerLine> ledger;
 };

@@ -10,8 +10,13 @@
 #include "experiments/runner/metrics.h"
 #include "schedule/registry.h"
 #include "workloads/profiles/profile.h"
+#include "workloads/programs/balloon.h"
 #include "workloads/programs/dbench/dbench.h"
 #include "workloads/programs/file_io.h"
+#include "workloads/programs/hogs/dd.h"
+#include "workloads/programs/hogs/fork_bomb.h"
+#include "workloads/programs/hogs/memory_hog.h"
+#include "workloads/programs/hogs/small_files.h"
 #include "workloads/programs/kernel_build/kernel_build.h"
 #include "workloads/programs/lmbench/suite.h"
 #include "workloads/programs/osdb/osdb.h"
@@ -103,6 +108,13 @@ std::vector<std::string> known_metrics() {
     add(program, guest::ActivityPerUnit::kInfos);
   }
   names.emplace_back("ttcp.rate");
+  add("dd", guest::dd_results());
+  add("small_files", guest::small_files_results());
+  add("fork_bomb", guest::fork_bomb_results());
+  add("memory_hog", guest::memory_hog_results());
+  add("balloon", guest::balloon_results());
+  const std::size_t plain = names.size();
+  for (std::size_t i = 0; i < plain; ++i) names.push_back(loss_name(names[i]));
   return names;
 }
 

@@ -38,4 +38,6 @@ std::span<const MetricInfo> metric_catalogue() { return kMetrics; }
 
 std::string relative_name(std::string_view metric) { return "relative_" + std::string{metric}; }
 
+std::string loss_name(std::string_view metric) { return "loss_" + std::string{metric}; }
+
 }  // namespace runner

@@ -19,6 +19,8 @@ struct MetricInfo {
 // report: "lmbench.null_call".
 std::span<const MetricInfo> metric_catalogue();
 
+// What `losses` calls what is lost of `metric`.
+std::string loss_name(std::string_view metric);
 // What `normalise` calls the ratio of `metric`.
 std::string relative_name(std::string_view metric);
 

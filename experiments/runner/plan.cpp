@@ -98,6 +98,14 @@ const Point& reference_point(const Plan& plan, const Point& point) {
   return *std::ranges::find_if(plan.points, is_reference);  // check_plan() made sure that there is one
 }
 
+const Point& point_without_loss(const Plan& plan, const Loss& loss, const Point& point) {
+  const auto is_it = [&](const Point& other) {
+    const auto same = [](const auto& a, const auto& b) { return a.second == b.second; };
+    return other.case_name == loss.from && std::ranges::equal(other.values, point.values, same);
+  };
+  return *std::ranges::find_if(plan.points, is_it);  // check_plan() made sure that there is the case
+}
+
 std::string published_id(const LedgerLine& line, const Point& point) {
   std::string id = line.id;
   const auto fill = [&id](const std::string& name, const std::string& text) {

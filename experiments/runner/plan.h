@@ -46,6 +46,9 @@ std::string plain_text(const Json& value);
 // The point by which `normalise` divides the values of `point`.
 const Point& reference_point(const Plan& plan, const Point& point);
 
+// The point from which a loss at `point` is counted.
+const Point& point_without_loss(const Plan& plan, const Loss& loss, const Point& point);
+
 // The published id for a ledger line at a point: "fig6.L.{domains.compute.count}" -> "fig6.L.8".
 std::string published_id(const LedgerLine& line, const Point& point);
 bool concerns(const LedgerLine& line, const Point& point);  // whether the line is about the point's case

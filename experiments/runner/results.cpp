@@ -47,6 +47,16 @@ void add_relative_metric(const Normalisation& normalise, PointResult& point, con
   }
 }
 
+void add_loss(const Loss& loss, PointResult& point, const PointResult& reference) {
+  if (!point.finished || !reference.finished) return;
+  for (std::size_t r = 0; r < point.replications.size(); ++r) {
+    const Measurement* value = find(point.replications[r], loss.metric);
+    const Measurement* base = find(reference.replications[r], loss.metric);
+    if (value == nullptr || base == nullptr || base->value == 0) continue;
+    point.replications[r].measurements.push_back({loss_name(loss.metric), 100 * (1 - value->value / base->value), "%"});
+  }
+}
+
 std::string hash_text(const model::ParameterTable& table) { return fmt::format("{:016x}", table.hash()); }
 
 Json point_document(const Point& point, const PointResult& result) {
@@ -101,6 +111,13 @@ void summarise_metrics(ExperimentResult& result) {
     for (std::size_t i = 0; i < result.points.size(); ++i) {
       const auto reference = static_cast<std::size_t>(&reference_point(plan, plan.points[i]) - plan.points.data());
       add_relative_metric(*plan.experiment.normalise, result.points[i], result.points[reference]);
+    }
+  }
+  for (const Loss& loss : plan.experiment.losses) {
+    for (std::size_t i = 0; i < result.points.size(); ++i) {
+      const Point& reference = point_without_loss(plan, loss, plan.points[i]);
+      if (&reference == &plan.points[i]) continue;
+      add_loss(loss, result.points[i], result.points[static_cast<std::size_t>(&reference - plan.points.data())]);
     }
   }
   for (PointResult& point : result.points) {

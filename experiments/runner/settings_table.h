@@ -58,8 +58,9 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood",    "raw_disk", "file_io",
-                                    "ttcp",    "spec_int", "dbench",  "kernel_build", "osdb"};
+  static constexpr std::array names{"compute",     "udp_echo",  "lmbench",    "udp_flood",    "raw_disk", "file_io",
+                                    "ttcp",        "spec_int",  "dbench",     "kernel_build", "osdb",     "dd",
+                                    "small_files", "fork_bomb", "memory_hog", "balloon",      "services"};
 };
 template <>
 struct NamesOf<guest::DropRule::Protocol> {
@@ -71,7 +72,8 @@ struct NamesOf<guest::DropRule::Protocol> {
 template <>
 struct NamesOf<guest::DiskSpec::Access> {
   using Access = guest::DiskSpec::Access;
-  static constexpr std::array names{std::pair{Access::read_write, "rw"}, std::pair{Access::read_only, "ro"}};
+  static constexpr std::array names{std::pair{Access::read_write, "rw"}, std::pair{Access::read_only, "ro"},
+                                    std::pair{Access::swap, "swap"}};
 };
 template <>
 struct NamesOf<guest::RawDiskSettings::Pattern> {
@@ -216,14 +218,79 @@ void describe(Visit&& visit, const guest::FileIoSettings*) {
 }
 
 template <class Visit>
+void describe(Visit&& visit, const guest::DdSettings*) {
+  visit.value("file", RINGZERO_MEMBER(file_bytes),
+              {.text = "Size of the file, which is then emptied and written again.",
+               .source = "assumed: more than the memory of a domain",
+               .unit = "MiB",
+               .min = kMebibyte,
+               .max = 2047 * kMebibyte});
+  visit.value("block", RINGZERO_MEMBER(block_bytes),
+              {.text = "Size of a call.", .source = "as dd's bs", .unit = "KiB", .min = 512, .max = 16 * kMebibyte});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::SmallFilesSettings*) {
+  visit.value("file", RINGZERO_MEMBER(file_bytes),
+              {.text = "Size of a file.", .source = "assumed: small", .unit = "B", .min = 1, .max = kMebibyte});
+  visit.value("per_directory", RINGZERO_MEMBER(files_per_directory),
+              {.text = "Files in a directory before the next one is begun.",
+               .source = "assumed: the paper's directories are large",
+               .min = 1,
+               .max = 10'000'000});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::ForkBombSettings*) {
+  visit.value("pages", RINGZERO_MEMBER(pages),
+              {.text = "Pages that a process has in its image, in its libraries and of its stack, each.",
+               .source = "assumed: a small program",
+               .min = 1,
+               .max = 256});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::MemoryHogSettings*) {
+  visit.value("size", RINGZERO_MEMBER(bytes),
+              {.text = "Memory that it would like to have.",
+               .source = "Barham et al.: 3 GB",
+               .unit = "MiB",
+               .min = kMebibyte,
+               .max = 4096 * kMebibyte});
+  visit.value("chunk", RINGZERO_MEMBER(chunk_bytes),
+              {.text = "Memory that it asks for at once.",
+               .source = "assumed",
+               .unit = "KiB",
+               .min = 4096,
+               .max = 1024 * kMebibyte});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::BalloonSettings*) {
+  visit.value("start", RINGZERO_MEMBER(start),
+              {.text = "How long after boot the domain is asked for its memory.", .source = "Ringzero", .unit = "s"});
+  visit.value("target", RINGZERO_MEMBER(target_bytes),
+              {.text = "Memory that the domain shall keep; it keeps what it cannot give.",
+               .source = "Ringzero",
+               .unit = "MiB"});
+  visit.value("hold", RINGZERO_MEMBER(hold),
+              {.text = "How long it stays small before it gets its memory back.", .source = "Ringzero", .unit = "s"});
+}
+
+template <class Visit>
+void describe(Visit&&, const guest::ServicesSettings*) {}
+
+template <class Visit>
 void describe(Visit&& visit, const guest::DiskSpec*) {
   visit.value("name", RINGZERO_MEMBER(name),
               {.text = "Name of the disk in the domain.", .source = "xl.cfg: vdev", .required = true});
   visit.value("size", RINGZERO_MEMBER(bytes),
               {.text = "Size of the disk.", .source = "xl.cfg", .unit = "GiB", .min = kMebibyte, .required = true});
-  visit.value("access", RINGZERO_MEMBER(access),
-              {.text = "Whether it may be written; only disks that may not can share parts of the drive.",
-               .source = "xl.cfg: access"});
+  visit.value(
+      "access", RINGZERO_MEMBER(access),
+      {.text = "Whether it may be written; only disks that may not can share parts of the drive. A swap disk is the "
+               "kernel's own, for pages of processes.",
+       .source = "xl.cfg: access"});
   visit.value("offset", RINGZERO_MEMBER(offset),
               {.text = "Where on the drive it begins; without it, behind the disk before it.",
                .source = "Ringzero",
@@ -347,12 +414,13 @@ void describe_scheduling(Visit&& visit) {
               {.text = "The physical CPUs that it may run on; absent: all. Schedulers that do not balance place it on "
                        "one of them, in turn.",
                .source = "xl.cfg"});
-  visit.value("cpu_weight", RINGZERO_MEMBER(weight),
-              {.text = "CPU time in proportion to the other domains: of its CPU under BVT, which rounds it to the whole "
-                       "mcu_advance nearest 2560 / weight, of the host under Credit and Credit2.",
-               .source = "xl.cfg",
-               .min = 1,
-               .max = 65535});
+  visit.value(
+      "cpu_weight", RINGZERO_MEMBER(weight),
+      {.text = "CPU time in proportion to the other domains: of its CPU under BVT, which rounds it to the whole "
+               "mcu_advance nearest 2560 / weight, of the host under Credit and Credit2.",
+       .source = "xl.cfg",
+       .min = 1,
+       .max = 65535});
   visit.value("cap", RINGZERO_MEMBER(cap),
               {.text = "Most CPU time that Credit and Credit2 give it, in percent of one CPU; 0: no limit.",
                .source = "xl.cfg",
@@ -575,6 +643,17 @@ void describe(Visit&& visit, const Normalisation*) {
 }
 
 template <class Visit>
+void describe(Visit&& visit, const Loss*) {
+  visit.value("metric", RINGZERO_MEMBER(metric),
+              {.text = "The metric of which something is lost.",
+               .source = "Ringzero",
+               .choices = known_metrics,
+               .required = true});
+  visit.value("from", RINGZERO_MEMBER(from),
+              {.text = "Name of the case that lacks nothing.", .source = "Ringzero", .required = true});
+}
+
+template <class Visit>
 void describe(Visit&& visit, const LedgerLine*) {
   visit.value("case", RINGZERO_MEMBER(case_name),
               {.text = "Name of the case; absent: every case.", .source = "Ringzero"});
@@ -607,6 +686,8 @@ void describe(Visit&& visit, const Experiment*) {
                .source = "Ringzero"});
   visit.value("normalise", RINGZERO_MEMBER(normalise),
               {.text = "Adds a metric relative to one of the points.", .source = "Ringzero"});
+  visit.value("losses", RINGZERO_MEMBER(losses),
+              {.text = "Adds how much less metrics are than in another case, in per cent.", .source = "Ringzero"});
   visit.value(
       "show", RINGZERO_MEMBER(show),
       {.text = "Metrics in the table for people; absent: all.", .source = "Ringzero", .choices = known_metrics});

@@ -27,6 +27,7 @@ struct DiskOfKernel {
   std::uint64_t disk_bytes = 8ull << 30;
   std::vector<std::uint64_t> bad_sectors = {};
   const model::DriveFile* drive = &ultrastar();
+  std::uint64_t swap_bytes = 0;  // of another disk behind it, to which the kernel swaps; 0: none
 };
 
 inline guest::GuestSpec computing_guest(const std::string& name, std::uint64_t megabytes = 16) {

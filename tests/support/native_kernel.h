@@ -26,6 +26,7 @@ class KernelOn {
       guest::GuestSpec guest;
       guest.name = "native";
       guest.disks = {{"disk", disk->disk_bytes}};
+      if (disk->swap_bytes > 0) guest.disks.push_back({"swap", disk->swap_bytes, guest::DiskSpec::Access::swap});
       spec_.guests.push_back(std::move(guest));
       spec_.drive = disk->drive;
     }

@@ -28,6 +28,10 @@ class XenKernel {
     if (disk != nullptr) {
       disks = {"disk"};
       domain.disks = {{disks.front(), disk->disk_bytes}};
+      if (disk->swap_bytes > 0) {
+        disks.emplace_back("swap");
+        domain.disks.push_back({"swap", disk->swap_bytes, guest::DiskSpec::Access::swap});
+      }
     }
     guest::HostSpec spec = host_of(guest::System::xen, {domain});
     spec.machine = &machine;
@@ -42,6 +46,7 @@ class XenKernel {
     }
     spec.guests[0].kernel = [this, spec, named, disks, before](model::Machine& on) {
       port_ = std::make_unique<guest::XenPort>("domain", on, spec, guest::guest_address(0), named, disks);
+      port_->kernel().use_as_swap("swap");
       if (before) before(on, *port_);
       return port_->boot_entry();
     };

@@ -5,13 +5,19 @@
 #include <algorithm>
 
 #include "hardware/block_device.h"
+#include "workloads/programs/balloon.h"
 #include "workloads/programs/compute.h"
 #include "workloads/programs/dbench/dbench.h"
 #include "workloads/programs/file_io.h"
+#include "workloads/programs/hogs/dd.h"
+#include "workloads/programs/hogs/fork_bomb.h"
+#include "workloads/programs/hogs/memory_hog.h"
+#include "workloads/programs/hogs/small_files.h"
 #include "workloads/programs/kernel_build/kernel_build.h"
 #include "workloads/programs/lmbench/lmbench.h"
 #include "workloads/programs/osdb/osdb.h"
 #include "workloads/programs/raw_disk.h"
+#include "workloads/programs/services/services.h"
 #include "workloads/programs/spec_int/spec_int.h"
 #include "workloads/programs/ttcp.h"
 #include "workloads/programs/udp_echo.h"
@@ -45,18 +51,25 @@ std::unique_ptr<RawDisk> make_raw_disk(const GuestSpec& spec, const RawDiskSetti
   }
 }
 
-std::unique_ptr<FileIo> make_file_io(const GuestSpec& spec, const FileIoSettings& settings, std::size_t index,
-                                     std::uint64_t seed) {
+// The disk that has the file system, with room for a file of so many bytes.
+void check_file_system(const GuestSpec& spec, const char* program, std::uint64_t file_bytes) {
   const auto disk = std::find_if(spec.disks.begin(), spec.disks.end(), [](const DiskSpec& candidate) {
     return candidate.access == DiskSpec::Access::read_write;
   });
-  if (disk == spec.disks.end()) throw SpecError{spec.name, "file_io needs a disk that it may write, and has none"};
+  if (disk == spec.disks.end()) {
+    throw SpecError{spec.name, fmt::format("{} needs a disk that it may write, and has none", program)};
+  }
   // A twentieth is more than what lists the blocks and what mke2fs has put on a disk, but for the smallest ones.
   const std::uint64_t most = disk->bytes - disk->bytes / 20;
-  if (settings.file_bytes > most) {
-    throw SpecError{spec.name, fmt::format("file_io with a file of {} bytes: expected at most {}, for the disk \"{}\"",
-                                           settings.file_bytes, most, disk->name)};
+  if (file_bytes > most) {
+    throw SpecError{spec.name, fmt::format("{} with a file of {} bytes: expected at most {}, for the disk \"{}\"",
+                                           program, file_bytes, most, disk->name)};
   }
+}
+
+std::unique_ptr<FileIo> make_file_io(const GuestSpec& spec, const FileIoSettings& settings, std::size_t index,
+                                     std::uint64_t seed) {
+  check_file_system(spec, "file_io", settings.file_bytes);
   if (settings.block_bytes == 0 || settings.block_bytes > settings.file_bytes) {
     throw SpecError{spec.name, fmt::format("file_io with blocks of {} bytes: expected at most the file, {}",
                                            settings.block_bytes, settings.file_bytes)};
@@ -102,6 +115,22 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std
       auto file_io = make_file_io(spec, *file, entries_.size(), seed);
       resident_pages_ += file_io->resident_pages();
       entries_.push_back({"file_io", std::move(file_io)});
+    } else if (const auto* dd = std::get_if<DdSettings>(&program)) {
+      check_file_system(spec, "dd", dd->file_bytes);
+      resident_pages_ += dd->block_bytes / hv::kPageSize;
+      entries_.push_back({"dd", std::make_unique<Dd>(*dd, fmt::format("/{}.dd.{}", spec.name, entries_.size()))});
+    } else if (const auto* small = std::get_if<SmallFilesSettings>(&program)) {
+      check_file_system(spec, "small_files", small->file_bytes);
+      entries_.push_back({"small_files", std::make_unique<SmallFiles>(
+                                             *small, fmt::format("/{}.files.{}.", spec.name, entries_.size()))});
+    } else if (const auto* bomb = std::get_if<ForkBombSettings>(&program)) {
+      entries_.push_back({"fork_bomb", std::make_unique<ForkBomb>(*bomb)});
+    } else if (const auto* hog = std::get_if<MemoryHogSettings>(&program)) {
+      entries_.push_back({"memory_hog", std::make_unique<MemoryHog>(*hog)});
+    } else if (const auto* balloon = std::get_if<BalloonSettings>(&program)) {
+      entries_.push_back({"balloon", std::make_unique<BalloonProgram>(*balloon)});
+    } else if (std::holds_alternative<ServicesSettings>(program)) {
+      entries_.push_back({"services", std::make_unique<Services>(ServiceShapes::redhat72())});
     } else if (const auto* ttcp = std::get_if<TtcpSettings>(&program)) {
       if (!spec.network) throw SpecError{spec.name, "ttcp needs a network interface"};
       entries_.push_back({"ttcp", std::make_unique<Ttcp>(*ttcp)});

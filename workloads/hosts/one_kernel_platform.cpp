@@ -9,6 +9,7 @@
 #include "workloads/kernel/network/network_stack.h"
 
 #include "workloads/hosts/disk_metrics.h"
+#include "workloads/hosts/memory_metrics.h"
 
 namespace guest {
 
@@ -28,6 +29,9 @@ void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std
                       fmt::format("its programs do not fit the machine's {} MiB of memory any more", frames / 256)};
     }
     for (const ProgramSpec& program : spec.guests[i].programs) {
+      if (std::holds_alternative<BalloonSettings>(program)) {
+        throw SpecError{spec.guests[i].name, "a balloon needs a domain: system xen"};
+      }
       const auto* echo = std::get_if<UdpEchoSettings>(&program);
       if (echo != nullptr && !ports.insert(echo->port).second) {
         throw SpecError{spec.guests[i].name,
@@ -73,6 +77,7 @@ void OneKernelPlatform::add_metrics(std::vector<Metric>& metrics) const {
   metrics.push_back(
       {"kernel.socket_dropped", static_cast<std::int64_t>(kernel.network().udp().buffer_full()), "packets"});
   if (!kernel.disks().empty()) add_disk_metrics(kernel, "kernel", metrics);
+  add_memory_metrics(kernel, "kernel", metrics);
   on_machine_->add_metrics(metrics);
 }
 

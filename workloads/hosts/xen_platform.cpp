@@ -10,6 +10,7 @@
 #include "interface/layout.h"
 #include "schedule/registry.h"
 #include "workloads/hosts/disk_metrics.h"
+#include "workloads/hosts/memory_metrics.h"
 #include "workloads/hosts/partitions.h"
 #include "workloads/kernel/network/network_stack.h"
 
@@ -167,6 +168,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine)
     for (std::size_t n = 0; n < guest.disks.size(); ++n) {
       if (!guest.disks[n].barriers) port->without_barriers(n);
     }
+    use_swap(port->kernel(), {disks[i]});
     const std::size_t domain = i + 1;  // the builder gives out ids in the order of the guests
     if (spec.packet_trace != nullptr && guest.network) {
       port->kernel().packet_tap().attach(*spec.packet_trace, fmt::format("vif{}.0", domain));
@@ -290,6 +292,7 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".page_table_requests", port.updates().requests(), "");
     add(".page_table_batches", port.updates().flushes(), "");
     add(".free_pages", port.free_pages(), "pages");
+    add_memory_metrics(port.kernel(), prefix, metrics);
   }
 }
 
@@ -298,6 +301,7 @@ bool XenPlatform::translations_agree(const XenPort& port) const {
   const std::vector<GuestFrame> lent = port.vif().lent_pages();
   std::vector<bool> checked(port.start_info().pages, true);
   for (const GuestFrame page : lent) checked[page.number()] = false;
+  for (const GuestFrame page : port.held_pages().held()) checked[page.number()] = false;
   for (u32 number = 0; number < checked.size(); ++number) {
     if (!checked[number]) continue;
     const GuestFrame page{number};

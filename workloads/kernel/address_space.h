@@ -36,15 +36,24 @@ struct PageEntry {
   bool writable = false;
   bool accessed = false;
   bool dirty = false;
+  u32 swap_slot = 0;  // if it is not present: where its page is instead; 0: nowhere
+
+  bool empty() const { return !present && swap_slot == 0; }
 };
 
 struct AddressSpace {
   GuestFrame directory{0};           // its page directory
   std::map<u32, GuestFrame> tables;  // user page tables by directory slot
   std::map<u32, Area> areas;         // by start; they do not overlap
-  u32 present_pages = 0;
+  u32 present_pages = 0, swapped_pages = 0;
+  u32 swap_address = 0;  // where the next look for pages to take away begins
   u32 break_start = 0, break_end = 0;  // of the heap, see brk
 
+  u32 pages() const {  // of its areas
+    u32 sum = 0;
+    for (const auto& [start, area] : areas) sum += (area.end - area.start) / hv::kPageSize;
+    return sum;
+  }
   const Area* area_of(u32 address) const {
     auto next = areas.upper_bound(address);
     if (next == areas.begin()) return nullptr;

@@ -16,10 +16,6 @@ constexpr u32 kStartPercent = 30, kSynchronousPercent = 60, kStopPercent = 20;
 constexpr u32 kBlocksPerPass = 500, kBatch = 32;
 constexpr u64 kOldTicks = 30 * kTicksPerSecond;
 
-// Linux 2.4, mm/page_alloc.c: a 128th of a zone, from 20 to 255 pages, is its least; allocations begin to look for
-// more at twice that and stop at three times.
-constexpr u32 least_free(u32 frames) { return std::clamp(frames / 128, 20u, 255u); }
-
 constexpr u64 kAny = std::numeric_limits<u64>::max();
 
 }  // namespace
@@ -44,7 +40,7 @@ BlockPointer BlockCache::insert(BlockNumber number, GuestFrame frame) {
 model::Task<BlockPointer> BlockCache::metadata(BlockNumber number) {
   BlockPointer block = cached(number);
   if (!block) {
-    const GuestFrame frame = co_await take_page(PageUse::kernel);
+    const GuestFrame frame = co_await kernel_.reclaim().take_page(PageUse::kernel);
     block = cached(number);
     if (block) {  // somebody else was faster
       kernel_.pages().give(frame);
@@ -61,7 +57,7 @@ model::Task<BlockPointer> BlockCache::metadata(BlockNumber number) {
 model::Task<BlockPointer> BlockCache::fresh(BlockNumber number) {
   BlockPointer block = cached(number);
   if (!block) {
-    const GuestFrame frame = co_await take_page(PageUse::kernel);
+    const GuestFrame frame = co_await kernel_.reclaim().take_page(PageUse::kernel);
     kernel_.charge_zeroing(kBlockBytes);
     block = insert(number, frame);
   }
@@ -86,7 +82,7 @@ void BlockCache::forget(BlockNumber number) {
 // --- any block -------------------------------------------------------------------------------------------------------
 
 void BlockCache::adopt(CachedBlock& block) {
-  used_.push_back(block);
+  kernel_.pages().lists().add(block.frame, &block);
   ++cached_count_;
   block.buffer.sectors = kBlockSectors;
   block.buffer.frame = block.frame;
@@ -94,13 +90,12 @@ void BlockCache::adopt(CachedBlock& block) {
 }
 
 void BlockCache::use(CachedBlock& block) {
-  if (block.in_use.is_linked()) used_.splice(used_.end(), used_, used_.iterator_to(block));
+  if (!block.dropped) kernel_.pages().lists().mark_used(block.frame);
 }
 
 void BlockCache::drop(CachedBlock& block) {
   mark_clean(block);
   block.dropped = true;
-  block.in_use.unlink();
   block.in_transaction.unlink();
   --cached_count_;
   kernel_.pages().give(block.frame);
@@ -129,6 +124,7 @@ void BlockCache::ended(CachedBlock& block) {
   --writing_;
   if (block.buffer.failed && block.file != nullptr) block.file->write_failed();
   if (!write_done_.empty()) kernel_.wake_all(write_done_);
+  kernel_.reclaim().write_ended();
 }
 
 void BlockCache::mark_dirty(CachedBlock& block) {
@@ -215,45 +211,19 @@ model::Task<> BlockCache::write_all() {
 
 // --- room ------------------------------------------------------------------------------------------------------------
 
-u32 BlockCache::shrink(u32 most) {
-  u32 freed = 0, looked_at = 0;
-  for (const u32 all = cached_count_; looked_at < all && freed < most; ++looked_at) {
-    CachedBlock& block = used_.front();
-    // Neither mapped nor with somebody who waits for it or has it in a transaction.
-    const bool idle = !block.dirty() && !block.buffer.locked && block.transactions == 0 &&
-                      block.weak_from_this().use_count() == 1 && kernel_.pages().users(block.frame) == 1;
-    if (!idle) {
-      use(block);  // its turn comes again after all others
-      continue;
-    }
-    const BlockPointer keep = block.shared_from_this();
-    if (block.file != nullptr) {
-      block.file->pages.erase(block.page);
-    } else {
-      metadata_.erase(block.block);
-    }
-    drop(block);
-    ++freed;
+bool BlockCache::give_up(CachedBlock& block) {
+  const bool idle = !block.dropped && !block.dirty() && !block.buffer.locked && block.transactions == 0 &&
+                    block.weak_from_this().use_count() == 1 && kernel_.pages().users(block.frame) == 1;
+  if (!idle) return false;
+  const BlockPointer keep = block.shared_from_this();
+  if (block.file != nullptr) {
+    block.file->pages.erase(block.page);
+  } else {
+    metadata_.erase(block.block);
   }
-  kernel_.charge(kernel_.paths().page_reclaim, looked_at);
-  counts_.reclaimed += freed;
-  return freed;
-}
-
-model::Task<> BlockCache::make_room() {
-  const u32 most = 3 * least_free(kernel_.pages().frames());
-  while (kernel_.pages().free_frames() < most) {
-    if (shrink(kBatch) > 0) continue;
-    counts_.flushed_by_writers += co_await write_some(kAny);
-    co_await queue_.unplug();
-    if (writing_ == 0) co_return;  // what is left is in use
-    co_await kernel_.sleep_on(write_done_);
-  }
-}
-
-model::Task<GuestFrame> BlockCache::take_page(PageUse use) {
-  if (kernel_.pages().free_frames() < 2 * least_free(kernel_.pages().frames())) co_await make_room();
-  co_return kernel_.take_page(use);
+  drop(block);
+  ++counts_.reclaimed;
+  return true;
 }
 
 }  // namespace guest

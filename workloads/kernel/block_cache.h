@@ -1,5 +1,5 @@
-// The memory between a file system and its disk: which blocks are in it, which of them are to be written, when that
-// happens, and which are given up when memory runs low. (Linux 2.4, fs/buffer.c, mm/vmscan.c.)
+// The memory between a file system and its disk: which blocks are in it, which of them are to be written, and when that
+// happens. (Linux 2.4, fs/buffer.c.) Which are given up when memory runs low: page_reclaim.h.
 //
 // Dirty blocks are written when they are 30 seconds old, by a daemon that looks every five; from 30 % of the memory
 // that caches can have on by another one, down to 20 %; and from 60 % on by whoever makes more.
@@ -30,7 +30,6 @@ class BlockCache {
   BlockPointer cached(BlockNumber block) const;           // null: it is not there
 
   // --- any block; in a process --------------------------------------------------------------------------------------
-  model::Task<GuestFrame> take_page(PageUse use);  // after making room, if it is scarce
   void adopt(CachedBlock& block);                  // it is in use from now on
   void use(CachedBlock& block);                    // it was, again
   void drop(CachedBlock& block);                   // its page is free; not while it is locked
@@ -48,11 +47,12 @@ class BlockCache {
   model::Task<> write_old();     // in kupdate
   model::Task<> write_all();     // in sync; waits
 
-  // Gives up to `most` clean pages back that nobody maps; how many.
-  u32 shrink(u32 most);
+  // A clean block that nobody maps, waits for or has in a transaction is no longer in memory. False: it has to stay.
+  bool give_up(CachedBlock& block);
 
   u32 dirty_blocks() const { return dirty_count_; }
   u32 cached_blocks() const { return cached_count_; }
+  u32 writing() const { return writing_; }
   struct Counts {
     u64 reads = 0, writes = 0;   // blocks
     u64 reclaimed = 0;           // pages
@@ -66,14 +66,12 @@ class BlockCache {
   bool dirty_beyond(u32 percent) const;
   BlockPointer insert(BlockNumber block, GuestFrame frame);
   model::Task<u32> write_some(u64 dirty_until);
-  model::Task<> make_room();
   void ended(CachedBlock& block);
 
   Kernel& kernel_;
   RequestQueue& queue_;
   u64 first_sector_;
   std::map<BlockNumber, BlockPointer> metadata_;
-  BlockList<&CachedBlock::in_use> used_;     // the longest unused one first
   BlockList<&CachedBlock::in_dirty> dirty_;  // the oldest first
   u32 cached_count_ = 0, dirty_count_ = 0, writing_ = 0;
   WaitQueue flush_wanted_;

@@ -25,6 +25,7 @@ struct CachedBlock : std::enable_shared_from_this<CachedBlock> {
   RegularFile* file;     // whose page it is; null: metadata
   u32 page;              // its number in the file
   bool current = true;   // holds what it stands for; else it was not read yet, or in vain
+  bool swap = false;     // of the swap cache: `block` is its slot
   bool dropped = false;  // it stands for nothing any more
   Buffer buffer;
 
@@ -33,7 +34,7 @@ struct CachedBlock : std::enable_shared_from_this<CachedBlock> {
   u32 checkpoint = 0;         // the last committed one that has changed it
   bool being_logged = false;  // by the commit under way, so that nobody may change it
 
-  Hook in_use, in_dirty, in_file, in_transaction;  // see BlockCache, Transaction
+  Hook in_dirty, in_file, in_transaction;  // see BlockCache, Transaction
 };
 
 using BlockPointer = std::shared_ptr<CachedBlock>;

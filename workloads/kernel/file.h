@@ -19,7 +19,7 @@ class OpenFile;
 struct Executable;
 
 // Why a call moved less than it was asked for, or did nothing (errno).
-enum class Error : u8 { none, no_entry, exists, bad_descriptor, not_seekable, io, no_space };
+enum class Error : u8 { none, no_entry, exists, bad_descriptor, not_seekable, io, no_space, again, no_memory };
 
 // What a name stands for. Its pages are in the page cache; their contents exist nowhere.
 class Inode {

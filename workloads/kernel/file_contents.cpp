@@ -115,8 +115,7 @@ model::Task<bool> FileSystem::read_lists(const RegularFile& file, u32 page) {
 // --- pages -----------------------------------------------------------------------------------------------------------
 
 model::Task<GuestFrame> FileSystem::take_page() {
-  if (!cache_) co_return kernel_.take_page(PageUse::user);
-  co_return co_await cache_->take_page(PageUse::user);
+  return kernel_.reclaim().take_page(PageUse::user);
 }
 
 BlockPointer FileSystem::insert(RegularFile& file, u32 page, GuestFrame frame, BlockNumber block) {

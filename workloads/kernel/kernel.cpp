@@ -20,6 +20,10 @@ constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
 // Linux 2.4, mm/vmscan.c: SWAP_CLUSTER_MAX.
 constexpr u32 kReclaimBatch = 32;
 
+// Of every 64 bytes of these a page has 44 in mem_map, and 20 in the hash tables of names, inodes, pages, buffers and
+// connections, by what a 2.4 kernel with 64 MB says when it boots: 64 + 32 + 64 + 16 + 128 KB of them.
+constexpr u32 kPagesPerTablePage = 64;
+
 }  // namespace
 
 // Leaves the present process at this point and goes on with `next`, wherever that was left.
@@ -50,6 +54,7 @@ Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 proces
       file_{file},
       scheduler_{processors},
       network_{std::make_unique<NetworkStack>(*this, address)},
+      reclaim_{*this, port, swap_},
       memory_{*this, port},
       life_{*this, port, scheduler_, processors} {
   for (u32 i = 0; i < processors; ++i) {
@@ -110,8 +115,10 @@ model::Task<> Kernel::spawn(std::string name, Program& program) {
 
 model::Task<> Kernel::start_daemons() {
   life_.start_thread("kupdated", write_back_daemon());
-  // Its file system is on the first disk that can be written.
-  const auto disk = std::find_if(disks_.begin(), disks_.end(), [](const Disk& each) { return each.writable; });
+  life_.start_thread("kswapd", reclaim_.daemon());
+  if (const Disk* swap = find_disk(swap_disk_)) swap_.use(*swap);
+  // Its file system is on the first other disk that can be written.
+  const auto disk = std::find_if(disks_.begin(), disks_.end(), [&](const Disk& each) { return each.writable && each.name != swap_disk_; });
   if (disk == disks_.end()) co_return;
   file_system_.mount(*disk);
   life_.start_thread("bdflush", file_system_.cache()->flush_daemon());
@@ -259,18 +266,17 @@ void Kernel::timer_interrupt(u32 ticks) {
 // --- memory ----------------------------------------------------------------------------------------------------------
 
 void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 seed) {
-  // One page of zeros, as the kernel image has it.
-  pages_ =
-      PageAllocator{GuestFrame{first.number() + 1}, frames - 1, low_end, sim::Random{seed}.stream(name_ + ".pages")};
+  // One page of zeros, as the kernel image has it, and the tables that are in proportion to the memory.
+  const u32 taken = 1 + frames / kPagesPerTablePage;
+  pages_ = PageAllocator{GuestFrame{first.number() + taken}, frames - taken, low_end,
+                         sim::Random{seed}.stream(name_ + ".pages")};
   memory_.set_zero_page(first);
 }
 
 GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);
   std::optional<GuestFrame> frame = pages_.take(use);
-  if (!frame && file_system_.cache() != nullptr && file_system_.cache()->shrink(kReclaimBatch) > 0) {
-    frame = pages_.take(use);
-  }
+  if (!frame && reclaim_.drop_clean(kReclaimBatch) > 0) frame = pages_.take(use);
   if (!frame) panic("out of memory");
   return *frame;
 }

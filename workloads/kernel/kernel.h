@@ -19,12 +19,15 @@
 #include "workloads/kernel/file_system.h"
 #include "workloads/kernel/memory_map.h"
 #include "workloads/kernel/network/transmit_queue.h"
+#include "workloads/kernel/page_allocator.h"
+#include "workloads/kernel/page_reclaim.h"
 #include "workloads/kernel/path.h"
 #include "workloads/kernel/process.h"
 #include "workloads/kernel/process_life.h"
 #include "workloads/kernel/scheduler.h"
 #include "workloads/kernel/semaphores.h"
 #include "workloads/kernel/signals.h"
+#include "workloads/kernel/swap_space.h"
 #include "workloads/kernel/timer_list.h"
 #include "workloads/ports/port.h"
 
@@ -53,6 +56,7 @@ class Kernel {
   // A disk, before the first process: `sectors` of the device from `first` on, and its raw device /dev/raw/NAME. Disks
   // of one driver share its queue.
   void add_disk(std::string name, BlockDriver& driver, u64 first, u64 sectors, bool writable);
+  void use_as_swap(std::string disk) { swap_disk_ = std::move(disk); }  // by its name, before start_daemons()
   // Shows the requests of its block devices to a trace, under the name of the n-th from 0.
   using DeviceName = std::function<std::string(std::size_t n)>;
   void trace_requests(model::BlockTrace& to, DeviceName name);
@@ -118,7 +122,9 @@ class Kernel {
   const NetworkStack& network() const { return *network_; }
 
   // --- for the port and for reports ---------------------------------------------------------------------------------
-  GuestFrame take_page(PageUse use = PageUse::kernel);  // charged; panics when there is none
+  // Charged; from the reserve if it must be, for it never sleeps, and panics when there is none. Whoever can sleep asks
+  // PageReclaim.
+  GuestFrame take_page(PageUse use = PageUse::kernel);
   PageAllocator& pages() { return pages_; }
   const PageAllocator& pages() const { return pages_; }
   // Starts a handler on the stack of the current process.
@@ -140,6 +146,10 @@ class Kernel {
   Semaphores& semaphores() { return semaphores_; }
   u64 packets_dropped() const;  // because too many were queued
   const std::vector<std::unique_ptr<Process>>& processes() const { return life_.all(); }
+  PageReclaim& reclaim() { return reclaim_; }
+  const PageReclaim& reclaim() const { return reclaim_; }
+  SwapSpace& swap() { return swap_; }
+  const SwapSpace& swap() const { return swap_; }
   MemoryMap& memory() { return memory_; }
   const MemoryMap& memory() const { return memory_; }
   ProcessLife& life() { return life_; }
@@ -176,6 +186,9 @@ class Kernel {
   sim::PacketTap packet_tap_;
   bool up_ = false;
   std::vector<std::unique_ptr<Process>> idle_;
+  std::string swap_disk_;  // empty: none
+  SwapSpace swap_{*this};
+  PageReclaim reclaim_;
   MemoryMap memory_;
   ProcessLife life_;
 };

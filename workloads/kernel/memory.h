@@ -5,13 +5,10 @@
 #pragma once
 
 #include <compare>
-#include <optional>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "base/types.h"
-#include "sim/random.h"
 
 namespace guest {
 
@@ -44,40 +41,6 @@ class KernelPanic : public std::runtime_error {
  public:
   KernelPanic(const std::string& kernel, const std::string& reason)
       : std::runtime_error{"kernel of " + kernel + ": " + reason} {}
-};
-
-// What a page is for decides where it may be: only low memory is in the direct map.
-enum class PageUse : u8 { kernel, user };
-
-// The page frames of one kernel: which are free, and how many users each of the others has.
-//
-// The machine has been up for a while, so the free ones are in random order; what is given back is taken next, while
-// it may still be in the cache. Pages of users come from high memory as long as there is any.
-class PageAllocator {
- public:
-  PageAllocator() = default;
-  // Frames from `first` on; those below `low_end` are in the direct map. `order` decides which is taken next.
-  PageAllocator(GuestFrame first, u32 frames, GuestFrame low_end, sim::RandomStream order);
-
-  std::optional<GuestFrame> take(PageUse use);  // with one user
-  void share(GuestFrame frame) { ++users_[index(frame)]; }
-  void give(GuestFrame frame);  // one user less; free when it was the last
-  u32 users(GuestFrame frame) const { return users_[index(frame)]; }
-  u32 frames() const { return static_cast<u32>(users_.size()); }
-  u32 free_frames() const { return low_.count() + high_.count(); }
-
- private:
-  struct Zone {
-    std::vector<u32> fresh, returned;  // frame numbers
-    u32 count() const { return static_cast<u32>(fresh.size() + returned.size()); }
-  };
-  std::optional<GuestFrame> take(Zone& zone);
-  u32 index(GuestFrame frame) const { return frame.number() - first_; }
-
-  u32 first_ = 0, low_end_ = 0;
-  Zone low_, high_;
-  std::vector<u32> users_;
-  std::optional<sim::RandomStream> order_;
 };
 
 }  // namespace guest

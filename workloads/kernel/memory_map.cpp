@@ -20,7 +20,7 @@ bool is_plain(const Area& area) { return !area.file && !area.shared && !area.gro
 
 }  // namespace
 
-// Goes through the slots of a range that have a table and stops at present entries. Looking costs the same for each.
+// Goes through the slots of a range that have a table and stops at entries that say something. Looking costs the same for each.
 class MemoryMap::Scan {
  public:
   Scan(MemoryMap& map, const AddressSpace& space, u32 start, u32 end)
@@ -36,7 +36,7 @@ class MemoryMap::Scan {
       }
       page_ = next_;
       entry_ = map_.port_.entry(space_, page_);
-      found = entry_.present;
+      found = !entry_.empty();
       next_ += hv::kPageSize;
       ++scanned;
     }
@@ -77,7 +77,9 @@ model::Task<bool> MemoryMap::fault(AddressSpace& space, u32 address, bool write)
   const u32 page = page_of(address);
   co_await ensure_table(space, page);
   PageEntry entry = port_.entry(space, page);
-  if (!entry.present) {
+  if (entry.swap_slot != 0) {
+    co_return co_await map_swapped(space, area, page, entry.swap_slot, write);
+  } else if (!entry.present) {
     if (area.file) co_return co_await map_file_page(space, area, page, write);
     co_await map_zeros(space, page, write);
   } else if (write && !entry.writable) {
@@ -92,6 +94,7 @@ model::Task<bool> MemoryMap::fault(AddressSpace& space, u32 address, bool write)
 
 model::Task<> MemoryMap::ensure_table(AddressSpace& space, u32 address) {
   if (space.tables.contains(slot_of(address))) co_return;
+  co_await kernel_.reclaim().make_room(PageUse::kernel);
   kernel_.charge(kernel_.paths().table_create);
   co_await port_.create_table(space, slot_of(address));
 }
@@ -104,7 +107,8 @@ model::Task<> MemoryMap::install(AddressSpace& space, u32 page, PageEntry entry,
 
 model::Task<> MemoryMap::map_zeros(AddressSpace& space, u32 page, bool write) {
   kernel_.charge(kernel_.paths().fault_zero);
-  const GuestFrame frame = write ? fresh_page_of_zeros() : zero_page_;
+  GuestFrame frame = zero_page_;
+  if (write) frame = co_await fresh_page_of_zeros();
   co_await install(space, page, {.frame = frame, .present = true, .writable = write, .accessed = true, .dirty = write},
                    false);
 }
@@ -116,7 +120,7 @@ model::Task<bool> MemoryMap::map_file_page(AddressSpace& space, const Area& area
   const bool private_copy = write && !area.shared;
   PageEntry entry{.frame = cached->frame, .present = true, .accessed = true, .dirty = write};
   if (private_copy) {
-    entry.frame = fresh_copy();
+    entry.frame = co_await fresh_copy();
   } else {
     kernel_.pages().share(cached->frame);
   }
@@ -125,12 +129,44 @@ model::Task<bool> MemoryMap::map_file_page(AddressSpace& space, const Area& area
   co_return true;
 }
 
+// A page comes back from swap. If nobody else has it, it can be written at once; else that is the next fault.
+model::Task<bool> MemoryMap::map_swapped(AddressSpace& space, const Area& area, u32 page, u32 slot, bool write) {
+  kernel_.charge(kernel_.paths().swap_in);
+  SwapSpace& swap = kernel_.swap();
+  const BlockPointer cached = co_await swap.page(slot);
+  if (!cached) co_return false;
+  const GuestFrame frame = cached->frame;
+  kernel_.pages().share(frame);
+  --space.swapped_pages;
+  const bool sole = swap.users(slot) == 2 && kernel_.pages().users(frame) == 2;  // this entry and the swap cache
+  swap.release(slot);
+  const bool writable = write && sole && area.protection.write;
+  if (sole && swap.scarce() && swap.exclusive(frame)) swap.leave(frame);
+  co_await install(
+      space, page,
+      {.frame = frame, .present = true, .writable = writable, .accessed = true, .dirty = writable || swap.slot_of(frame) == 0},
+      false);
+  co_return true;
+}
+
 // Copy on write; the last one who has the page keeps it.
 model::Task<> MemoryMap::make_writable(AddressSpace& space, const Area& area, u32 page, PageEntry entry) {
   kernel_.charge(kernel_.paths().fault_copy);
   const GuestFrame old = entry.frame;
-  const bool keep = area.shared || (old != zero_page_ && kernel_.pages().users(old) == 1);
-  if (!keep) entry.frame = old == zero_page_ ? fresh_page_of_zeros() : fresh_copy();
+  const bool keep =
+      area.shared || (old != zero_page_ && (kernel_.pages().users(old) == 1 || kernel_.swap().exclusive(old)));
+  if (!keep) {
+    if (old == zero_page_) {
+      entry.frame = co_await fresh_page_of_zeros();
+    } else {
+      entry.frame = co_await fresh_copy();
+    }
+    const PageEntry now = port_.entry(space, page);
+    if (!now.present || now.frame != old) {  // it was taken away meanwhile: the access will say so
+      release_page(entry.frame);
+      co_return;
+    }
+  }
   entry.writable = entry.accessed = entry.dirty = true;
   co_await install(space, page, entry, true);
   if (!keep) release_page(old);
@@ -143,21 +179,26 @@ model::Task<BlockPointer> MemoryMap::file_page(const Area& area, u32 page) {
   co_return co_await area.file->page_for_fault(number);
 }
 
-GuestFrame MemoryMap::fresh_page_of_zeros() {
-  const GuestFrame frame = kernel_.take_page(PageUse::user);
+model::Task<GuestFrame> MemoryMap::fresh_page_of_zeros() {
+  const GuestFrame frame = co_await kernel_.reclaim().take_page(PageUse::user);
+  kernel_.pages().lists().add(frame, nullptr);
   kernel_.charge_zeroing(hv::kPageSize);
-  return frame;
+  co_return frame;
 }
 
-GuestFrame MemoryMap::fresh_copy() {
-  const GuestFrame frame = kernel_.take_page(PageUse::user);
+model::Task<GuestFrame> MemoryMap::fresh_copy() {
+  const GuestFrame frame = co_await kernel_.reclaim().take_page(PageUse::user);
+  kernel_.pages().lists().add(frame, nullptr);
   const model::Machine& machine = kernel_.machine();
   kernel_.cpu().charge(machine.clock().cycles_in(machine.file().memory.copy_page_cached), model::Cause::bytes);
-  return frame;
+  co_return frame;
 }
 
+// The last one to have a page that is in the swap cache too takes it out of there.
 void MemoryMap::release_page(GuestFrame frame) {
-  if (frame != zero_page_) kernel_.pages().give(frame);
+  if (frame == zero_page_) return;
+  if (kernel_.swap().exclusive(frame)) kernel_.swap().leave(frame);
+  kernel_.pages().give(frame);
 }
 
 // --- areas -----------------------------------------------------------------------------------------------------------
@@ -169,8 +210,7 @@ u32 MemoryMap::room_for(const AddressSpace& space, u32 bytes) const {
     if (area_start >= start && area_start - start >= bytes) break;
     start = area.end;
   }
-  if (kUserStackTop - kStackLimit - start < bytes) kernel_.panic("no room for a mapping");
-  return start;
+  return kUserStackTop - kStackLimit - start < bytes ? 0 : start;
 }
 
 model::Task<u32> MemoryMap::map(AddressSpace& space, Area area) {
@@ -178,8 +218,10 @@ model::Task<u32> MemoryMap::map(AddressSpace& space, Area area) {
   const u32 bytes = area.end - area.start;
   if (bytes == 0 || bytes > kUserStackTop || area.start > kUserStackTop - bytes)
     kernel_.panic("mmap of no user memory");
+  if (!area.shared && area.protection.write && !kernel_.reclaim().enough_memory(bytes / hv::kPageSize)) co_return 0;
   if (area.start == 0) {
     area.start = room_for(space, bytes);
+    if (area.start == 0) co_return 0;
     area.end = area.start + bytes;
   } else {
     co_await unmap(space, area.start, area.end);
@@ -232,14 +274,19 @@ model::Task<> MemoryMap::unmap(AddressSpace& space, u32 start, u32 end) {
 // Clears the entries of an area, which is one flush even if there are none.
 model::Task<> MemoryMap::zap(AddressSpace& space, const Area& area) {
   for (Scan scan{*this, space, area.start, area.end}; scan.next();) {
-    const GuestFrame frame = scan.entry().frame;
+    const PageEntry entry = scan.entry();
     kernel_.charge(kernel_.paths().entry_clear);
     co_await port_.set_entry(space, scan.page(), {});
+    if (!entry.present) {
+      --space.swapped_pages;
+      kernel_.swap().release(entry.swap_slot);
+      continue;
+    }
     --space.present_pages;
-    if (area.shared && area.file && scan.entry().dirty) {
+    if (area.shared && area.file && entry.dirty) {
       area.file->dirtied(area.file_page + (scan.page() - area.start) / hv::kPageSize);
     }
-    release_page(frame);
+    release_page(entry.frame);
   }
   co_await port_.flush_range(space, area.start, area.end);
 }
@@ -271,6 +318,7 @@ model::Task<> MemoryMap::protect(AddressSpace& space, u32 start, u32 end, Protec
     const Area area = found->second;
     for (Scan scan{*this, space, area.start, area.end}; scan.next();) {
       PageEntry entry = scan.entry();
+      if (!entry.present) continue;
       entry.writable = area.shared && protection.write;  // a private one is copied, or kept, at its next write
       co_await port_.set_entry(space, scan.page(), {});  // so that no accessed or dirty bit is lost on the way
       co_await port_.set_entry(space, scan.page(), entry);
@@ -285,6 +333,7 @@ model::Task<> MemoryMap::protect(AddressSpace& space, u32 start, u32 end, Protec
 model::Task<u32> MemoryMap::grow_break(AddressSpace& space, u32 bytes) {
   kernel_.charge(kernel_.paths().break_set);
   const u32 old = space.break_end;
+  if (!kernel_.reclaim().enough_memory(bytes / hv::kPageSize)) co_return 0;
   space.break_end += bytes;
   Area heap{.start = whole_pages(old), .end = whole_pages(space.break_end), .protection = {.write = true}};
   if (heap.start == heap.end) co_return old;
@@ -296,7 +345,7 @@ model::Task<u32> MemoryMap::grow_break(AddressSpace& space, u32 bytes) {
 
 model::Task<> MemoryMap::map_stack(AddressSpace& space) {
   constexpr u32 kPage = kUserStackTop - hv::kPageSize;
-  const GuestFrame arguments = fresh_page_of_zeros();
+  const GuestFrame arguments = co_await fresh_page_of_zeros();
   insert(space, {.start = kPage, .end = kUserStackTop, .protection = {.write = true}, .grows_down = true});
   co_await ensure_table(space, kPage);
   co_await install(space, kPage,
@@ -325,6 +374,12 @@ model::Task<> MemoryMap::copy_area(AddressSpace& from, AddressSpace& to, const A
     for (Scan scan{*this, from, start, end}; scan.next();) {
       PageEntry entry = scan.entry();
       kernel_.charge(kernel_.paths().entry_copy);
+      if (!entry.present) {
+        kernel_.swap().share(entry.swap_slot);
+        ++to.swapped_pages;
+        co_await port_.set_entry(to, scan.page(), entry);
+        continue;
+      }
       if (!area.shared && entry.writable) {
         entry.writable = false;
         co_await port_.set_entry(from, scan.page(), entry);

@@ -32,11 +32,12 @@ class MemoryMap {
   // The page is there with the right that was missing; false: no area gives it.
   model::Task<bool> fault(AddressSpace& space, u32 address, bool write);
 
-  // `area` is put over what is there, or, when it starts at 0, where there is room for its size. Its start.
+  // `area` is put over what is there, or, when it starts at 0, where there is room for its size. Its start; 0: there is
+  // no room, or not as much memory.
   model::Task<u32> map(AddressSpace& space, Area area);
   model::Task<> unmap(AddressSpace& space, u32 start, u32 end);
   model::Task<> protect(AddressSpace& space, u32 start, u32 end, Protection protection);
-  model::Task<u32> grow_break(AddressSpace& space, u32 bytes);  // its old end
+  model::Task<u32> grow_break(AddressSpace& space, u32 bytes);  // its old end; 0: there is not as much memory
   // The first page of a new stack, with the arguments in it.
   model::Task<> map_stack(AddressSpace& space);
 
@@ -51,16 +52,18 @@ class MemoryMap {
   model::Task<> install(AddressSpace& space, u32 page, PageEntry entry, bool replaced);
   model::Task<bool> map_file_page(AddressSpace& space, const Area& area, u32 page, bool write);
   model::Task<> map_zeros(AddressSpace& space, u32 page, bool write);
+  model::Task<bool> map_swapped(AddressSpace& space, const Area& area, u32 page, u32 slot, bool write);
   model::Task<> make_writable(AddressSpace& space, const Area& area, u32 page, PageEntry entry);
   model::Task<BlockPointer> file_page(const Area& area, u32 page);
-  GuestFrame fresh_page_of_zeros();
-  GuestFrame fresh_copy();  // contents exist nowhere: only what copying costs
+  // Anonymous pages; a copy's contents exist nowhere: only what copying costs. May sleep.
+  model::Task<GuestFrame> fresh_page_of_zeros();
+  model::Task<GuestFrame> fresh_copy();
   void release_page(GuestFrame frame);
 
   model::Task<> zap(AddressSpace& space, const Area& area);
   model::Task<> copy_area(AddressSpace& from, AddressSpace& to, const Area& area);
   model::Task<> release_free_tables(AddressSpace& space, u32 start, u32 end);
-  u32 room_for(const AddressSpace& space, u32 bytes) const;
+  u32 room_for(const AddressSpace& space, u32 bytes) const;  // 0: there is none
   void insert(AddressSpace& space, Area area);  // and merge
   void merge_with_next(AddressSpace& space, std::map<u32, Area>::iterator area);
   void split(AddressSpace& space, u32 address);

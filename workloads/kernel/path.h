@@ -56,6 +56,7 @@ struct KernelFile : model::ParameterTable {
 
     // Processes.
     Path fork, exec, exit, wait;  // without memory and files
+    Path fork_refused;            // a fork that finds too many processes
     Path identity;                // getpid, getppid
 
     // Memory.
@@ -143,7 +144,10 @@ struct KernelFile : model::ParameterTable {
     // Files on a disk.
     Path read_page;       // one page of a file that is read from the disk, beyond its buffer and waiting
     Path write_back;      // one dirty block found, and written beyond its buffer
-    Path page_reclaim;    // one page of the cache looked at when memory is low
+    Path page_reclaim;    // one page of the inactive list looked at when memory is low
+    Path swap_out;        // one page taken away from a process, beyond looking at its entry and what is written
+    Path swap_in;         // one page that comes back, beyond the fault, its buffer and waiting
+    Path kill_score;      // one process looked at for one to kill
     Path journal_commit;  // one transaction, beyond its blocks
     Path file_sync;       // fsync, beyond what is written and committed
     Path seek;            // lseek

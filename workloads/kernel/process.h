@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <boost/intrusive/list.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@ namespace guest {
 class SystemCalls;
 
 using ProcessId = u32;  // 0: an idle process
+using UserId = u32;
+inline constexpr UserId kSuperUser = 0;
 
 // What a process does in user mode. The object outlives the coroutine that it makes.
 using UserCode = std::function<model::Task<>(SystemCalls&)>;
@@ -29,23 +32,29 @@ enum class Signal : u8 { child = 17, user1 = 10, segmentation = 11, kill = 9 }; 
 inline constexpr u32 kSignals = 32;
 
 struct Process {
+  using QueueHook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
   enum class State : u8 { runnable, sleeping, zombie };
 
   Process(ProcessId process_id, std::string process_name) : id{process_id}, name{std::move(process_name)} {}
 
-  ProcessId id;
-  std::string name;
+  // Scheduling, see kernel/scheduler.h: together, for every choice of the next process looks at it in all of them.
+  QueueHook in_run_queue;
   State state = State::sleeping;
-
-  // Scheduling, see kernel/scheduler.h.
   s32 nice = 0;
   s32 counter = 0;            // ticks left of its time slice
   u32 processor = 0;          // where it runs or ran last
   bool on_processor = false;  // it is the current process there
-  bool in_run_queue = false;
 
   // Null: a kernel thread, which borrows the one before it. Processors that have it loaded keep it alive too.
   std::shared_ptr<AddressSpace> space;
+
+  ProcessId id;
+  std::string name;
+  UserId user = kSuperUser;
+  u64 started = 0, cpu_ticks = 0;  // tick of its birth; ticks in which it was found running
+  bool uses_reserve = false;       // of free pages: it frees memory, or has been killed so that it does
+  std::optional<u64> wakes_at;     // tick, while it sleeps for a time
+
   hw::Registers registers;  // while it does not run; EIP names where it goes on
   u32 kernel_stack = 0;     // address just above its kernel stack
   std::array<GuestFrame, 2> kernel_pages{GuestFrame{0}, GuestFrame{0}};  // the stack is in the second

@@ -32,15 +32,24 @@ ProcessLife::ProcessLife(Kernel& kernel, Port& port, Scheduler& scheduler, u32 p
 }
 
 Process* ProcessLife::find(ProcessId id) {
-  const auto found = std::find_if(processes_.begin(), processes_.end(), [&](const auto& p) { return p->id == id; });
+  Process* const found = find_from(id);
+  return found == nullptr || found->id != id ? nullptr : found;
+}
+
+Process* ProcessLife::find_from(ProcessId id) {
+  const auto found =
+      std::partition_point(processes_.begin(), processes_.end(), [&](const auto& p) { return p->id < id; });
   return found == processes_.end() ? nullptr : found->get();
 }
 
 // --- birth -----------------------------------------------------------------------------------------------------------
 
-Process& ProcessLife::add(std::string name) {
+Process& ProcessLife::add(std::string name, UserId user) {
   processes_.push_back(std::make_unique<Process>(next_id_++, std::move(name)));
   Process& process = *processes_.back();
+  process.started = kernel_.ticks();
+  process.user = user;
+  ++of_user_[user];
   process.counter = Scheduler::slice_ticks(process.nice);
   scheduler_.add_process(process);
   // 8 kB as on i386, with the process's own structure below the stack.
@@ -65,7 +74,7 @@ void ProcessLife::make_ready(Process& process, model::Task<> main) {
 }
 
 model::Task<> ProcessLife::spawn(std::string name, UserCode code) {
-  Process& process = add(std::move(name));
+  Process& process = add(std::move(name), next_user_++);
   process.space = std::make_shared<AddressSpace>();
   co_await port_.create_space(*process.space);
   process.image->code = std::move(code);
@@ -73,14 +82,29 @@ model::Task<> ProcessLife::spawn(std::string name, UserCode code) {
 }
 
 void ProcessLife::start_thread(std::string name, model::Task<> main) {
-  make_ready(add(std::move(name)), std::move(main));
+  make_ready(add(std::move(name), kSuperUser), std::move(main));
+}
+
+u32 ProcessLife::most_processes() const {
+  constexpr u32 kPagesPerProcess = 16;
+  return kernel_.pages().frames() / kPagesPerProcess;
+}
+
+bool ProcessLife::may_fork(const Process& parent) const {
+  if (parent.user != kSuperUser && of_user_.at(parent.user) >= most_of_user()) return false;
+  return processes_.size() < most_processes();
 }
 
 model::Task<ProcessId> ProcessLife::fork(UserCode code) {
   Process& parent = kernel_.current();
+  if (!may_fork(parent)) {
+    kernel_.charge(kernel_.paths().fork_refused);
+    co_return 0;
+  }
   kernel_.forked();
   kernel_.charge(kernel_.paths().fork);
-  Process& child = add(parent.name);
+  co_await kernel_.reclaim().make_room(PageUse::kernel);
+  Process& child = add(parent.name, parent.user);
   child.parent = &parent;
   parent.children.push_back(&child);
   child.nice = parent.nice;
@@ -232,8 +256,10 @@ std::optional<ProcessId> ProcessLife::take_dead_child() {
 
 void ProcessLife::reap(Process& process) {
   scheduler_.remove_process(process);
+  --of_user_.at(process.user);
   for (const GuestFrame page : process.kernel_pages) kernel_.pages().give(page);
-  std::erase_if(processes_, [&](const auto& p) { return p.get() == &process; });
+  processes_.erase(
+      std::partition_point(processes_.begin(), processes_.end(), [&](const auto& p) { return p->id < process.id; }));
 }
 
 model::Task<> ProcessLife::finish_switch() {

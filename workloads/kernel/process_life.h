@@ -5,6 +5,7 @@
 // for until then it stands on those page tables; the rest when its parent has asked for its status.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,11 +23,12 @@ class ProcessLife {
  public:
   ProcessLife(Kernel& kernel, Port& port, Scheduler& scheduler, u32 processors);
 
-  // A process of the kernel's own making, runnable; a thread has no user memory and never ends.
+  // A process of the kernel's own making, runnable, and a user of its own; a thread has no user memory and never ends.
   model::Task<> spawn(std::string name, UserCode code);
   void start_thread(std::string name, model::Task<> main);
 
   // --- called in a process ------------------------------------------------------------------------------------------
+  // 0: there are too many processes, of all users or of this one [EAGAIN].
   model::Task<ProcessId> fork(UserCode child);
   model::Task<> exec(std::shared_ptr<Inode> file);        // does not return
   model::Task<> exit(u32 status);                         // does not return
@@ -35,13 +37,18 @@ class ProcessLife {
   // After a switch, in the process that was switched to: what the one before has left behind.
   model::Task<> finish_switch();
 
-  Process* find(ProcessId id);  // null: nobody
+  // A sixteenth of the memory's pages; half of them for one user [max_threads, RLIMIT_NPROC].
+  u32 most_processes() const;
+  u32 most_of_user() const { return most_processes() / 2; }
+  Process* find(ProcessId id);       // null: nobody
+  Process* find_from(ProcessId id);  // the one with the lowest number from there on; null: nobody
   const std::vector<std::unique_ptr<Process>>& all() const { return processes_; }
 
  private:
   class EnterImage;
 
-  Process& add(std::string name);
+  bool may_fork(const Process& parent) const;
+  Process& add(std::string name, UserId user);
   void make_ready(Process& process, model::Task<> main);
   void set_start(hw::Registers& registers, const Process& process) const;
   model::Task<> run_image(Process& process, bool forked);
@@ -57,6 +64,8 @@ class ProcessLife {
   u32 start_image_;  // entry point of a process that never ran, or not yet what it runs now
   ProcessId next_id_ = 1;
   std::vector<std::unique_ptr<Process>> processes_;  // by age
+  std::map<UserId, u32> of_user_;                    // how many
+  UserId next_user_ = 500;
   struct Processor {
     std::shared_ptr<AddressSpace> loaded;  // by the last process that had one
     Process* dead = nullptr;               // nobody waits for it, and the processor is about to leave it

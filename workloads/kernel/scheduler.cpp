@@ -30,9 +30,8 @@ s32 Scheduler::preemption_goodness(const Process& woken, u32 processor) const {
 std::optional<u32> Scheduler::wake(Process& process) {
   if (process.state != Process::State::sleeping) return std::nullopt;
   process.state = Process::State::runnable;
-  if (process.in_run_queue) return std::nullopt;  // it has not even left its processor yet
-  process.in_run_queue = true;
-  run_queue_.push_front(&process);
+  if (process.in_run_queue.is_linked()) return std::nullopt;  // it has not even left its processor yet
+  run_queue_.push_front(process);
 
   const auto idle = [&](u32 processor) {
     const Processor& place = processors_[processor];
@@ -65,21 +64,20 @@ Scheduler::Choice Scheduler::choose(u32 processor) {
   Processor& place = processors_[processor];
   Process& previous = *place.current;
   place.need_reschedule = false;
-  if (previous.state != Process::State::runnable && previous.in_run_queue) {
-    run_queue_.remove(&previous);
-    previous.in_run_queue = false;
+  if (previous.state != Process::State::runnable && previous.in_run_queue.is_linked()) {
+    run_queue_.erase(run_queue_.iterator_to(previous));
   }
 
   Choice choice{place.idle};
   while (true) {
     s32 best = -1;
-    for (Process* candidate : run_queue_) {
-      if (candidate->on_processor && candidate != &previous) continue;
+    for (Process& candidate : run_queue_) {
+      if (candidate.on_processor && &candidate != &previous) continue;
       ++choice.examined;
-      const s32 weight = goodness(*candidate, processor, place.active);
+      const s32 weight = goodness(candidate, processor, place.active);
       if (weight > best) {
         best = weight;
-        choice.next = candidate;
+        choice.next = &candidate;
       }
     }
     if (best != 0) break;  // nobody, or somebody with time left
@@ -101,6 +99,7 @@ void Scheduler::tick(u32 processor, u32 ticks) {
   Processor& place = processors_[processor];
   Process& process = *place.current;
   if (process.id == 0) return;
+  process.cpu_ticks += ticks;
   process.counter = std::max(0, process.counter - static_cast<s32>(ticks));
   if (process.counter == 0) place.need_reschedule = true;
 }

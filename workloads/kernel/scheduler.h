@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <optional>
 #include <vector>
 
@@ -61,7 +60,11 @@ class Scheduler {
   s32 preemption_goodness(const Process& woken, u32 processor) const;
 
   std::vector<Processor> processors_;
-  std::list<Process*> run_queue_;  // newest wake-up first
+  using RunQueue =
+      boost::intrusive::list<Process,
+                             boost::intrusive::member_hook<Process, Process::QueueHook, &Process::in_run_queue>,
+                             boost::intrusive::constant_time_size<false>>;
+  RunQueue run_queue_;  // newest wake-up first
   std::vector<Process*> processes_;
 };
 

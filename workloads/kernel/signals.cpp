@@ -20,8 +20,9 @@ void Kernel::signal(Process& process, Signal signal) {
   if (!process.signal_handlers[number_of(signal)] && ignored_by_default(signal)) return;
   process.pending_signals |= bit_of(signal);
   if (process.blocked_signals & bit_of(signal)) return;
-  if (process.state != Process::State::sleeping || process.waits_in == nullptr) return;
-  process.waits_in->remove(process);
+  if (process.state != Process::State::sleeping || (process.waits_in == nullptr && !process.wakes_at)) return;
+  if (process.waits_in != nullptr) process.waits_in->remove(process);
+  timers_.remove(process);
   wake(process);
 }
 

@@ -47,7 +47,8 @@ class SystemCalls {
 
   // --- processes ----------------------------------------------------------------------------------------------------
   model::Task<ProcessId> parent_id();           // getppid
-  model::Task<ProcessId> fork(UserCode child);  // the child runs `child` and then exits with 0
+  // The child runs `child` and then exits with 0. 0: there is none, see error().
+  model::Task<ProcessId> fork(UserCode child);
   // Does not return: the process goes on with the executable's code and exits when that ends. Panics if there is none.
   model::Task<> exec(std::string path);
   model::Task<> exit(u32 status);                           // does not return
@@ -61,10 +62,10 @@ class SystemCalls {
   model::Task<bool> kill(ProcessId process, std::optional<Signal> signal);  // none: only asks whether it is there
 
   // --- memory -------------------------------------------------------------------------------------------------------
-  model::Task<u32> map(Mapping mapping);  // mmap; the address
+  model::Task<u32> map(Mapping mapping);  // mmap; the address; 0: not so much memory, or no room for it
   model::Task<> unmap(u32 address, u32 bytes);
   model::Task<> protect(u32 address, u32 bytes, Protection protection);
-  model::Task<u32> grow_heap(u32 bytes);  // sbrk; the old end
+  model::Task<u32> grow_heap(u32 bytes);  // sbrk; the old end; 0: not so much memory
 
   // --- files --------------------------------------------------------------------------------------------------------
   model::Task<Descriptor> open(std::string path);

@@ -16,7 +16,9 @@ model::Task<u32> SystemCalls::map(Mapping mapping) {
     area.file = file ? file->inode() : nullptr;
     if (!area.file) kernel_.panic(process_.name + " maps a descriptor that has no pages");
   }
+  process_.error = Error::none;
   const u32 start = co_await kernel_.memory().map(*process_.space, std::move(area));
+  if (start == 0) process_.error = Error::no_memory;
   co_await kernel_.leave_system_call();
   co_return start;
 }
@@ -35,7 +37,9 @@ model::Task<> SystemCalls::protect(u32 address, u32 bytes, Protection protection
 
 model::Task<u32> SystemCalls::grow_heap(u32 bytes) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   const u32 old = co_await kernel_.memory().grow_break(*process_.space, bytes);
+  if (old == 0) process_.error = Error::no_memory;
   co_await kernel_.leave_system_call();
   co_return old;
 }

@@ -21,7 +21,9 @@ model::Task<ProcessId> SystemCalls::parent_id() {
 
 model::Task<ProcessId> SystemCalls::fork(UserCode child) {
   kernel_.enter_system_call();
+  process_.error = Error::none;
   const ProcessId id = co_await kernel_.life().fork(std::move(child));
+  if (id == 0) process_.error = Error::again;
   co_await kernel_.leave_system_call();
   co_return id;
 }

@@ -10,7 +10,17 @@ namespace guest {
 
 class TimerList {
  public:
-  void add(u64 expiry_jiffy, Process& process) { timers_.emplace(expiry_jiffy, &process); }
+  void add(u64 expiry_jiffy, Process& process) {
+    process.wakes_at = expiry_jiffy;
+    timers_.emplace(expiry_jiffy, &process);
+  }
+  void remove(Process& process) {
+    if (!process.wakes_at) return;
+    auto [timer, end] = timers_.equal_range(*process.wakes_at);
+    while (timer != end && timer->second != &process) ++timer;
+    if (timer != end) timers_.erase(timer);
+    process.wakes_at.reset();
+  }
   std::optional<u64> next() const {
     return timers_.empty() ? std::nullopt : std::optional<u64>{timers_.begin()->first};
   }
@@ -30,6 +40,7 @@ class TimerList {
     if (timers_.empty() || timers_.begin()->first > jiffy) return nullptr;
     Process* process = timers_.begin()->second;
     timers_.erase(timers_.begin());
+    process->wakes_at.reset();
     return process;
   }
 

@@ -20,15 +20,16 @@ constexpr u32 entry_address(GuestFrame table, u32 index) {
 // Freed tables are kept for the next process, up to a point; then they are reduced to fewer (Linux's check_pgt_cache).
 inline constexpr std::size_t kMostKeptTables = 50, kTablesKept = 25;
 
-// Of a user page. `frame`: what stands in the word, which is not the kernel's own number everywhere.
+// Of a user page. `frame`: what stands in the word, which is not the kernel's own number everywhere. A page in swap has
+// its slot there, with all flags clear.
 constexpr u32 entry_word(const PageEntry& entry, hv::MachineFrame frame) {
-  if (!entry.present) return 0;
+  if (!entry.present) return entry.swap_slot << hv::kPageShift;
   return frame.address() | hv::kEntryPresent | hv::kEntryUser | (entry.writable ? hv::kEntryWritable : 0) |
          (entry.accessed ? hv::kEntryAccessed : 0) | (entry.dirty ? hv::kEntryDirty : 0);
 }
 
 constexpr PageEntry entry_of(u32 word, GuestFrame frame) {
-  if ((word & hv::kEntryPresent) == 0) return {};
+  if ((word & hv::kEntryPresent) == 0) return {.swap_slot = word >> hv::kPageShift};
   return {frame, true, (word & hv::kEntryWritable) != 0, (word & hv::kEntryAccessed) != 0,
           (word & hv::kEntryDirty) != 0};
 }

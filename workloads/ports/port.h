@@ -38,6 +38,18 @@ class NetworkInterface {
   ~NetworkInterface() = default;
 };
 
+// Memory that a kernel gives back to the hypervisor and gets back from it, in pages; how many it were. In a process; may
+// sleep. It gives what it can spare without killing anybody.
+class Balloon {
+ public:
+  virtual model::Task<u32> give_back(u32 pages) = 0;
+  virtual model::Task<u32> take(u32 pages) = 0;
+  virtual u32 pages() const = 0;  // that it has given back
+
+ protected:
+  ~Balloon() = default;
+};
+
 struct Selectors {
   u32 kernel_cs, kernel_ds;
 };
@@ -97,6 +109,7 @@ class Port {
   // The fault handler has set the entry that an access needs [update_mmu_cache]; `replaced`: another present entry was
   // there, whose translation may be in the TLB [establish_pte flushes the page].
   virtual model::Task<> entry_installed(AddressSpace& space, u32 address, bool replaced) = 0;
+  virtual model::Task<> flush_page(AddressSpace& space, u32 address) = 0;          // [flush_tlb_page]
   virtual model::Task<> flush_range(AddressSpace& space, u32 start, u32 end) = 0;  // [flush_tlb_range]
   virtual model::Task<> flush_space(AddressSpace& space) = 0;                      // [flush_tlb_mm]
   // After some were. Those of a space without areas, which is at its end, were flushed before.
@@ -120,7 +133,9 @@ class Port {
   virtual model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) = 0;
   virtual void send_reschedule(u32 processor) = 0;
 
-  virtual NetworkInterface* network() = 0;  // null: none
+  virtual NetworkInterface* network() = 0;            // null: none
+  virtual Balloon* balloon() { return nullptr; }      // null: nobody takes memory back
+  virtual u32 memory_pages() const { return 0; }      // that the machine was started with, where there is a balloon
 
  protected:
   ~Port() = default;

@@ -249,6 +249,20 @@ void NativePort::load(const AddressSpace& space) {
   machine_.running().load_page_table_base(hv::MachineFrame{space.directory.number()});
 }
 
+// Another processor that has it loaded is told as in flush_space().
+model::Task<> NativePort::flush_page(AddressSpace& space, u32 address) {
+  for (u32 cpu = 0; cpu < machine_.cpu_count(); ++cpu) {
+    if (!loaded(space, cpu)) continue;
+    if (cpu == processor()) {
+      machine_.running().invalidate_page(address);
+    } else {
+      processors_[cpu].flush_due = true;
+      machine_.running().send_ipi(cpu);
+    }
+  }
+  co_return;
+}
+
 model::Task<> NativePort::flush_range(AddressSpace& space, u32, u32) { return flush_space(space); }
 
 // A space has one process, so another processor that has it loaded borrows it for a kernel thread or to be idle, and is

@@ -56,6 +56,11 @@ model::Task<> UmlPort::entry_installed(AddressSpace& space, u32 address, bool) {
   co_return;
 }
 
+model::Task<> UmlPort::flush_page(AddressSpace& space, u32 address) {
+  synchronize_entry(space, address & hv::kEntryFrameMask, Which::changed);
+  co_return;
+}
+
 model::Task<> UmlPort::flush_range(AddressSpace& space, u32 start, u32 end) {
   synchronize(space, start, end, Which::changed);
   co_return;

@@ -65,6 +65,7 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   PageEntry entry(const AddressSpace& space, u32 address) override;
   model::Task<> set_entry(AddressSpace& space, u32 address, PageEntry entry) override;
   model::Task<> entry_installed(AddressSpace& space, u32 address, bool replaced) override;
+  model::Task<> flush_page(AddressSpace& space, u32 address) override;
   model::Task<> flush_range(AddressSpace& space, u32 start, u32 end) override;
   model::Task<> flush_space(AddressSpace& space) override;
   model::Task<> tables_released(AddressSpace& space) override;

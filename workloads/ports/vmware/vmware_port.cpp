@@ -316,7 +316,11 @@ model::Task<> VmwarePort::set_entry(AddressSpace& space, u32 address, PageEntry 
 }
 
 model::Task<> VmwarePort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
-  if (replaced && loaded(space)) monitor_.invalidate_page(address);
+  if (replaced) co_await flush_page(space, address);
+}
+
+model::Task<> VmwarePort::flush_page(AddressSpace& space, u32 address) {
+  if (loaded(space)) monitor_.invalidate_page(address);
   co_return;
 }
 

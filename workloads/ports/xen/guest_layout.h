@@ -22,9 +22,10 @@ struct ImageLayout {
   u32 update_list() const { return data(); }
   u32 arguments() const { return update_list() + kUpdateListBytes; }  // one page
   u32 control_list() const { return arguments() + hv::kPageSize; }    // domain 0's batches
+  u32 balloon_list() const { return control_list() + kUpdateListBytes; }  // one page
   u32 end() const { return first + kKernelImagePages; }
 };
-static_assert(2 * kUpdateListPages + 1 < kKernelDataPages);
+static_assert(2 * kUpdateListPages + 2 < kKernelDataPages);
 
 // The argument page: one block per use, so that a handler never overwrites what it has interrupted.
 inline constexpr u32 kArgumentDone = 0;            // word: requests of a batch that were done

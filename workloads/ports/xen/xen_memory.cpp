@@ -1,7 +1,6 @@
 // The port's page tables: read where they are, changed by requests to the hypervisor, kept for re-use when freed.
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "interface/layout.h"
 #include "workloads/kernel/memory_audit.h"
@@ -44,7 +43,7 @@ PageEntry XenPort::entry(const AddressSpace& space, u32 address) {
   const u32 place = entry_address(space.tables.at(slot_of(address)), index_in_table(address));
   kernel_.touch(place, 1, model::Use::read);
   const u32 word = memory_.load(place);
-  if ((word & hv::kEntryPresent) == 0) return {};
+  if ((word & hv::kEntryPresent) == 0) return entry_of(word, GuestFrame{0});
   const u32 reverse = hv::kMachineToPhysStart + hv::MachineFrame::of_address(word).number() * 4;
   kernel_.touch(reverse, 1, model::Use::read);
   last_read_ = GuestFrame{memory_.load(reverse)};
@@ -175,15 +174,23 @@ model::Task<> XenPort::tables_released(AddressSpace&) {
 model::Task<> XenPort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
   const bool disabled = save_and_disable_events();
   const hv::MachineFrame table = machine_frame(space.tables.at(slot_of(address)));
-  const u32 word = entry.present ? entry_word(entry, look_up_machine_frame(entry.frame)) : 0;
+  const u32 word = entry_word(entry, entry.present ? look_up_machine_frame(entry.frame) : hv::MachineFrame{0});
   co_await updates_.update_entry(table.address() | index_in_table(address) * 4, word);
   co_await restore_events(disabled);
 }
 
 // One batch per fault: the entry, and the stale translation where there may be one.
 model::Task<> XenPort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
+  if (replaced) {
+    co_await flush_page(space, address);
+  } else {
+    co_await flush();
+  }
+}
+
+model::Task<> XenPort::flush_page(AddressSpace& space, u32 address) {
   const bool disabled = save_and_disable_events();
-  if (replaced && space.directory == loaded_directory_) {
+  if (space.directory == loaded_directory_) {
     co_await updates_.command(hv::MmuCommand::invalidate_page, address & hv::kEntryFrameMask);
   }
   co_await flush();
@@ -203,14 +210,17 @@ model::Task<> XenPort::flush_space(AddressSpace& space) {
 
 std::optional<std::string> XenPort::audit() {
   if (!kernel_.up() || !updates_.empty()) return std::nullopt;  // what is queued the tables do not say yet
-  std::map<u32, u32> guest_frames;                              // by machine frame
-  for (u32 number = 0; number < frames_.size(); ++number) guest_frames[frames_[number].number()] = number;
+  constexpr u32 kNone = ~0u;
+  std::vector<u32> guest_frames(machine_.memory().frame_count(), kNone);  // by machine frame
+  for (u32 number = 0; number < frames_.size(); ++number) {
+    if (frames_[number].number() < guest_frames.size()) guest_frames[frames_[number].number()] = number;
+  }
   return audit_memory(kernel_, [&](const AddressSpace& space, u32 address) {
     const u32 table = machine_frame(space.tables.at(slot_of(address))).address();
     const u32 word = machine_.physical_memory().load(table | index_in_table(address) * 4);
-    if ((word & hv::kEntryPresent) == 0) return PageEntry{};
-    const auto frame = guest_frames.find(hv::MachineFrame::of_address(word).number());
-    return frame == guest_frames.end() ? PageEntry{} : entry_of(word, GuestFrame{frame->second});
+    if ((word & hv::kEntryPresent) == 0) return entry_of(word, GuestFrame{0});
+    const u32 frame = guest_frames[hv::MachineFrame::of_address(word).number()];
+    return frame == kNone ? PageEntry{} : entry_of(word, GuestFrame{frame});
   });
 }
 

@@ -13,6 +13,7 @@
 #include "interface/start_info.h"
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/port.h"
+#include "workloads/ports/xen/balloon.h"
 #include "workloads/ports/xen/event_page.h"
 #include "workloads/ports/xen/guest_layout.h"
 #include "workloads/ports/xen/update_queue.h"
@@ -37,6 +38,7 @@ class XenPort final : public Port {
   const VifDriver& vif() const { return vif_; }
   const VbdDriver& vbds() const { return vbds_; }
   void without_barriers(std::size_t disk) { vbds_.without_barriers(disk); }  // before it boots
+  const XenBalloon& held_pages() const { return balloon_; }
 
   const hv::StartInfo& start_info() const { return start_; }
   const ImageLayout& layout() const { return layout_; }
@@ -70,6 +72,7 @@ class XenPort final : public Port {
   PageEntry entry(const AddressSpace& space, u32 address) override;
   model::Task<> set_entry(AddressSpace& space, u32 address, PageEntry entry) override;
   model::Task<> entry_installed(AddressSpace& space, u32 address, bool replaced) override;
+  model::Task<> flush_page(AddressSpace& space, u32 address) override;
   model::Task<> flush_range(AddressSpace& space, u32 start, u32 end) override;
   model::Task<> flush_space(AddressSpace& space) override;
   model::Task<> tables_released(AddressSpace& space) override;
@@ -79,6 +82,8 @@ class XenPort final : public Port {
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
   void send_reschedule(u32) override {}  // there is nobody else
   NetworkInterface* network() override { return vif_.open() ? &vif_ : nullptr; }
+  Balloon* balloon() override { return &balloon_; }
+  u32 memory_pages() const override { return start_.pages; }
 
  private:
   model::Task<> boot();
@@ -121,6 +126,7 @@ class XenPort final : public Port {
   VifDriver vif_;
   std::vector<std::string> disk_names_;
   VbdDriver vbds_;
+  XenBalloon balloon_{*this};
   u32 boot_entry_, upcall_entry_, page_fault_entry_, unexpected_entry_;
 
   hv::StartInfo start_{};

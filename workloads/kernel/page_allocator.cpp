@@ -1,4 +1,4 @@
-#include "workloads/kernel/memory.h"
+#include "workloads/kernel/page_allocator.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,7 +6,12 @@
 namespace guest {
 
 PageAllocator::PageAllocator(GuestFrame first, u32 frames, GuestFrame low_end, sim::RandomStream order)
-    : first_{first.number()}, low_end_{low_end.number()}, users_(frames), order_{order} {
+    : first_{first.number()},
+      low_end_{low_end.number()},
+      low_frames_{std::min(frames, low_end.number() - std::min(first.number(), low_end.number()))},
+      users_(frames),
+      lists_{first, frames},
+      order_{order} {
   for (u32 number = first_; number < first_ + frames; ++number) {
     (number < low_end_ ? low_ : high_).fresh.push_back(number);
   }
@@ -30,6 +35,7 @@ std::optional<GuestFrame> PageAllocator::take(Zone& zone) {
 
 void PageAllocator::give(GuestFrame frame) {
   if (--users_[index(frame)] > 0) return;
+  lists_.remove(frame);
   (frame.number() < low_end_ ? low_ : high_).returned.push_back(frame.number());
 }
 
