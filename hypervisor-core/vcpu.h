@@ -26,9 +26,9 @@ enum class RunState : u8 {
 struct Vcpu : ListNode<RunQueueTag> {
   Domain* domain = nullptr;  // null for an idle vCPU
   VcpuId id = 0;
-  Vcpu* leader = this;       // vCPU 0 of its domain: schedulers keep there what belongs to the domain
-  CpuId cpu = 0;             // where it is placed
-  u32 affinity = kAllCpus;   // CPUs that it may run on, as a mask
+  Vcpu* leader = this;      // vCPU 0 of its domain: schedulers keep there what belongs to the domain
+  CpuId cpu = 0;            // where it is placed
+  u32 affinity = kAllCpus;  // CPUs that it may run on, as a mask
   bool is_idle = false;
 
   // Scheduling, kept by schedule/run_state. A dying domain's vCPUs are paused and never unpaused.

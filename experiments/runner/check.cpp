@@ -25,8 +25,7 @@ std::string size_text(std::uint64_t bytes) {
 
 void check_cpu_set(const Setup& setup, const std::optional<guest::CpuSet>& cpus, const Place& place) {
   if (!cpus || setup.host.cpus >= 32 || cpus->mask >> setup.host.cpus == 0) return;
-  throw InputError{place,
-                   Mismatch{fmt::format("CPUs from 0 to {}", setup.host.cpus - 1), format_cpu_set(*cpus), ""}};
+  throw InputError{place, Mismatch{fmt::format("CPUs from 0 to {}", setup.host.cpus - 1), format_cpu_set(*cpus), ""}};
 }
 
 void check_cpus(const Setup& setup, const model::MachineFile& machine, const Place& place) {
@@ -98,8 +97,8 @@ void check_changes(const Setup& setup, const Place& place) {
     const Place at = place.below("changes").below(i);
     check_cpu_set(setup, change.cpus, at.below("cpus"));
     if (domains.contains(change.domain)) continue;
-    throw InputError{at.below("domain"), Mismatch{"the name of a domain", in_quotes(change.domain),
-                                                  nearest_name(change.domain, names)}};
+    throw InputError{at.below("domain"),
+                     Mismatch{"the name of a domain", in_quotes(change.domain), nearest_name(change.domain, names)}};
   }
 }
 

@@ -251,7 +251,8 @@ class ScheduleRun {
     std::string credits;
     for (const Guest& guest : guests_) {
       const hv::Inspection shown = scheduler_.inspect(guest.vcpu);
-      credits += fmt::format("{}{}:{}:{}", credits.empty() ? "" : ";", guest.spec->id, shown.values[0], shown.values[1]);
+      credits +=
+          fmt::format("{}{}:{}:{}", credits.empty() ? "" : ";", guest.spec->id, shown.values[0], shown.values[1]);
     }
     csv_ << fmt::format("0,{},tick,,,,{},,,\n", now_, credits);
   }

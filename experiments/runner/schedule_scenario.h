@@ -50,8 +50,8 @@ struct ScheduleScenario {
 
 std::vector<std::string> schedule_engines();
 
-// Throws InputError. Keys of the recorded scenarios that sum up results are allowed and ignored, and so are parameters of
-// a domain that the engine does not know.
+// Throws InputError. Keys of the recorded scenarios that sum up results are allowed and ignored, and so are parameters
+// of a domain that the engine does not know.
 ScheduleScenario load_schedule(const std::filesystem::path& file);
 
 // Writes the rows as CSV: seq,t_ns,trigger,prev,next,slice_ns,s1..s4.

@@ -268,7 +268,8 @@ Scheduler* make_bvt(u32 variant, const SchedulerSettings& settings, Arena& arena
 
 extern const SchedulerEntry bvt_scheduler;
 constinit const SchedulerEntry bvt_scheduler = {
-    "bvt", "borrowed virtual time: weighted shares with low latency for warped domains", kVariants,
-    sizeof kVariants / sizeof *kVariants, sizeof(Bvt), make_bvt};
+    "bvt",       "borrowed virtual time: weighted shares with low latency for warped domains",
+    kVariants,   sizeof kVariants / sizeof *kVariants,
+    sizeof(Bvt), make_bvt};
 
 }  // namespace hv

@@ -18,7 +18,9 @@ Credit::Credit(const CreditRules& rules, const SchedulerSettings& settings)
     : rules_{rules},
       slice_{settings.slice > 0 ? settings.slice : kDefaultSlice},
       tick_{slice_ / kTicksPerAccounting},
-      rate_limit_{!rules.exact ? 0 : settings.rate_limit >= 0 ? settings.rate_limit : kDefaultRateLimit} {
+      rate_limit_{!rules.exact               ? 0
+                  : settings.rate_limit >= 0 ? settings.rate_limit
+                                             : kDefaultRateLimit} {
   if (rules.exact) rules_.credits_per_tick = tick_;
 }
 
@@ -227,9 +229,7 @@ HypercallResult Credit::adjust(Vcpu& vcpu, const SchedulerParameters& parameters
   return HypercallResult::success();
 }
 
-Inspection Credit::inspect(const Vcpu& vcpu) const {
-  return {3, {state(vcpu).credit, state(vcpu).priority, balance_}};
-}
+Inspection Credit::inspect(const Vcpu& vcpu) const { return {3, {state(vcpu).credit, state(vcpu).priority, balance_}}; }
 
 namespace {
 

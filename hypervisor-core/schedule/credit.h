@@ -20,10 +20,10 @@ struct CreditRules {
   bool boost;
   // 3.0.3: a capped vCPU in debt stays in the queue, behind the idle one. Else it is taken off the CPUs.
   bool parks_by_priority;
-  bool active_from_creation;   // 3.0.3; else from the first time that it is charged
-  bool steals_from_idle;       // 3.0.3: looks at the queues of idle CPUs too, which are about to choose
-  bool balance_before_zeroing; // 3.0.3: counts what a vCPU loses when it stops earning as still there
-  s64 credits_per_tick;        // `exact`: ns, the length of the tick
+  bool active_from_creation;    // 3.0.3; else from the first time that it is charged
+  bool steals_from_idle;        // 3.0.3: looks at the queues of idle CPUs too, which are about to choose
+  bool balance_before_zeroing;  // 3.0.3: counts what a vCPU loses when it stops earning as still there
+  s64 credits_per_tick;         // `exact`: ns, the length of the tick
 };
 
 class Credit final : public Scheduler {
@@ -63,10 +63,10 @@ class Credit final : public Scheduler {
     s32 priority = kUnder;
     bool parked = false;
     bool yielding = false;
-    bool settled = false;            // exact accounting: it has its share
-    SystemTime running_since = 0;    // start of the present run, however often it was chosen again
-    SystemTime charged_until = 0;    // exact: of the present run
-    s64 share = 0;                   // exact accounting
+    bool settled = false;          // exact accounting: it has its share
+    SystemTime running_since = 0;  // start of the present run, however often it was chosen again
+    SystemTime charged_until = 0;  // exact: of the present run
+    s64 share = 0;                 // exact accounting
     Group group;
   };
 
@@ -123,7 +123,7 @@ class Credit final : public Scheduler {
   u32 cpu_count_ = 0;
   u32 idlers_ = 0;  // CPUs, as a mask
   u32 ticks_ = 0, accountings_ = 0;
-  s64 balance_ = 0;  // sum of the credits at the last accounting
+  s64 balance_ = 0;               // sum of the credits at the last accounting
   List<Group, GroupTag> groups_;  // with a vCPU that earns
   Cpu cpus_[kMaxCpus];
 };

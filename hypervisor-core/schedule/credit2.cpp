@@ -70,7 +70,9 @@ class Credit2 final : public Scheduler {
     vcpu.cpu = to;
     return {};
   }
-  Reaction affinity_changed(Vcpu& vcpu) override { return {.reschedule = vcpu.linked() ? idlers() & vcpu.affinity : 0}; }
+  Reaction affinity_changed(Vcpu& vcpu) override {
+    return {.reschedule = vcpu.linked() ? idlers() & vcpu.affinity : 0};
+  }
 
   Reaction wake(Vcpu& vcpu, SystemTime now) override {
     insert(vcpu);
@@ -193,9 +195,8 @@ SystemTime Credit2::slice_of(const Vcpu& next) const {
   if (const Vcpu* waits = queue_.front()) {
     const s64 lead = of.credit - waits->policy<State>().credit;
     const SystemTime shortest = kShortestSlice > rate_limit_ ? kShortestSlice : rate_limit_;
-    const auto run = lead > 0 ? static_cast<SystemTime>(
-                                    divide(static_cast<u64>(lead) * of.weight, highest_weight_).quotient)
-                              : 0;
+    const auto run =
+        lead > 0 ? static_cast<SystemTime>(divide(static_cast<u64>(lead) * of.weight, highest_weight_).quotient) : 0;
     slice = earlier(run > shortest ? run : shortest, longest_slice_);
   }
   if (budget(next).cap == 0 || budget(next).left >= slice) return slice;
@@ -267,8 +268,12 @@ constexpr SchedulerVariant kVariants[] = {{"one-queue", "all CPUs in one queue; 
 
 extern const SchedulerEntry credit2_scheduler;
 constinit const SchedulerEntry credit2_scheduler = {
-    "credit2", "who has most credit left runs; credit burns by weight; caps, one queue for all CPUs", kVariants, 1,
-    sizeof(Credit2), [](u32, const SchedulerSettings& settings, Arena& arena) -> Scheduler* {
+    "credit2",
+    "who has most credit left runs; credit burns by weight; caps, one queue for all CPUs",
+    kVariants,
+    1,
+    sizeof(Credit2),
+    [](u32, const SchedulerSettings& settings, Arena& arena) -> Scheduler* {
       return arena.construct<Credit2>(settings);
     }};
 

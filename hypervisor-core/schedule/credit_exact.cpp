@@ -57,18 +57,15 @@ s64 Credit::most_useful(const State& of) const {
 template <class Visit>
 void Credit::for_each_earning(Visit visit) const {
   groups_.for_each([&](Group& domain) {
-    domain.active.for_each([&](State& of) {
-      visit(of, static_cast<s64>(domain.weight) * kWeightScale / domain.active_count);
-    });
+    domain.active.for_each(
+        [&](State& of) { visit(of, static_cast<s64>(domain.weight) * kWeightScale / domain.active_count); });
   });
 }
 
 // What `cpus` are worth, shared by those that may run on no others that are left: each up to what it can use, the
 // others by weight. Leaves each one's share in its state.
 Credit::Level Credit::fill(u32 cpus, u32 cpus_left) const {
-  const auto takes_part = [=](const State& of) {
-    return !of.settled && (of.vcpu->affinity & cpus_left & ~cpus) == 0;
-  };
+  const auto takes_part = [=](const State& of) { return !of.settled && (of.vcpu->affinity & cpus_left & ~cpus) == 0; };
   Level level{count_bits(cpus) * per_accounting(), 0};
   for_each_earning([&](State& of, s64 weight) {
     if (!takes_part(of)) return;

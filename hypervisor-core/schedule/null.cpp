@@ -108,7 +108,8 @@ constexpr SchedulerVariant kVariants[] = {{"static", "the first free CPU, for go
 
 extern const SchedulerEntry null_scheduler;
 constinit const SchedulerEntry null_scheduler = {
-    "null", "a CPU of its own for each vCPU, nothing to decide", kVariants, 1, sizeof(Null),
-    [](u32, const SchedulerSettings&, Arena& arena) -> Scheduler* { return arena.construct<Null>(); }};
+    "null",       "a CPU of its own for each vCPU, nothing to decide",
+    kVariants,    1,
+    sizeof(Null), [](u32, const SchedulerSettings&, Arena& arena) -> Scheduler* { return arena.construct<Null>(); }};
 
 }  // namespace hv

@@ -67,7 +67,11 @@ constexpr SchedulerVariant kVariants[] = {{"xen-2.0", "as released in November 2
 
 extern const SchedulerEntry round_robin_scheduler;
 constinit const SchedulerEntry round_robin_scheduler = {
-    "rr", "round robin: equal slices in turn, no weights", kVariants, 1, sizeof(RoundRobin),
+    "rr",
+    "round robin: equal slices in turn, no weights",
+    kVariants,
+    1,
+    sizeof(RoundRobin),
     [](u32, const SchedulerSettings& settings, Arena& arena) -> Scheduler* {
       return arena.construct<RoundRobin>(settings);
     }};

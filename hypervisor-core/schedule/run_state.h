@@ -116,7 +116,7 @@ class RunStates {
 
   u32 cpu_count() const { return cpu_count_; }
   bool exist(u32 cpus) const { return (cpus & all_cpus()) != 0; }  // at least one of the mask
-  u32 scanned(CpuId cpu) const { return cpus_[cpu].scanned; }  // queue elements looked at by the last choose()
+  u32 scanned(CpuId cpu) const { return cpus_[cpu].scanned; }      // queue elements looked at by the last choose()
 
   Scheduler& scheduler() { return scheduler_; }
 

@@ -249,8 +249,7 @@ bool Sedf::preempts(const State& woken) const {
   if (cpu.current->is_idle || woken.period_begin() < cpu.slice_end) return true;
   const State& running = cpu.current->policy<State>();
   const bool wants_penalty = (woken.status & State::kWantsPenalty) != 0;
-  if ((running.status & State::kRunsPenalty) != 0)
-    return wants_penalty && woken.penalty_score < running.penalty_score;
+  if ((running.status & State::kRunsPenalty) != 0) return wants_penalty && woken.penalty_score < running.penalty_score;
   return (running.status & State::kRunsUtilisation) != 0 && wants_penalty;
 }
 
@@ -313,8 +312,10 @@ u32 Sedf::begin_periods(Cpu& cpu, SystemTime now) {
     ++scanned;
   }
   const auto to_future = [now](State& of, SystemTime from) {
-    if (from < now) of.deadline += static_cast<SystemTime>(
-        divide(static_cast<u64>(now - from + of.period - 1), static_cast<u64>(of.period)).quotient) * of.period;
+    if (from < now)
+      of.deadline += static_cast<SystemTime>(
+                         divide(static_cast<u64>(now - from + of.period - 1), static_cast<u64>(of.period)).quotient) *
+                     of.period;
   };
   for (State *of = cpu.runnable.front(), *following; of != nullptr; of = following) {
     following = cpu.runnable.next(*of);
@@ -438,7 +439,8 @@ constexpr SchedulerVariant kVariants[] = {{"xen-3.0.3", "as released in October 
 
 extern const SchedulerEntry sedf_scheduler;
 constinit const SchedulerEntry sedf_scheduler = {
-    "sedf", "guaranteed slices in periods, earliest deadline first; the rest as extra time", kVariants, 1, sizeof(Sedf),
-    [](u32, const SchedulerSettings&, Arena& arena) -> Scheduler* { return arena.construct<Sedf>(); }};
+    "sedf",       "guaranteed slices in periods, earliest deadline first; the rest as extra time",
+    kVariants,    1,
+    sizeof(Sedf), [](u32, const SchedulerSettings&, Arena& arena) -> Scheduler* { return arena.construct<Sedf>(); }};
 
 }  // namespace hv

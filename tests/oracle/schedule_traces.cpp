@@ -50,7 +50,6 @@ TEST_CASE("BVT, round robin, SEDF and Credit decide as Xen 1.0 to 3.1 did, row f
     INFO(file.filename().string());
     CHECK_FALSE(std::getline(ours, got));
   }
-  CHECK(engines ==
-        std::set<std::string>{"bvt10", "bvt12", "bvt20", "credit303", "credit31", "rr20", "sedf303"});
+  CHECK(engines == std::set<std::string>{"bvt10", "bvt12", "bvt20", "credit303", "credit31", "rr20", "sedf303"});
   CHECK(rows == 86'376);  // 72 365 decisions, 7 670 arrivals, 6 244 ticks of Credit, 97 headings
 }

@@ -92,7 +92,7 @@ hv::NetworkRule DomainBuilder::drop_rule(const DropRule& rule) const {
 // What is to be done when, with the granularity of the kernel's timers.
 model::Task<> DomainBuilder::follow_timetable(SystemCalls& calls) {
   struct Entry {
-    u64 ticks;  // from now
+    u64 ticks;                     // from now
     const ScheduleChange* change;  // none: the end of
     std::size_t index;             // this order
   };

@@ -9,7 +9,7 @@ namespace guest {
 
 namespace {
 
-constexpr u32 kBatch = 32;        // SWAP_CLUSTER_MAX
+constexpr u32 kBatch = 32;         // SWAP_CLUSTER_MAX
 constexpr u32 kFirstPriority = 6;  // DEF_PRIORITY; a pass at priority n looks at an n-th of the inactive pages
 constexpr u64 kDaemonRest = kTicksPerSecond;
 
@@ -126,8 +126,7 @@ model::Task<> PageReclaim::write(const BlockPointer& page) {
 // From the end of the inactive list on, which is kept at a third of all.
 model::Task<PageReclaim::Pass> PageReclaim::shrink(PageUse use, u32 pages, u32 priority) {
   PageLists& lists = kernel_.pages().lists();
-  lists.refill_inactive(
-      static_cast<u32>(u64{pages} * lists.active_pages() / ((u64{lists.inactive_pages()} + 1) * 2)));
+  lists.refill_inactive(static_cast<u32>(u64{pages} * lists.active_pages() / ((u64{lists.inactive_pages()} + 1) * 2)));
   std::array<BlockPointer, kBatch> dirty;
   u32 dirty_pages = 0;
   Pass pass;
