@@ -112,7 +112,8 @@ void export_sweep(const Points& points, const Store& store, const std::filesyste
     const std::string& name = runs.front().point;
     PointResult result = point_result(runs);
     if (experiment.normalise) add_relative_metric(*experiment.normalise, result, references.of(number));
-    for (const auto& [key, value] : Json::parse(runs.front().values).items()) {
+    const Json values = Json::parse(runs.front().values);
+    for (const auto& [key, value] : values.items()) {
       listing.write(csv_field(name) + ',' + csv_field(key) + ',' + csv_field(plain_text(value)) + '\n');
     }
     results.write(result_rows(experiment.id, name, result));
