@@ -72,8 +72,8 @@ struct Normalisation {
   Json at;
 };
 
-// Adds the metric "loss_<metric>", in per cent: how much less it is than at the point of case `from` with the same values
-// of the varied keys.
+// Adds the metric "loss_<metric>", in per cent: how much less it is than at the point of case `from` with the same
+// values of the varied keys.
 struct Loss {
   std::string metric;
   std::string from;

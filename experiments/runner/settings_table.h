@@ -58,9 +58,8 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute", "udp_echo", "lmbench", "udp_flood", "raw_disk",
-                                    "file_io", "ttcp",     "dd",      "small_files", "fork_bomb", "memory_hog",
-                                    "balloon",  "services"};
+  static constexpr std::array names{"compute", "udp_echo",    "lmbench",   "udp_flood",  "raw_disk", "file_io", "ttcp",
+                                    "dd",      "small_files", "fork_bomb", "memory_hog", "balloon",  "services"};
 };
 template <>
 struct NamesOf<guest::DropRule::Protocol> {
@@ -278,10 +277,11 @@ void describe(Visit&& visit, const guest::DiskSpec*) {
               {.text = "Name of the disk in the domain.", .source = "xl.cfg: vdev", .required = true});
   visit.value("size", RINGZERO_MEMBER(bytes),
               {.text = "Size of the disk.", .source = "xl.cfg", .unit = "GiB", .min = kMebibyte, .required = true});
-  visit.value("access", RINGZERO_MEMBER(access),
-              {.text = "Whether it may be written; only disks that may not can share parts of the drive. A swap disk is the "
-                       "kernel's own, for pages of processes.",
-               .source = "xl.cfg: access"});
+  visit.value(
+      "access", RINGZERO_MEMBER(access),
+      {.text = "Whether it may be written; only disks that may not can share parts of the drive. A swap disk is the "
+               "kernel's own, for pages of processes.",
+       .source = "xl.cfg: access"});
   visit.value("offset", RINGZERO_MEMBER(offset),
               {.text = "Where on the drive it begins; without it, behind the disk before it.",
                .source = "Ringzero",

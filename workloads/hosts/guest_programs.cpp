@@ -58,8 +58,8 @@ void check_file_system(const GuestSpec& spec, const char* program, std::uint64_t
   // A twentieth is more than what lists the blocks and what mke2fs has put on a disk, but for the smallest ones.
   const std::uint64_t most = disk->bytes - disk->bytes / 20;
   if (file_bytes > most) {
-    throw SpecError{spec.name, fmt::format("{} with a file of {} bytes: expected at most {}, for the disk \"{}\"", program,
-                                           file_bytes, most, disk->name)};
+    throw SpecError{spec.name, fmt::format("{} with a file of {} bytes: expected at most {}, for the disk \"{}\"",
+                                           program, file_bytes, most, disk->name)};
   }
 }
 

@@ -46,7 +46,7 @@ struct AddressSpace {
   std::map<u32, GuestFrame> tables;  // user page tables by directory slot
   std::map<u32, Area> areas;         // by start; they do not overlap
   u32 present_pages = 0, swapped_pages = 0;
-  u32 swap_address = 0;  // where the next look for pages to take away begins
+  u32 swap_address = 0;                // where the next look for pages to take away begins
   u32 break_start = 0, break_end = 0;  // of the heap, see brk
 
   u32 pages() const {  // of its areas

@@ -30,9 +30,9 @@ class BlockCache {
   BlockPointer cached(BlockNumber block) const;           // null: it is not there
 
   // --- any block; in a process --------------------------------------------------------------------------------------
-  void adopt(CachedBlock& block);                  // it is in use from now on
-  void use(CachedBlock& block);                    // it was, again
-  void drop(CachedBlock& block);                   // its page is free; not while it is locked
+  void adopt(CachedBlock& block);  // it is in use from now on
+  void use(CachedBlock& block);    // it was, again
+  void drop(CachedBlock& block);   // its page is free; not while it is locked
   model::Task<> start_read(BlockPointer block);
   model::Task<bool> make_current(BlockPointer block);  // false: it could not be read
   void mark_dirty(CachedBlock& block);

@@ -114,9 +114,7 @@ model::Task<bool> FileSystem::read_lists(const RegularFile& file, u32 page) {
 
 // --- pages -----------------------------------------------------------------------------------------------------------
 
-model::Task<GuestFrame> FileSystem::take_page() {
-  return kernel_.reclaim().take_page(PageUse::user);
-}
+model::Task<GuestFrame> FileSystem::take_page() { return kernel_.reclaim().take_page(PageUse::user); }
 
 BlockPointer FileSystem::insert(RegularFile& file, u32 page, GuestFrame frame, BlockNumber block) {
   const auto cached = std::make_shared<CachedBlock>(frame, block, &file, page);

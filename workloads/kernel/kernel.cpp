@@ -118,7 +118,8 @@ model::Task<> Kernel::start_daemons() {
   life_.start_thread("kswapd", reclaim_.daemon());
   if (const Disk* swap = find_disk(swap_disk_)) swap_.use(*swap);
   // Its file system is on the first other disk that can be written.
-  const auto disk = std::find_if(disks_.begin(), disks_.end(), [&](const Disk& each) { return each.writable && each.name != swap_disk_; });
+  const auto disk = std::find_if(disks_.begin(), disks_.end(),
+                                 [&](const Disk& each) { return each.writable && each.name != swap_disk_; });
   if (disk == disks_.end()) co_return;
   file_system_.mount(*disk);
   life_.start_thread("bdflush", file_system_.cache()->flush_daemon());

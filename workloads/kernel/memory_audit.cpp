@@ -82,7 +82,8 @@ std::optional<std::string> audit_memory(Kernel& kernel,
   for (const auto& [slot, page] : kernel.swap().cache()) {
     users.add(page->frame);
     ++users.of_slot[slot];
-    if (kernel.swap().slot_of(page->frame) != slot) return fmt::format("{}: slot {} is another page's", kernel.name(), slot);
+    if (kernel.swap().slot_of(page->frame) != slot)
+      return fmt::format("{}: slot {} is another page's", kernel.name(), slot);
   }
   for (u32 index = 0; index < users.of_frame.size(); ++index) {
     const GuestFrame frame{users.first + index};

@@ -20,7 +20,8 @@ bool is_plain(const Area& area) { return !area.file && !area.shared && !area.gro
 
 }  // namespace
 
-// Goes through the slots of a range that have a table and stops at entries that say something. Looking costs the same for each.
+// Goes through the slots of a range that have a table and stops at entries that say something. Looking costs the same
+// for each.
 class MemoryMap::Scan {
  public:
   Scan(MemoryMap& map, const AddressSpace& space, u32 start, u32 end)
@@ -142,10 +143,13 @@ model::Task<bool> MemoryMap::map_swapped(AddressSpace& space, const Area& area, 
   swap.release(slot);
   const bool writable = write && sole && area.protection.write;
   if (sole && swap.scarce() && swap.exclusive(frame)) swap.leave(frame);
-  co_await install(
-      space, page,
-      {.frame = frame, .present = true, .writable = writable, .accessed = true, .dirty = writable || swap.slot_of(frame) == 0},
-      false);
+  co_await install(space, page,
+                   {.frame = frame,
+                    .present = true,
+                    .writable = writable,
+                    .accessed = true,
+                    .dirty = writable || swap.slot_of(frame) == 0},
+                   false);
   co_return true;
 }
 

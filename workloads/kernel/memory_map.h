@@ -64,7 +64,7 @@ class MemoryMap {
   model::Task<> copy_area(AddressSpace& from, AddressSpace& to, const Area& area);
   model::Task<> release_free_tables(AddressSpace& space, u32 start, u32 end);
   u32 room_for(const AddressSpace& space, u32 bytes) const;  // 0: there is none
-  void insert(AddressSpace& space, Area area);  // and merge
+  void insert(AddressSpace& space, Area area);               // and merge
   void merge_with_next(AddressSpace& space, std::map<u32, Area>::iterator area);
   void split(AddressSpace& space, u32 address);
 

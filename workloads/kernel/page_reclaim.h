@@ -7,8 +7,8 @@
 #pragma once
 
 #include "model/task.h"
-#include "workloads/kernel/page_allocator.h"
 #include "workloads/kernel/out_of_memory.h"
+#include "workloads/kernel/page_allocator.h"
 #include "workloads/kernel/process.h"
 
 namespace guest {
@@ -72,8 +72,8 @@ class PageReclaim {
   Port& port_;
   SwapSpace& swap_;
   OutOfMemory out_of_memory_{kernel_};
-  WaitQueue wanted_;   // where kswapd sleeps
-  WaitQueue written_;  // who waits for a write to end
+  WaitQueue wanted_;    // where kswapd sleeps
+  WaitQueue written_;   // who waits for a write to end
   ProcessId next_ = 0;  // whose memory is looked at next
   Counts counts_;
 };

@@ -37,7 +37,8 @@ Process* ProcessLife::find(ProcessId id) {
 }
 
 Process* ProcessLife::find_from(ProcessId id) {
-  const auto found = std::partition_point(processes_.begin(), processes_.end(), [&](const auto& p) { return p->id < id; });
+  const auto found =
+      std::partition_point(processes_.begin(), processes_.end(), [&](const auto& p) { return p->id < id; });
   return found == processes_.end() ? nullptr : found->get();
 }
 

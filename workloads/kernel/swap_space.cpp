@@ -126,7 +126,8 @@ void SwapSpace::leave(GuestFrame frame) {
 
 bool SwapSpace::give_up(CachedBlock& page) {
   // Somebody waits for it, or brings it back.
-  if (page.buffer.locked || page.weak_from_this().use_count() > 1 || kernel_.pages().users(page.frame) > 1) return false;
+  if (page.buffer.locked || page.weak_from_this().use_count() > 1 || kernel_.pages().users(page.frame) > 1)
+    return false;
   const GuestFrame frame = page.frame;
   remove(page);
   kernel_.pages().give(frame);

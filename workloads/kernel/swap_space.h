@@ -25,7 +25,7 @@ class SwapSpace {
   SwapSpace(const SwapSpace&) = delete;
   SwapSpace& operator=(const SwapSpace&) = delete;
 
-  void use(const Disk& disk);  // [swapon]; once
+  void use(const Disk& disk);               // [swapon]; once
   RequestQueue* queue() { return queue_; }  // null: there is no swap
   u32 slots() const { return users_.empty() ? 0 : static_cast<u32>(users_.size()) - 1; }
   u32 free_slots() const { return free_; }
@@ -76,8 +76,8 @@ class SwapSpace {
   u64 first_sector_ = 0;
   std::vector<u16> users_;  // by slot
   u32 free_ = 0;
-  SwapSlot lowest_ = 1;                     // all before it are taken
-  SwapSlot next_in_cluster_ = 1;            // slots are given away in rows
+  SwapSlot lowest_ = 1;           // all before it are taken
+  SwapSlot next_in_cluster_ = 1;  // slots are given away in rows
   u32 left_in_cluster_ = 0;
   std::map<SwapSlot, BlockPointer> cache_;  // by slot
   BlockList<&CachedBlock::in_dirty> dirty_;

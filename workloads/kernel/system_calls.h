@@ -45,7 +45,7 @@ class SystemCalls {
   model::Task<> access(std::span<const model::Sweep> sweeps, sim::Cycles work);  // the span outlives it
 
   // --- processes ----------------------------------------------------------------------------------------------------
-  model::Task<ProcessId> parent_id();           // getppid
+  model::Task<ProcessId> parent_id();  // getppid
   // The child runs `child` and then exits with 0. 0: there is none, see error().
   model::Task<ProcessId> fork(UserCode child);
   // Does not return: the process goes on with the executable's code and exits when that ends. Panics if there is none.

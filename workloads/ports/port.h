@@ -38,8 +38,8 @@ class NetworkInterface {
   ~NetworkInterface() = default;
 };
 
-// Memory that a kernel gives back to the hypervisor and gets back from it, in pages; how many it were. In a process; may
-// sleep. It gives what it can spare without killing anybody.
+// Memory that a kernel gives back to the hypervisor and gets back from it, in pages; how many it were. In a process;
+// may sleep. It gives what it can spare without killing anybody.
 class Balloon {
  public:
   virtual model::Task<u32> give_back(u32 pages) = 0;
@@ -133,9 +133,9 @@ class Port {
   virtual model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) = 0;
   virtual void send_reschedule(u32 processor) = 0;
 
-  virtual NetworkInterface* network() = 0;            // null: none
-  virtual Balloon* balloon() { return nullptr; }      // null: nobody takes memory back
-  virtual u32 memory_pages() const { return 0; }      // that the machine was started with, where there is a balloon
+  virtual NetworkInterface* network() = 0;        // null: none
+  virtual Balloon* balloon() { return nullptr; }  // null: nobody takes memory back
+  virtual u32 memory_pages() const { return 0; }  // that the machine was started with, where there is a balloon
 
  protected:
   ~Port() = default;

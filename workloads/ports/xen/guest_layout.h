@@ -20,8 +20,8 @@ struct ImageLayout {
   u32 text() const { return GuestFrame{first}.kernel_address(); }
   u32 data() const { return GuestFrame{first + kKernelTextPages}.kernel_address(); }
   u32 update_list() const { return data(); }
-  u32 arguments() const { return update_list() + kUpdateListBytes; }  // one page
-  u32 control_list() const { return arguments() + hv::kPageSize; }    // domain 0's batches
+  u32 arguments() const { return update_list() + kUpdateListBytes; }      // one page
+  u32 control_list() const { return arguments() + hv::kPageSize; }        // domain 0's batches
   u32 balloon_list() const { return control_list() + kUpdateListBytes; }  // one page
   u32 end() const { return first + kKernelImagePages; }
 };

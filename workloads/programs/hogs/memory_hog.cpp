@@ -54,8 +54,8 @@ model::Task<> MemoryHog::grab(SystemCalls& calls) {
 }
 
 std::vector<ProgramResult> MemoryHog::results() const {
-  return results_of(kResults, std::array{static_cast<double>(pages_), static_cast<double>(failures_),
-                                         static_cast<double>(starts_)});
+  return results_of(
+      kResults, std::array{static_cast<double>(pages_), static_cast<double>(failures_), static_cast<double>(starts_)});
 }
 
 }  // namespace guest

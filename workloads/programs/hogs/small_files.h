@@ -15,7 +15,8 @@ std::span<const ResultInfo> small_files_results();
 
 class SmallFiles final : public Program {
  public:
-  SmallFiles(const SmallFilesSettings& settings, std::string prefix) : settings_{settings}, prefix_{std::move(prefix)} {}
+  SmallFiles(const SmallFilesSettings& settings, std::string prefix)
+      : settings_{settings}, prefix_{std::move(prefix)} {}
   model::Task<> run(SystemCalls& calls) override;
   std::vector<ProgramResult> results() const override;
 
