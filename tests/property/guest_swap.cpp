@@ -184,7 +184,7 @@ TEST_CASE("xen: pages that were swapped out hold what their processes have store
     guest::XenPort* port = nullptr;
     world.tags.name_swap("swap");
     world.audit = [&] { return port->audit(); };
-    test::XenKernel xen{{program(world, 1300), program(world, 1300)},
+    test::XenKernel xen{{program(world, 1700), program(world, 1700)},
                         test::dell2650(),
                         10,
                         &kDisk,

@@ -12,6 +12,7 @@ namespace {
 constexpr u32 kBatch = 32;         // SWAP_CLUSTER_MAX
 constexpr u32 kFirstPriority = 6;  // DEF_PRIORITY; a pass at priority n looks at an n-th of the inactive pages
 constexpr u64 kDaemonRest = kTicksPerSecond;
+constexpr std::array kUses{PageUse::user, PageUse::kernel};
 
 constexpr u32 slot_of(u32 address) { return address / kDirectorySlotBytes; }
 
@@ -71,7 +72,7 @@ model::Task<> PageReclaim::daemon() {
   kernel_.current().uses_reserve = true;
   while (true) {
     co_await kernel_.sleep_on(wanted_);
-    for (const PageUse use : {PageUse::user, PageUse::kernel}) {
+    for (const PageUse use : kUses) {
       while (free(use) <= 3 * least(use)) {
         const u32 freed = co_await try_to_free(use);
         if (freed > 0) continue;
@@ -182,6 +183,7 @@ model::Task<> PageReclaim::unmap(u32 pages) {
 
 model::Task<u32> PageReclaim::unmap_from(AddressSpace& space, u32 pages) {
   u32 unmapped = 0, looked_at = 0;
+  std::optional<u32> last;
   u32 address = space.swap_address;
   for (auto area = space.areas.upper_bound(address); unmapped < pages;) {
     if (area != space.areas.begin() && std::prev(area)->second.contains(address)) --area;
@@ -199,12 +201,15 @@ model::Task<u32> PageReclaim::unmap_from(AddressSpace& space, u32 pages) {
       address = std::min(next, area->second.end);
     } else {
       ++looked_at;
+      last = address;
       const bool gone = co_await unmap_page(space, area->second, address);
       if (gone) ++unmapped;
       address += hv::kPageSize;
     }
     area = space.areas.upper_bound(address);
   }
+  // Accessed bits that were cleared are on their way: an entry must not change under the processor's next dirty bit.
+  if (last) co_await port_.flush_page(space, *last);
   space.swap_address = address;
   counts_.entries += looked_at;
   counts_.unmapped += unmapped;

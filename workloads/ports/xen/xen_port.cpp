@@ -247,8 +247,15 @@ model::Task<> XenPort::switch_process(const Process& next) {
   give_unprotected_tables();
 }
 
+// Events wait from the look at the flag until the hypervisor blocks, which lets them in: one in between that woke
+// somebody would be slept through.
 model::Task<> XenPort::wait_for_interrupt(std::optional<u64> timer_ticks) {
   co_await trim_tables();
+  disable_events();
+  if (kernel_.need_reschedule()) {
+    co_await enable_events();
+    co_return;
+  }
   const u64 deadline =  // 0: none
       timer_ticks ? static_cast<u64>(accounted_time_ + static_cast<s64>(*timer_ticks) * kTickNanoseconds) : 0;
   co_await expect_success("timer", hv::Hypercall::set_timer_op, hv::high_word(deadline), hv::low_word(deadline));

@@ -24,7 +24,8 @@ std::span<const ResultInfo> fork_bomb_results() { return kResults; }
 
 model::Task<> ForkBomb::run(SystemCalls& calls) {
   started();
-  for (const u32 start : {kProgramStart, kLoaderStart, kStackTop - settings_.pages * hv::kPageSize}) {
+  const std::array starts{kProgramStart, kLoaderStart, kStackTop - settings_.pages * hv::kPageSize};
+  for (const u32 start : starts) {
     Mapping mapping;
     mapping.address = start;
     mapping.bytes = settings_.pages * hv::kPageSize;
