@@ -124,4 +124,27 @@ ConfidenceInterval BatchMeans::interval(double confidence) const {
   return confidence_interval(over_batches, confidence);
 }
 
+WarmUp mser5(std::span<const double> series) {
+  constexpr std::size_t kBatch = 5;
+  const std::size_t batches = series.size() / kBatch;
+  if (batches < 4) return {};
+  RunningStatistics rest;  // of the batches from d on; from the end to the beginning
+  double least = 0;
+  std::size_t best = 0;
+  const std::size_t limit = batches / 2;
+  for (std::size_t d = batches; d-- > 0;) {
+    double sum = 0;
+    for (const double value : series.subspan(d * kBatch, kBatch)) sum += value;
+    rest.add(sum / kBatch);
+    if (d > limit) continue;
+    const auto count = static_cast<double>(rest.count());
+    const double error = rest.variance() * (count - 1) / count / count;
+    if (d == limit || error <= least) {
+      least = error;
+      best = d;
+    }
+  }
+  return {best * kBatch, best < limit};
+}
+
 }  // namespace sim

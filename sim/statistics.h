@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace sim {
@@ -83,5 +84,14 @@ class BatchMeans {
   std::vector<double> means_;
   RunningStatistics current_;
 };
+
+// How much of the beginning of a series is warm-up, by the rule MSER-5 (White, Cobb and Spratt, 2000): of the means of
+// five values each, leave out the first d such that the squared standard error of the rest's mean, as if they were
+// independent, is least. Of more than half of the series nothing could be said, so d stays below that.
+struct WarmUp {
+  std::size_t values = 0;  // to leave out
+  bool steady = false;     // the best d was found below the limit, so the series is long enough
+};
+WarmUp mser5(std::span<const double> series);
 
 }  // namespace sim

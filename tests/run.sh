@@ -61,7 +61,7 @@ fuzz_memory() {  # 30 s; what it finds is kept for the next time in build/fuzz/c
   (cd build/fuzz && ./memory_fuzzer -seed=1 -max_total_time=30 -max_len=2800 corpus "$root/tests/fuzz/corpus")
 }
 
-experiments_are_valid() { $ringzero validate experiments/{paper,sensitivity,examples,devices}/*.json; }
+experiments_are_valid() { $ringzero validate experiments/{paper,sensitivity,examples,devices,sweeps}/*.json; }
 
 stage "format" check_format
 stage "release: build" build_preset release
@@ -77,6 +77,7 @@ if [ $quick = no ]; then
   stage "clang: build" build_preset clang ringzero
   stage "fingerprints over compilers and builds" tests/fingerprints.sh
   stage "every experiment file validates" experiments_are_valid
+  stage "a sweep over two dask workers, one killed" tests/cluster.sh $ringzero
   stage "the paper's experiments" $ringzero paper
 fi
 

@@ -96,11 +96,20 @@ std::vector<Benchmark> bench_experiments() {
           whole_experiment("fig6")};
 }
 
-int bench_verb(bool json) {
+namespace {
+
+std::vector<Benchmark> bench_engine() {
   std::vector<Benchmark> benchmarks{bench_event_queue()};
   for (Benchmark& benchmark : bench_page_table_updates()) benchmarks.push_back(std::move(benchmark));
   for (Benchmark& benchmark : bench_disk()) benchmarks.push_back(std::move(benchmark));
   for (Benchmark& benchmark : bench_experiments()) benchmarks.push_back(std::move(benchmark));
+  return benchmarks;
+}
+
+}  // namespace
+
+int bench_verb(bool json, bool sweeps) {
+  const std::vector<Benchmark> benchmarks = sweeps ? bench_sweeps() : bench_engine();
   if (json) {
     Json document{{"version", kVersion}, {"revision", kRevision}, {"benchmarks", Json::array()}};
     for (const Benchmark& b : benchmarks) {

@@ -35,4 +35,8 @@ std::vector<Benchmark> bench_disk();
 // eight times the domains cost; and whole experiments in two processes.
 std::vector<Benchmark> bench_experiments();
 
+// Sweeps: what they add to the time of their points, what a point costs in a store that grows, and their memory. Some
+// minutes, so they are asked for by themselves.
+std::vector<Benchmark> bench_sweeps();
+
 }  // namespace runner

@@ -135,13 +135,13 @@ void check_receivers(const Setup& setup, const Place& place) {
   }
 }
 
-void check_normalisation(const Plan& plan, const Place& place) {
-  if (!plan.experiment.normalise) return;
-  const Normalisation& normalise = *plan.experiment.normalise;
+void check_normalisation(const Experiment& experiment, const Place& place) {
+  if (!experiment.normalise) return;
+  const Normalisation& normalise = *experiment.normalise;
   std::vector<std::string> keys;
-  for (const Axis& axis : plan.experiment.vary) keys.push_back(axis.key);
-  const auto axis = std::ranges::find(plan.experiment.vary, normalise.key, &Axis::key);
-  if (axis == plan.experiment.vary.end()) {
+  for (const Axis& axis : experiment.vary) keys.push_back(axis.key);
+  const auto axis = std::ranges::find(experiment.vary, normalise.key, &Axis::key);
+  if (axis == experiment.vary.end()) {
     throw InputError{place.below("key"), Mismatch{"a varied key: " + one_of(keys), in_quotes(normalise.key),
                                                   nearest_name(normalise.key, keys)}};
   }
@@ -151,13 +151,13 @@ void check_normalisation(const Plan& plan, const Place& place) {
   }
 }
 
-void check_ledger(const Plan& plan, const Place& place) {
-  if (plan.experiment.ledger.empty()) return;
+void check_ledger(const Experiment& experiment, const Place& place) {
+  if (experiment.ledger.empty()) return;
   std::vector<std::string> cases, ids;
-  for (const Case& each : plan.experiment.cases) cases.push_back(each.name);
+  for (const Case& each : experiment.cases) cases.push_back(each.name);
   for (const PublishedValue& value : load_published(published_path())) ids.push_back(value.id);
-  for (std::size_t i = 0; i < plan.experiment.ledger.size(); ++i) {
-    const LedgerLine& line = plan.experiment.ledger[i];
+  for (std::size_t i = 0; i < experiment.ledger.size(); ++i) {
+    const LedgerLine& line = experiment.ledger[i];
     if (!line.case_name.empty() && std::ranges::find(cases, line.case_name) == cases.end()) {
       throw InputError{place.below(i).below("case"),
                        Mismatch{"the name of a case", in_quotes(line.case_name), nearest_name(line.case_name, cases)}};
@@ -169,6 +169,37 @@ void check_ledger(const Plan& plan, const Place& place) {
       throw InputError{place.below(i).below("id"),
                        Mismatch{"the id of a published value", in_quotes(line.id), nearest_name(head, ids)}};
     }
+  }
+}
+
+void check_pictures(const Experiment& experiment, const Place& place) {
+  std::vector<std::string> keys{std::string{kCase}};
+  for (const Axis& axis : experiment.vary) keys.push_back(axis.key);
+  if (experiment.sample) {
+    for (const Axis& axis : experiment.sample->keys) keys.push_back(axis.key);
+  }
+  const std::vector<std::string> metrics = known_metrics();
+  for (std::size_t i = 0; i < experiment.pictures.size(); ++i) {
+    const Picture& picture = experiment.pictures[i];
+    constexpr int key = 1, metric = 2, latency = 4, nothing = 8;  // what it may be
+    const auto check = [&](const char* name, const std::string& value, int wanted) {
+      if (value.empty() && (wanted & nothing) != 0) return;
+      std::vector<std::string> known;
+      if ((wanted & key) != 0) known = keys;
+      if ((wanted & metric) != 0) known.insert(known.end(), metrics.begin(), metrics.end());
+      if ((wanted & latency) != 0) known.emplace_back(kLatency);
+      // Domains and programs have metrics of their own names, such as "domain.web.throughput".
+      if ((wanted & metric) != 0 && (value.starts_with("domain.") || value.starts_with("packet_cost."))) return;
+      if (std::ranges::find(known, value) != known.end()) return;
+      throw InputError{place.below(i).below(name),
+                       Mismatch{(wanted & metric) != 0 ? "a metric or a varied key" : "a varied key or \"case\"",
+                                value.empty() ? "none" : in_quotes(value), nearest_name(value, known)}};
+    };
+    const bool distribution = picture.kind == Picture::Kind::distribution, heat = picture.kind == Picture::Kind::heat;
+    check("x", picture.x, heat ? key : distribution ? metric | latency : key | metric);
+    check("y", picture.y, heat ? key : distribution ? nothing : metric);
+    check("colour", picture.colour, heat ? metric : key | nothing);
+    check("panels", picture.panels, key | nothing);
   }
 }
 
@@ -187,19 +218,24 @@ void check_setup(const Setup& setup, const Place& place) {
   check_scheduler(setup, place);
   check_clients(setup, place);
   check_receivers(setup, place);
+  if (setup.steady && setup.until == Until::finished) {
+    throw InputError{place.below("steady"),
+                     Mismatch{"a run that ends after its duration", "one that ends when its programs do", ""}};
+  }
 }
 
-void check_plan(const Plan& plan, const Place& place) {
+void check_experiment(const Experiment& experiment, const Place& place) {
   std::set<std::string> names;
-  for (std::size_t i = 0; i < plan.experiment.cases.size(); ++i) {
-    const std::string& name = plan.experiment.cases[i].name;
+  for (std::size_t i = 0; i < experiment.cases.size(); ++i) {
+    const std::string& name = experiment.cases[i].name;
     if (!names.insert(name).second) {
       throw InputError{place.below("cases").below(i).below("name"),
                        Mismatch{"a name for every case of its own", in_quotes(name) + " twice", ""}};
     }
   }
-  check_normalisation(plan, place.below("normalise"));
-  check_ledger(plan, place.below("ledger"));
+  check_normalisation(experiment, place.below("normalise"));
+  check_ledger(experiment, place.below("ledger"));
+  check_pictures(experiment, place.below("pictures"));
 }
 
 }  // namespace runner

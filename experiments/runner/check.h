@@ -7,7 +7,7 @@ namespace runner {
 
 // Both throw InputError with a JSON path below `place`.
 void check_setup(const Setup& setup, const Place& place);
-void check_plan(const Plan& plan, const Place& place);
+void check_experiment(const Experiment& experiment, const Place& place);
 
 // Name of the i-th (from 0) domain that these settings stand for.
 std::string domain_name(const DomainSettings& domain, std::uint32_t i);

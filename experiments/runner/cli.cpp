@@ -7,6 +7,7 @@
 #include <exception>
 #include <thread>
 
+#include "experiments/runner/csv.h"
 #include "experiments/runner/input_error.h"
 #include "experiments/runner/names.h"
 #include "experiments/runner/quantity.h"
@@ -22,7 +23,11 @@ struct Arguments {
   RunArguments run;
   CalibrateArguments calibrate;
   DiskReplayArguments disk_replay;
-  std::string check_every;
+  SweepArguments sweep;
+  CompareArguments compare;
+  TwoSides sides;
+  bool bench_sweeps = false;
+  std::string check_every, time_limit, shard, half_width;
   std::vector<std::string> traces;
   std::string key;
   std::string scenario;
@@ -46,16 +51,89 @@ void add_run_options(CLI::App& verb, Arguments& arguments) {
   verb.add_flag("--progress", arguments.run.options.progress, "show progress even if stderr is no terminal");
 }
 
+void add_sweep_options(CLI::App& verb, Arguments& arguments) {
+  SweepArguments& sweep = arguments.sweep;
+  verb.add_option("FILE", sweep.file, "experiment file")->required();
+  verb.add_option("--set", sweep.choices.set, "key=value: overrides a setting; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  verb.add_option("--seed", sweep.choices.seed, "seed of the first replication");
+  verb.add_option("--out", sweep.out, "folder for results and pictures; without it, results/out/sweeps/ID")
+      ->type_name("DIR");
+  verb.add_option("--store", sweep.store, "where finished runs are kept; without it, store.sqlite in that folder")
+      ->type_name("FILE");
+}
+
+void add_sides(CLI::App& verb, TwoSides& sides) {
+  verb.add_option("A", sides.a, "experiment file")->required();
+  verb.add_option("B", sides.b, "experiment file; without it, A's");
+  const auto add_set = [&verb](const char* option, std::vector<std::string>& set, const char* of) {
+    verb.add_option(option, set, fmt::format("key=value: overrides a setting of {}; may be repeated", of))
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+  };
+  add_set("--set", sides.set, "both");
+  add_set("--set-a", sides.set_a, "A");
+  add_set("--set-b", sides.set_b, "B");
+  verb.add_option("--point-a", sides.point_a, "name of A's point, if it has several");
+  verb.add_option("--point-b", sides.point_b, "the same for B");
+}
+
+// A positive time of an option's text, in picoseconds; nothing when it was not given.
+std::optional<std::int64_t> time_of(const std::string& option, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  try {
+    const std::int64_t time = parse_quantity(text, Dimension::time, "s");
+    if (time == 0) throw Mismatch{"a time greater than 0", in_quotes(text), ""};
+    return time;
+  } catch (const Mismatch& mismatch) {
+    throw InputError{{option, ""}, mismatch};
+  }
+}
+
+Shard shard_of(const std::string& text) {
+  if (text.empty()) return {};
+  const std::size_t slash = text.find('/');
+  const auto index = csv_number<std::uint64_t>(text.substr(0, slash));
+  const auto of = csv_number<std::uint64_t>(slash == std::string::npos ? "" : text.substr(slash + 1));
+  if (!index || !of || *index == 0 || *index > *of) {
+    throw InputError{{"--shard", ""}, Mismatch{"i/n, from 1/n to n/n", in_quotes(text), ""}};
+  }
+  return {*index - 1, *of};
+}
+
+SweepArguments sweep_arguments(const Arguments& arguments) {
+  SweepArguments sweep = arguments.sweep;
+  sweep.choices.replications = arguments.run.choices.replications;
+  sweep.options.jobs = arguments.run.options.jobs;
+  sweep.options.progress = arguments.run.options.progress;
+  sweep.options.shard = shard_of(arguments.shard);
+  if (const auto limit = time_of("--time-limit", arguments.time_limit)) {
+    sweep.options.time_limit = std::chrono::milliseconds{std::max<std::int64_t>(1, *limit / 1'000'000'000)};
+  }
+  return sweep;
+}
+
+CompareArguments compare_arguments(const Arguments& arguments) {
+  CompareArguments compare = arguments.compare;
+  compare.sides = arguments.sides;
+  compare.options = arguments.run.options;
+  compare.seed = arguments.run.choices.seed;
+  if (arguments.half_width.empty()) return compare;
+  try {
+    compare.half_width = parse_quantity(arguments.half_width, Dimension::share, "%");
+    if (compare.half_width == 0) throw Mismatch{"a share greater than 0", in_quotes(arguments.half_width), ""};
+  } catch (const Mismatch& mismatch) {
+    throw InputError{{"--half-width", ""}, mismatch};
+  }
+  return compare;
+}
+
 RunArguments run_arguments(const Arguments& arguments) {
   RunArguments run = arguments.run;
   run.options.traces = parse_traces(arguments.traces);
-  if (arguments.check_every.empty()) return run;
-  try {
-    const std::int64_t every = parse_quantity(arguments.check_every, Dimension::time, "s");
-    if (every == 0) throw Mismatch{"a time greater than 0", in_quotes(arguments.check_every), ""};
-    run.options.check_every = sim::Duration::picoseconds(every);
-  } catch (const Mismatch& mismatch) {
-    throw InputError{{"--check-every", ""}, mismatch};
+  if (const auto every = time_of("--check-every", arguments.check_every)) {
+    run.options.check_every = sim::Duration::picoseconds(*every);
   }
   return run;
 }
@@ -110,6 +188,59 @@ int dispatch(int argc, const char* const* argv) {
   add_run_options(paper, arguments);
   paper.callback([&] { status = paper_verb(arguments.ids, run_arguments(arguments).options); });
 
+  CLI::App& sweep = *app.add_subcommand("sweep", "the points of an experiment that its store lacks, then pictures");
+  add_sweep_options(sweep, arguments);
+  sweep.add_option("--replications", arguments.run.choices.replications, "runs per point, at least")
+      ->check(CLI::Range(1u, 10000u));
+  sweep.add_option("-j,--jobs", arguments.run.options.jobs, "processes that run at once")->check(CLI::Range(1u, 1024u));
+  sweep.add_option("--shard", arguments.shard, "only the i-th of n parts of the points; `store merge` joins them")
+      ->type_name("i/n");
+  sweep.add_option("--cluster", arguments.sweep.cluster, "runs on the workers of this dask scheduler")
+      ->type_name("ADDRESS");
+  sweep.add_option("--remote-program", arguments.sweep.remote_program, "path of ringzero on the cluster's machines")
+      ->type_name("PATH");
+  sweep.add_option("--time-limit", arguments.time_limit, "a run that takes longer has failed")->type_name("TIME");
+  sweep.add_flag("--retry-failed", arguments.sweep.options.retry_failed, "runs what failed before once more");
+  sweep.add_flag("--dry-run", arguments.sweep.dry_run, "only list the points, and what they will take");
+  sweep.add_flag("--pictures,!--no-pictures", arguments.sweep.pictures, "draw the pictures at the end");
+  sweep.add_flag("--progress", arguments.run.options.progress, "show progress even if stderr is no terminal");
+  sweep.callback([&] { status = sweep_verb(sweep_arguments(arguments)); });
+
+  CLI::App& draw = *app.add_subcommand("draw", "results and pictures of a sweep, as far as it has come");
+  add_sweep_options(draw, arguments);
+  draw.callback([&] { status = draw_verb(sweep_arguments(arguments)); });
+
+  CLI::App& store = *app.add_subcommand("store", "stores of sweeps");
+  store.require_subcommand(1);
+  CLI::App& dump = *store.add_subcommand("dump", "what is in it, in an order that depends on nothing else");
+  dump.add_option("STORE", arguments.sweep.store, "the store's file")->required();
+  dump.callback([&] { status = store_dump_verb(arguments.sweep.store); });
+  CLI::App& merge = *store.add_subcommand("merge", "takes over what other stores have, such as those of shards");
+  merge.add_option("STORE", arguments.sweep.store, "the store's file, which is made if it is not there")->required();
+  merge.add_option("OTHER", arguments.ids, "the others' files")->required();
+  merge.callback([&] { status = store_merge_verb(arguments.sweep.store, arguments.ids); });
+
+  CLI::App& batch = *app.add_subcommand("batch", "makes the runs of a sweep that stdin asks for")->group("");
+  batch.add_option("JOB", arguments.key, "what `sweep --cluster` wrote")->required();
+  batch.callback([&] { status = batch_verb(arguments.key); });
+
+  CLI::App& compare = *app.add_subcommand("compare", "two configurations with the same seeds: how they differ");
+  add_sides(compare, arguments.sides);
+  compare.add_option("--metric", arguments.compare.metrics, "what to compare; the first one decides when it is enough")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  compare.add_option("--seed", arguments.run.choices.seed, "seed of the first pair");
+  compare
+      .add_option("--half-width", arguments.half_width, "of the difference's interval, relative to A; 1 % by default")
+      ->type_name("SHARE");
+  compare.add_option("--least", arguments.compare.least, "pairs of runs")->check(CLI::Range(2u, 10000u));
+  compare.add_option("--most", arguments.compare.most, "pairs of runs")->check(CLI::Range(2u, 10000u));
+  compare.add_flag("--json", arguments.compare.json, "one JSON document on stdout");
+  compare.add_option("-j,--jobs", arguments.run.options.jobs, "processes that run at once")
+      ->check(CLI::Range(1u, 1024u));
+  compare.add_flag("--progress", arguments.run.options.progress, "show progress even if stderr is no terminal");
+  compare.callback([&] { status = compare_verb(compare_arguments(arguments)); });
+
   CLI::App& calibrate =
       *app.add_subcommand("calibrate", "fit parameters to published values, and write them into their files");
   calibrate.add_option("FILE", arguments.calibrate.file, "calibration file; without it, that of lmbench");
@@ -137,7 +268,8 @@ int dispatch(int argc, const char* const* argv) {
 
   CLI::App& bench = *app.add_subcommand("bench", "the benchmarks, each beside its budget");
   bench.add_flag("--json", arguments.run.json, "as a JSON document");
-  bench.callback([&] { status = bench_verb(arguments.run.json); });
+  bench.add_flag("--sweeps", arguments.bench_sweeps, "those of sweeps instead, which take some minutes");
+  bench.callback([&] { status = bench_verb(arguments.run.json, arguments.bench_sweeps); });
 
   app.add_subcommand("version", "version and revision")->callback([&] { status = version_verb(); });
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/runner/input_error.h"
@@ -35,6 +36,12 @@ enum class Until : std::uint8_t {
   finished,  // are all programs; `duration` is the longest that they may take
 };
 
+// Where the measured time begins: not at a given time but where MSER-5 cuts the series of a metric.
+struct Steady {
+  std::string metric;
+  sim::Duration interval = sim::Duration::milliseconds(100);  // of the series
+};
+
 // What one point builds and measures.
 struct Setup {
   std::string machine = "dell2650";
@@ -45,6 +52,7 @@ struct Setup {
   sim::Duration warmup = sim::Duration::seconds(1);
   sim::Duration duration = sim::Duration::seconds(10);
   Until until = Until::duration;
+  std::optional<Steady> steady;
 };
 
 // A new value for one key. Dotted: "scheduler.variant", "domains.web.memory", "domains.0.memory".
@@ -59,9 +67,29 @@ struct Case {
   std::vector<Override> set;
 };
 
+// Values for a key that are not listed but made: see axes.h.
+struct AxisRange {
+  enum class Scale : std::uint8_t { linear, log };
+
+  Json from, to;  // numbers, or quantities of one dimension; absent: the range of a parameter's entry
+  std::optional<std::uint32_t> count;
+  Json step;  // instead of count
+  Scale scale = Scale::linear;
+  std::optional<bool> whole;
+};
+
 struct Axis {
   std::string key;
   std::vector<Override> values;
+  std::optional<AxisRange> range;  // instead of values, until expand_axes()
+  Place origin;
+};
+
+// Points at random: `count` values for every key, such that each has one in every count-th part of its range.
+struct Sample {
+  std::uint32_t count = 0;
+  std::uint64_t seed = 1;
+  std::vector<Axis> keys;
 };
 
 // Adds the metric "relative_<metric>": its ratio to the point of the same case, and the same values of the other varied
@@ -70,6 +98,25 @@ struct Normalisation {
   std::string metric;
   std::string key;
   Json at;
+};
+
+// How well a metric's mean is to be known before a sweep makes no more replications of a point.
+struct Precision {
+  std::string metric;
+  std::int64_t half_width = 20'000;  // of the 95 % confidence interval, relative to the mean, in ppm
+  std::uint32_t most = 30;           // replications
+};
+
+// What a sweep draws: a column of its points against another.
+inline constexpr std::string_view kCase = "case", kLatency = "latency";  // columns that are neither key nor metric
+struct Picture {
+  enum class Kind : std::uint8_t { line, heat, distribution };
+
+  std::string name;  // of the file
+  Kind kind = Kind::line;
+  std::string title;
+  std::string x, y, colour, panels;  // "case", a varied key, or a metric
+  AxisRange::Scale x_scale = AxisRange::Scale::linear, y_scale = AxisRange::Scale::linear;
 };
 
 // Puts a metric of a case's points, or of all cases' when none is named, beside published values. "{key}" in `id`
@@ -90,6 +137,9 @@ struct Experiment {
   std::uint64_t seed = 1;
   std::vector<Case> cases;
   std::vector<Axis> vary;
+  std::optional<Sample> sample;
+  std::optional<Precision> precision;
+  std::vector<Picture> pictures;
   std::optional<Normalisation> normalise;
   std::vector<std::string> show;
   std::vector<LedgerLine> ledger;

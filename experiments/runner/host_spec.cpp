@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <map>
 
 #include "experiments/runner/check.h"
 #include "experiments/runner/known_names.h"
@@ -7,21 +8,29 @@
 
 namespace runner {
 
-model::MachineFile load_machine(const std::string& name) {
-  const std::string path = machine_path(name).string();
+namespace {
+
+// A sweep makes thousands of hosts from the same few files.
+template <class File>
+const File& loaded_once(const std::string& kind, const std::string& name, const std::string& path) {
+  static std::map<std::string, File> files;  // by path
+  const auto found = files.find(path);
+  if (found != files.end()) return found->second;
   try {
-    return model::MachineFile::load(path);
+    return files.emplace(path, File::load(path)).first->second;
   } catch (const model::ParameterError& error) {
-    throw InputError{{"machine " + name, ""}, error.what()};
+    throw InputError{{kind + ' ' + name, ""}, error.what()};
   }
 }
 
-model::DriveFile load_known_drive(const std::string& name) {
-  try {
-    return model::DriveFile::load(drive_path(name).string());
-  } catch (const model::ParameterError& error) {
-    throw InputError{{"drive " + name, ""}, error.what()};
-  }
+}  // namespace
+
+const model::MachineFile& load_machine(const std::string& name) {
+  return loaded_once<model::MachineFile>("machine", name, machine_path(name).string());
+}
+
+const model::DriveFile& load_known_drive(const std::string& name) {
+  return loaded_once<model::DriveFile>("drive", name, drive_path(name).string());
 }
 
 namespace {

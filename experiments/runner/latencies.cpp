@@ -12,6 +12,12 @@ void RequestWindow::close(const guest::Host& host) {
   for (std::size_t i = 0; i < sequences_.size(); ++i) sequences_[i].end = host.client(i).sent();
 }
 
+RequestWindow RequestWindow::until(const RequestWindow& later) const {
+  RequestWindow window = *this;
+  for (std::size_t i = 0; i < sequences_.size(); ++i) window.sequences_[i].end = later.sequences_[i].first;
+  return window;
+}
+
 void RequestWindow::await_replies(guest::Host& host, const guest::HostSpec& spec) const {
   sim::Duration longest;
   for (const guest::ClientSpec& client : spec.clients) longest = std::max(longest, client.timeout);

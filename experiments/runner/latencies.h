@@ -17,6 +17,9 @@ class RequestWindow {
   // Requests from now on are not in the window.
   void close(const guest::Host& host);
 
+  // The requests of this window that were sent before another one was made.
+  RequestWindow until(const RequestWindow& later) const;
+
   // Goes on until every request in the window was answered or is lost: long waits must not be left out because the
   // measured time ended.
   void await_replies(guest::Host& host, const guest::HostSpec& spec) const;

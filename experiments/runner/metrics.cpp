@@ -29,6 +29,8 @@ constexpr std::array kMetrics{
                "Time in which the drive's arm was in use: seeking, waiting for a sector, transferring."},
     MetricInfo{"disk_rate", "1/s", "Commands that the drive completed per second."},
     MetricInfo{"domain_state", "B", "Memory of the hypervisor per domain, averaged over the guests."},
+    MetricInfo{"warmup_cut", "s", "Measured time that was left out as warm-up: see `steady`."},
+    MetricInfo{"steady", "1", "1 if MSER-5 found the end of the warm-up; 0: the run is too short for it."},
     MetricInfo{"events", "1", "Events of the simulation while measured."},
 };
 

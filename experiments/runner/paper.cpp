@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 
@@ -10,6 +8,7 @@
 #include "experiments/runner/ledger.h"
 #include "experiments/runner/names.h"
 #include "experiments/runner/results.h"
+#include "experiments/runner/script.h"
 #include "experiments/runner/verbs.h"
 
 namespace runner {
@@ -59,23 +58,6 @@ std::vector<SimulatedValue> simulated_values(const std::vector<ExperimentResult>
   return values;
 }
 
-// True if the script ended with status 0.
-bool run_script(const std::filesystem::path& script, const std::filesystem::path& results,
-                const std::filesystem::path& out) {
-  std::filesystem::create_directories(out);
-  std::vector<std::string> words{"/usr/bin/python3", script.string(),           "--results", results.string(),
-                                 "--published",      published_path().string(), "--out",     out.string()};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t process = 0;
-  if (posix_spawn(&process, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return false;
-  int status = 0;
-  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 }  // namespace
 
 int paper_verb(const std::vector<std::string>& ids, const RunOptions& options) {
@@ -100,7 +82,12 @@ int paper_verb(const std::vector<std::string>& ids, const RunOptions& options) {
   write_disk_comparison(out / "disk");
   const auto draw = [&](const char* folder, const std::filesystem::path& into) {
     for (const auto& script : files_in(root() / folder, ".py")) {
-      if (script.filename().string().starts_with('_') || run_script(script, out, into)) continue;
+      if (script.filename().string().starts_with('_')) continue;  // what they share
+      std::filesystem::create_directories(into);
+      if (run_script(script,
+                     {"--results", out.string(), "--published", published_path().string(), "--out", into.string()})) {
+        continue;
+      }
       fmt::print(stderr, "script failed: {}\n", script.string());
       if (status == kDone) status = kSomeFailed;
     }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/names.h"
@@ -63,7 +65,10 @@ Table with_parameters(Table table, const Setup& setup, const Place& place) {
 
 }  // namespace
 
-std::vector<ParameterEntry> known_parameters(const std::string& machine, const std::string& drive) {
+const std::vector<ParameterEntry>& known_parameters(const std::string& machine, const std::string& drive) {
+  static std::map<std::pair<std::string, std::string>, std::vector<ParameterEntry>> known;  // by the files' paths
+  const std::pair files{machine_path(machine).string(), drive_path(drive).string()};
+  if (const auto found = known.find(files); found != known.end()) return found->second;
   std::vector<ParameterEntry> entries = load_machine(machine).entries();
   const auto add = [&entries](const model::ParameterTable& table) {
     entries.insert(entries.end(), table.entries().begin(), table.entries().end());
@@ -76,7 +81,7 @@ std::vector<ParameterEntry> known_parameters(const std::string& machine, const s
   for (const std::string& profile : known_profiles()) {
     for (ParameterEntry& entry : guest::profile_entries(profile)) entries.push_back(std::move(entry));
   }
-  return entries;
+  return known.emplace(files, std::move(entries)).first->second;
 }
 
 ModelFiles::ModelFiles(const Setup& setup, const Place& place)
@@ -110,7 +115,7 @@ guest::ProfileValues profile_values(const Setup& setup, const std::string& profi
 
 void check_parameters(const Setup& setup, const Place& place) {
   if (setup.parameters.empty()) return;
-  const std::vector<ParameterEntry> known = known_parameters(setup.machine, setup.drive);
+  const std::vector<ParameterEntry>& known = known_parameters(setup.machine, setup.drive);
   for (const Parameter& parameter : setup.parameters) {
     if (find(known, parameter.key) != nullptr) continue;
     std::vector<std::string> keys;
@@ -119,10 +124,11 @@ void check_parameters(const Setup& setup, const Place& place) {
                      Mismatch{fmt::format("a parameter of the model with machine {}", setup.machine),
                               in_quotes(parameter.key), nearest_name(parameter.key, keys)}};
   }
-  const ModelFiles files{setup, place};
   for (const std::string& profile : known_profiles()) {
+    const guest::ProfileValues values = profile_values(setup, profile, place);
+    if (values.empty()) continue;
     try {
-      guest::load_profile(profile, profile_values(setup, profile, place));
+      guest::load_profile(profile, values);
     } catch (const guest::ProfileError& error) {
       throw InputError{place.below("parameters"), error.what()};
     }

@@ -22,8 +22,9 @@ namespace runner {
 
 using model::ParameterEntry;
 
-// As the files have them: the machine's with the core's, the drive's, the kernel's, those of every profile.
-std::vector<ParameterEntry> known_parameters(const std::string& machine, const std::string& drive);
+// As the files have them, which are read once: the machine's with the core's, the drive's, the kernel's, those of every
+// profile.
+const std::vector<ParameterEntry>& known_parameters(const std::string& machine, const std::string& drive);
 inline constexpr const char* kPaperDrive = "ultrastar146z10";  // whose parameters the documentation shows
 
 // The parameter files of a set-up's host with its parameters set.

@@ -1,6 +1,9 @@
 #include "experiments/runner/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 
 #include "experiments/runner/check.h"
 #include "experiments/runner/overrides.h"
@@ -10,27 +13,100 @@ namespace runner {
 
 namespace {
 
-// One point: the file's document, then the case, then the varied keys, then the command line.
-Point make_point(const OverlaidJson& base, const Case* chosen, const std::vector<const Override*>& values,
-                 const std::vector<Override>& assignments) {
-  OverlaidJson point_json = base;
-  Point point;
-  if (chosen != nullptr) {
-    point.case_name = point.name = chosen->name;
-    for (const Override& override : chosen->set) point_json.set(override);
-  }
-  for (const Override* value : values) {
-    point_json.set(*value);
-    point.values.emplace_back(value->key, value->value);
-    point.name += (point.name.empty() ? "" : "/") + value->key + '=' + plain_text(value->value);
-  }
+constexpr std::size_t kMostPoints = 100'000'000;
+
+}  // namespace
+
+std::string plain_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+Points::Points(const std::filesystem::path& file, const Choices& choices)
+    : Points(load_json(file), file.string(), choices) {}
+
+Points::Points(Json document, const std::string& name, const Choices& choices)
+    : json_{std::move(document), {name, ""}}, setup_{Json::object(), json_.place()} {
   const std::vector<std::string> keys = setup_keys();
-  for (const Override& assignment : assignments) {
-    if (std::ranges::find(keys, assignment.key.substr(0, assignment.key.find('.'))) != keys.end()) {
-      point_json.set(assignment);
-    }
+  for (const std::string& text : choices.set) {
+    const Override assignment = parse_assignment(text);
+    json_.set(assignment);
+    const std::string first = assignment.key.substr(0, assignment.key.find('.'));
+    if (std::ranges::find(keys, first) != keys.end()) assignments_.push_back(assignment);
   }
+  json_.locating_errors([&] {
+    read_settings(experiment_, json_.document(), json_.place());
+    expand_axes(experiment_);
+    if (experiment_.sample) sample_.emplace(experiment_);
+    if (choices.seed) experiment_.seed = *choices.seed;
+    if (choices.replications) experiment_.replications = *choices.replications;
+    check_experiment(experiment_, json_.place());
+  });
+  for (const std::string& key : keys) {
+    if (json_.document().contains(key)) setup_.document()[key] = json_.document()[key];
+  }
+  count_ = std::max<std::size_t>(experiment_.cases.size(), 1) * (sample_ ? sample_->count() : 1);
+  for (const Axis& axis : experiment_.vary) {
+    if (axis.values.size() > kMostPoints / count_) {
+      throw InputError{json_.place().below("vary"), fmt::format("more than {} points", kMostPoints)};
+    }
+    count_ *= axis.values.size();
+  }
+}
+
+Points::Indices Points::indices(std::size_t i) const {
+  Indices indices{0, 0, std::vector<std::size_t>(experiment_.vary.size())};
+  const auto take = [&i](std::size_t of) {
+    const std::size_t index = i % of;
+    i /= of;
+    return index;
+  };
+  if (sample_) indices.sample = take(sample_->count());
+  for (std::size_t axis = indices.values.size(); axis-- > 0;) {
+    indices.values[axis] = take(experiment_.vary[axis].values.size());
+  }
+  indices.case_index = i;
+  return indices;
+}
+
+std::size_t Points::number(const Indices& indices) const {
+  std::size_t i = indices.case_index;
+  for (std::size_t axis = 0; axis < indices.values.size(); ++axis) {
+    i = i * experiment_.vary[axis].values.size() + indices.values[axis];
+  }
+  return sample_ ? i * sample_->count() + indices.sample : i;
+}
+
+std::vector<Override> Points::varied(const Indices& indices) const {
+  std::vector<Override> values;
+  for (std::size_t axis = 0; axis < indices.values.size(); ++axis) {
+    values.push_back(experiment_.vary[axis].values[indices.values[axis]]);
+  }
+  if (sample_) std::ranges::move(sample_->at(indices.sample), std::back_inserter(values));
+  return values;
+}
+
+Point Points::outline(std::size_t i) const {
+  const Indices indices = this->indices(i);
+  Point point;
+  if (!experiment_.cases.empty()) point.case_name = point.name = experiment_.cases[indices.case_index].name;
+  const auto add_name = [&point](const std::string& name) { point.name += (point.name.empty() ? "" : "/") + name; };
+  for (Override& value : varied(indices)) {
+    if (point.values.size() < indices.values.size()) add_name(value.key + '=' + plain_text(value.value));
+    point.values.emplace_back(std::move(value.key), std::move(value.value));
+  }
+  if (sample_) add_name(fmt::format("sample {}", indices.sample + 1));
   if (point.name.empty()) point.name = "all";
+  return point;
+}
+
+// The file's document, then the case, then the varied keys, then the random ones, then the command line.
+Point Points::at(std::size_t i) const {
+  const Indices indices = this->indices(i);
+  OverlaidJson point_json = setup_;
+  if (!experiment_.cases.empty()) {
+    for (const Override& override : experiment_.cases[indices.case_index].set) point_json.set(override);
+  }
+  for (const Override& value : varied(indices)) point_json.set(value);
+  for (const Override& assignment : assignments_) point_json.set(assignment);
+  Point point = outline(i);
   point_json.locating_errors([&] {
     read_settings(point.setup, point_json.document(), point_json.place());
     check_setup(point.setup, point_json.place());
@@ -38,50 +114,38 @@ Point make_point(const OverlaidJson& base, const Case* chosen, const std::vector
   return point;
 }
 
-// Every combination of the axes' values, the last axis fastest.
-std::vector<std::vector<const Override*>> combinations(const std::vector<Axis>& axes) {
-  std::vector<std::vector<const Override*>> all{{}};
-  for (const Axis& axis : axes) {
-    std::vector<std::vector<const Override*>> longer;
-    for (const auto& combination : all) {
-      for (const Override& value : axis.values) {
-        longer.push_back(combination);
-        longer.back().push_back(&value);
-      }
-    }
-    all = std::move(longer);
+std::size_t Points::reference(std::size_t i) const {
+  const Normalisation& normalise = *experiment_.normalise;
+  Indices indices = this->indices(i);
+  for (std::size_t axis = 0; axis < indices.values.size(); ++axis) {
+    const auto& values = experiment_.vary[axis].values;
+    if (experiment_.vary[axis].key != normalise.key) continue;
+    indices.values[axis] =
+        static_cast<std::size_t>(std::ranges::find(values, normalise.at, &Override::value) - values.begin());
   }
-  return all;
+  return number(indices);
 }
 
-}  // namespace
-
-std::string plain_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::vector<std::size_t> Points::few_of_each(std::size_t limit) const {
+  std::size_t most = std::max<std::size_t>(experiment_.cases.size(), sample_ ? sample_->count() : 1);
+  for (const Axis& axis : experiment_.vary) most = std::max(most, axis.values.size());
+  std::vector<std::size_t> points;
+  for (std::size_t n = 0; n < std::min(most, limit); ++n) {
+    const std::size_t i = most <= limit ? n : n * (most - 1) / (limit - 1);
+    Indices indices{0, sample_ ? i % sample_->count() : 0, {}};
+    if (!experiment_.cases.empty()) indices.case_index = i % experiment_.cases.size();
+    for (const Axis& axis : experiment_.vary) indices.values.push_back(i % axis.values.size());
+    points.push_back(number(indices));
+  }
+  std::ranges::sort(points);
+  points.erase(std::unique(points.begin(), points.end()), points.end());
+  return points;
+}
 
 Plan load_plan(const std::filesystem::path& file, const Choices& choices) {
-  OverlaidJson json{load_json(file), {file.string(), ""}};
-  std::vector<Override> assignments;
-  for (const std::string& text : choices.set) json.set(assignments.emplace_back(parse_assignment(text)));
-
-  Plan plan{file.string(), {}, {}};
-  json.locating_errors([&] { read_settings(plan.experiment, json.document(), json.place()); });
-  if (choices.seed) plan.experiment.seed = *choices.seed;
-  if (choices.replications) plan.experiment.replications = *choices.replications;
-
-  // What a point is made of: the document without the keys about the experiment as a whole.
-  OverlaidJson setup{Json::object(), json.place()};
-  for (const std::string& key : setup_keys()) {
-    if (json.document().contains(key)) setup.document()[key] = json.document()[key];
-  }
-  std::vector<const Case*> cases;
-  for (const Case& each : plan.experiment.cases) cases.push_back(&each);
-  if (cases.empty()) cases.push_back(nullptr);
-  for (const Case* each : cases) {
-    for (const auto& values : combinations(plan.experiment.vary)) {
-      plan.points.push_back(make_point(setup, each, values, assignments));
-    }
-  }
-  json.locating_errors([&] { check_plan(plan, json.place()); });
+  const Points points{file, choices};
+  Plan plan{file.string(), points.experiment(), {}};
+  for (std::size_t i = 0; i < points.count(); ++i) plan.points.push_back(points.at(i));
   return plan;
 }
 
@@ -95,7 +159,7 @@ const Point& reference_point(const Plan& plan, const Point& point) {
     }
     return true;
   };
-  return *std::ranges::find_if(plan.points, is_reference);  // check_plan() made sure that there is one
+  return *std::ranges::find_if(plan.points, is_reference);  // check_experiment() made sure that there is one
 }
 
 std::string published_id(const LedgerLine& line, const Point& point) {

@@ -31,6 +31,7 @@ constexpr std::array kSizes{Unit{"B", 1},
 constexpr std::array kRates{Unit{"b/s", 1}, Unit{"kb/s", 1'000}, Unit{"Mb/s", 1'000'000}, Unit{"Gb/s", 1'000'000'000}};
 constexpr std::array kFrequencies{Unit{"Hz", 1}, Unit{"kHz", 1'000}, Unit{"MHz", 1'000'000},
                                   Unit{"GHz", 1'000'000'000}};
+constexpr std::array kShares{Unit{"ppm", 1}, Unit{"%", 10'000}};
 
 std::vector<std::string> unit_names(Dimension dimension) {
   std::vector<std::string> names;
@@ -82,6 +83,8 @@ std::string_view name_of(Dimension dimension) {
       return "a data rate";
     case Dimension::frequency:
       return "a frequency";
+    case Dimension::share:
+      return "a share";
   }
   return "";
 }
@@ -96,12 +99,15 @@ std::span<const Unit> units_of(Dimension dimension) {
       return kRates;
     case Dimension::frequency:
       return kFrequencies;
+    case Dimension::share:
+      return kShares;
   }
   return {};
 }
 
 std::optional<Dimension> find_dimension(std::string_view unit) {
-  for (const auto dimension : {Dimension::time, Dimension::size, Dimension::rate, Dimension::frequency}) {
+  for (const auto dimension :
+       {Dimension::time, Dimension::size, Dimension::rate, Dimension::frequency, Dimension::share}) {
     const auto units = units_of(dimension);
     if (std::ranges::find(units, unit, &Unit::name) != units.end()) return dimension;
   }

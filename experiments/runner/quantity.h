@@ -9,8 +9,8 @@
 
 namespace runner {
 
-// Base units: picosecond, byte, bit per second, hertz.
-enum class Dimension : std::uint8_t { time, size, rate, frequency };
+// Base units: picosecond, byte, bit per second, hertz, millionth.
+enum class Dimension : std::uint8_t { time, size, rate, frequency, share };
 
 struct Unit {
   std::string_view name;

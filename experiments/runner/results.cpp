@@ -35,18 +35,6 @@ MetricResult summarise(const std::string& metric, const std::string& unit, const
   return result;
 }
 
-// Replications are divided one by one: with equal seeds they share their random numbers.
-void add_relative_metric(const Normalisation& normalise, PointResult& point, const PointResult& reference) {
-  if (!point.finished || !reference.finished) return;
-  for (std::size_t r = 0; r < point.replications.size(); ++r) {
-    const Measurement* value = find(point.replications[r], normalise.metric);
-    const Measurement* base = find(reference.replications[r], normalise.metric);
-    if (value == nullptr || base == nullptr || base->value == 0) continue;
-    point.replications[r].measurements.push_back(
-        {relative_name(normalise.metric), value->value / base->value, "ratio"});
-  }
-}
-
 std::string hash_text(const model::ParameterTable& table) { return fmt::format("{:016x}", table.hash()); }
 
 Json point_document(const Point& point, const PointResult& result) {
@@ -95,6 +83,17 @@ std::vector<std::string> shown_metrics(const ExperimentResult& result) {
 
 }  // namespace
 
+void add_relative_metric(const Normalisation& normalise, PointResult& point, const PointResult& reference) {
+  if (!point.finished || !reference.finished) return;
+  for (std::size_t r = 0; r < point.replications.size(); ++r) {
+    const Measurement* value = find(point.replications[r], normalise.metric);
+    const Measurement* base = find(reference.replications[r], normalise.metric);
+    if (value == nullptr || base == nullptr || base->value == 0) continue;
+    point.replications[r].measurements.push_back(
+        {relative_name(normalise.metric), value->value / base->value, "ratio"});
+  }
+}
+
 void summarise_metrics(ExperimentResult& result) {
   const Plan& plan = result.plan;
   if (plan.experiment.normalise) {
@@ -115,43 +114,51 @@ void summarise_metrics(ExperimentResult& result) {
   }
 }
 
-namespace {
-
-// Calls visit("experiment,point,replication,", replication) for each that belongs to a finished point.
-template <class Visit>
-void for_each_replication(const std::vector<ExperimentResult>& results, Visit visit) {
-  for (const ExperimentResult& result : results) {
-    for (std::size_t i = 0; i < result.points.size(); ++i) {
-      const PointResult& point = result.points[i];
-      if (!point.finished) continue;
-      const std::string head = csv_field(result.plan.experiment.id) + ',' + csv_field(result.plan.points[i].name);
-      for (std::size_t r = 0; r < point.replications.size(); ++r) {
-        visit(fmt::format("{},{},", head, r), point.replications[r]);
-      }
+std::string result_rows(const std::string& experiment, const std::string& point, const PointResult& result) {
+  std::string rows;
+  if (!result.finished) return rows;
+  const std::string head = csv_field(experiment) + ',' + csv_field(point);
+  for (std::size_t r = 0; r < result.replications.size(); ++r) {
+    for (const Measurement& m : result.replications[r].measurements) {
+      rows += fmt::format("{},{},{},{},{}\n", head, r, csv_field(m.metric), m.value, csv_field(m.unit));
     }
   }
+  return rows;
 }
 
-constexpr std::string_view kLatenciesHead = "experiment,point,replication,latency_ns\n";
+std::string latency_rows(const std::string& experiment, const std::string& point, const PointResult& result) {
+  std::string rows;
+  if (!result.finished) return rows;
+  const std::string head = csv_field(experiment) + ',' + csv_field(point);
+  for (std::size_t r = 0; r < result.replications.size(); ++r) {
+    for (const std::int64_t latency : result.replications[r].latencies_ns) {
+      rows += fmt::format("{},{},{}\n", head, r, latency);
+    }
+  }
+  return rows;
+}
+
+namespace {
+
+template <class Rows>
+std::string csv(std::string_view head, const std::vector<ExperimentResult>& results, Rows rows) {
+  std::string csv{head};
+  for (const ExperimentResult& result : results) {
+    for (std::size_t i = 0; i < result.points.size(); ++i) {
+      csv += rows(result.plan.experiment.id, result.plan.points[i].name, result.points[i]);
+    }
+  }
+  return csv;
+}
 
 }  // namespace
 
 std::string results_csv(const std::vector<ExperimentResult>& results) {
-  std::string csv = "experiment,point,replication,metric,value,unit\n";
-  for_each_replication(results, [&](const std::string& head, const Replication& replication) {
-    for (const Measurement& m : replication.measurements) {
-      csv += fmt::format("{}{},{},{}\n", head, csv_field(m.metric), m.value, csv_field(m.unit));
-    }
-  });
-  return csv;
+  return csv(kResultsHead, results, result_rows);
 }
 
 std::string latencies_csv(const std::vector<ExperimentResult>& results) {
-  std::string csv{kLatenciesHead};
-  for_each_replication(results, [&](const std::string& head, const Replication& replication) {
-    for (const std::int64_t latency : replication.latencies_ns) csv += fmt::format("{}{}\n", head, latency);
-  });
-  return csv;
+  return csv(kLatenciesHead, results, latency_rows);
 }
 
 Json result_document(const std::vector<ExperimentResult>& results) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/runner/runner.h"
@@ -12,10 +13,20 @@ namespace runner {
 // Means, confidence intervals and the relative metrics of `normalise`.
 void summarise_metrics(ExperimentResult& result);
 
-// experiment,point,replication,metric,value,unit
+// Adds the relative metric to the replications of a point, given the point that it is relative to. Replications are
+// divided one by one: with equal seeds they share their random numbers.
+void add_relative_metric(const Normalisation& normalise, PointResult& point, const PointResult& reference);
+
+inline constexpr std::string_view kResultsHead = "experiment,point,replication,metric,value,unit\n";
+inline constexpr std::string_view kLatenciesHead = "experiment,point,replication,latency_ns\n";
+
+// The rows below these heads for one point, none if it is not finished.
+std::string result_rows(const std::string& experiment, const std::string& point, const PointResult& result);
+std::string latency_rows(const std::string& experiment, const std::string& point, const PointResult& result);
+
 std::string results_csv(const std::vector<ExperimentResult>& results);
 
-// experiment,point,replication,latency_ns: every reply that clients waited for. Only the head if there was none.
+// Every reply that clients waited for. Only the head if there was none.
 std::string latencies_csv(const std::vector<ExperimentResult>& results);
 
 // Resolved configuration, seeds, version, machine file hash, fingerprints, values.

@@ -224,33 +224,82 @@ void add_latencies(Measurements& out, const RequestWindow& window, const Request
   out.add("lost", static_cast<double>(window.requests() - milliseconds.count()));
 }
 
+// A beginning, or an end, of measured time.
+struct Mark {
+  Mark(const guest::Host& host, const guest::HostSpec& spec)
+      : reading{read(host, spec)}, time{host.now()}, window{host} {}
+
+  Reading reading;
+  sim::Time time;
+  RequestWindow window;  // from here on
+};
+
+void add_rates(Measurements& out, const guest::HostSpec& spec, const Mark& begin, const Mark& end) {
+  const double seconds = (end.time - begin.time).to_seconds();
+  add_work(out, spec, begin.reading, end.reading);
+  add_packets(out, begin.reading, end.reading, seconds);
+  add_goodput(out, spec, begin.reading, end.reading, seconds);
+  add_drive(out, spec, begin.reading, end.reading, seconds);
+}
+
+// The mark at which MSER-5 finds that the metric's series begins to be steady. The last mark is the end.
+std::size_t steady_from(const std::vector<Mark>& marks, const guest::Host& host, const guest::HostSpec& spec,
+                        const std::string& metric, bool& steady) {
+  std::vector<double> series;
+  std::vector<std::size_t> begins;  // an interval without replies has no latency
+  for (std::size_t i = 0; i + 1 < marks.size(); ++i) {
+    Measurements interval;
+    add_rates(interval, spec, marks[i], marks[i + 1]);
+    const RequestWindow window = marks[i].window.until(marks[i + 1].window);
+    add_latencies(interval, window, window.replies(host));
+    for (const Measurement& m : interval.take()) {
+      if (m.metric != metric) continue;
+      series.push_back(m.value);
+      begins.push_back(i);
+    }
+  }
+  const sim::WarmUp warm_up = sim::mser5(series);
+  steady = warm_up.steady;
+  return warm_up.values == 0 ? 0 : begins[warm_up.values];
+}
+
 Replication measure_on(guest::Host& host, const guest::HostSpec& spec, const Setup& setup, const RunOptions& options) {
   host.boot();
   run_for(host, setup.warmup, options.check_every);
-  const Reading begin = read(host, spec);
-  const sim::Time began = host.now();
-  RequestWindow window{host};
+  std::vector<Mark> marks;
+  marks.emplace_back(host, spec);
   if (setup.until == Until::finished) {
     run_until_finished(host, setup.duration, options.check_every);
+  } else if (setup.steady) {
+    const sim::Time last = host.now() + setup.duration;
+    while (host.now() < last) {
+      if (host.now() > marks.front().time) marks.emplace_back(host, spec);
+      run_for(host, std::min(setup.steady->interval, last - host.now()), options.check_every);
+    }
   } else {
     run_for(host, setup.duration, options.check_every);
   }
-  const Reading end = read(host, spec);
-  const sim::Time ended = host.now();
-  window.close(host);
+  const Mark& end = marks.emplace_back(host, spec);
+  for (Mark& mark : marks) mark.window.close(host);
   Replication result{spec.seed, host.fingerprint(), host.events(), {}, {}};
 
+  Measurements at_the_end;
+  add_program_results(at_the_end, host, spec);
+  add_domain_state(at_the_end, host, spec);
+  marks.front().window.await_replies(host, spec);
+  bool steady = false;
+  const std::size_t from = setup.steady ? steady_from(marks, host, spec, setup.steady->metric, steady) : 0;
+  const Mark& begin = marks[from];
+
   Measurements measurements;
-  add_work(measurements, spec, begin, end);
-  const double seconds = (ended - began).to_seconds();
-  add_packets(measurements, begin, end, seconds);
-  add_goodput(measurements, spec, begin, end, seconds);
-  add_drive(measurements, spec, begin, end, seconds);
-  add_program_results(measurements, host, spec);
-  add_domain_state(measurements, host, spec);
-  window.await_replies(host, spec);
-  RequestWindow::Replies replies = window.replies(host);
-  add_latencies(measurements, window, replies);
+  add_rates(measurements, spec, begin, end);
+  for (Measurement& m : at_the_end.take()) measurements.add(std::move(m.metric), m.value, std::move(m.unit));
+  RequestWindow::Replies replies = begin.window.replies(host);
+  add_latencies(measurements, begin.window, replies);
+  if (setup.steady) {
+    measurements.add("warmup_cut", (begin.time - marks.front().time).to_seconds());
+    measurements.add("steady", steady ? 1 : 0);
+  }
   expect_sound(host);
   result.measurements = measurements.take();
   result.latencies_ns = std::move(replies.each_ns);

@@ -1,12 +1,11 @@
 #include "experiments/runner/runner.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 
 #include "experiments/runner/processes.h"
+#include "experiments/runner/progress.h"
 #include "experiments/runner/results.h"
 #include "model/machine.h"
 
@@ -38,17 +37,7 @@ std::string to_message(const Failure& failure) {
 }
 
 std::string run_job(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
-  try {
-    return to_message(run_once(setup, seed, options));
-  } catch (const guest::SpecError& error) {
-    return to_message(Failure{Failure::Kind::input, error.what()});
-  } catch (const InputError& error) {
-    return to_message(Failure{Failure::Kind::input, error.what()});
-  } catch (const model::BrokenInvariant& error) {
-    return to_message(Failure{Failure::Kind::invariant, error.what()});
-  } catch (const std::exception& error) {
-    return to_message(Failure{Failure::Kind::error, fmt::format("{} (seed {})", error.what(), seed)});
-  }
+  return std::visit([](const auto& outcome) { return to_message(outcome); }, try_run(setup, seed, options));
 }
 
 void take_result(PointResult& point, const JobResult& job, std::uint64_t seed) {
@@ -76,32 +65,28 @@ void take_result(PointResult& point, const JobResult& job, std::uint64_t seed) {
   replication.latencies_ns = message["latencies_ns"].get<std::vector<std::int64_t>>();
 }
 
-// "12 of 81 runs, 3.4 runs/s, 20 s left", in one line that is written over.
-class Progress {
- public:
-  Progress(bool wanted, std::size_t total) : wanted_{wanted}, total_{total} {}
-
-  void show(std::size_t done) const {
-    if (!wanted_) return;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    const double rate = static_cast<double>(done) / seconds;
-    fmt::print(stderr, "\r{} of {} runs, {:.1f} runs/s, {:.0f} s left  ", done, total_, rate,
-               static_cast<double>(total_ - done) / rate);
-    if (done == total_) fmt::print(stderr, "\n");
-  }
-
- private:
-  bool wanted_;
-  std::size_t total_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 }  // namespace
 
 bool interrupted() { return stop_requested != 0; }
 
+const volatile std::sig_atomic_t& interrupt_flag() { return stop_requested; }
+
 void catch_interrupts() {
-  std::signal(SIGINT, [](int) { stop_requested = 1; });
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_requested = 1; });
+}
+
+std::variant<Replication, Failure> try_run(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
+  try {
+    return run_once(setup, seed, options);
+  } catch (const guest::SpecError& error) {
+    return Failure{Failure::Kind::input, error.what()};
+  } catch (const InputError& error) {
+    return Failure{Failure::Kind::input, error.what()};
+  } catch (const model::BrokenInvariant& error) {
+    return Failure{Failure::Kind::invariant, error.what()};
+  } catch (const std::exception& error) {
+    return Failure{Failure::Kind::error, fmt::format("{} (seed {})", error.what(), seed)};
+  }
 }
 
 std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOptions& options) {
@@ -117,7 +102,7 @@ std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOption
     }
   }
   check_traces(options.traces, jobs.size());
-  const Progress progress{options.progress, jobs.size()};
+  Progress progress{options.progress, jobs.size(), "runs"};
   const auto run = [&](std::size_t i) {
     RunOptions of_run = options;
     of_run.traces = traces_of_run(options.traces, i);

@@ -1,9 +1,11 @@
 // Runs the points of experiments and gathers what they measured.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "experiments/runner/metrics.h"
@@ -63,11 +65,15 @@ std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
 // One run in this process. Throws guest::SpecError, and model::BrokenInvariant with the message above.
 Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options);
 
+// The same, whatever comes of it.
+std::variant<Replication, Failure> try_run(const Setup& setup, std::uint64_t seed, const RunOptions& options);
+
 // All points and replications of all plans, in parallel processes. Interrupted, the finished points are in the result.
 std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOptions& options);
 
-// True from the first SIGINT after catch_interrupts() on.
+// True from the first SIGINT or SIGTERM after catch_interrupts() on.
 bool interrupted();
+const volatile std::sig_atomic_t& interrupt_flag();  // the same, for who waits
 void catch_interrupts();
 
 }  // namespace runner

@@ -174,9 +174,13 @@ void read_axes(std::vector<Axis>& axes, const Json& json, const Place& place) {
   expect_object(json, place);
   for (const auto& [key, values] : json.items()) {
     const Place inside = place.below(key);
-    expect_list(values, inside);
+    Axis& axis = axes.emplace_back(Axis{key, {}, {}, inside});
+    if (values.is_object()) {
+      read_object(axis.range.emplace(), values, inside);
+      continue;
+    }
+    if (!values.is_array()) mismatch(inside, "a list of values, or an object with \"from\" and \"to\"", values);
     if (values.empty()) throw InputError{inside, Mismatch{"a list of at least one value", "an empty one", ""}};
-    Axis& axis = axes.emplace_back(Axis{key, {}});
     for (std::size_t i = 0; i < values.size(); ++i) axis.values.push_back({key, values[i], inside.below(i)});
   }
 }

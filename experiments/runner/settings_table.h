@@ -46,6 +46,17 @@ struct NamesOf<Until> {
   static constexpr std::array names{std::pair{Until::duration, "duration"}, std::pair{Until::finished, "finished"}};
 };
 template <>
+struct NamesOf<AxisRange::Scale> {
+  using Scale = AxisRange::Scale;
+  static constexpr std::array names{std::pair{Scale::linear, "linear"}, std::pair{Scale::log, "log"}};
+};
+template <>
+struct NamesOf<Picture::Kind> {
+  using Kind = Picture::Kind;
+  static constexpr std::array names{std::pair{Kind::line, "line"}, std::pair{Kind::heat, "heat"},
+                                    std::pair{Kind::distribution, "distribution"}};
+};
+template <>
 struct NamesOf<guest::World> {
   static constexpr std::array names{std::pair{guest::World::fifo, "fifo"}, std::pair{guest::World::simgrid, "simgrid"}};
 };
@@ -361,6 +372,20 @@ void describe(Visit&& visit, const guest::DropRule*) {
 }
 
 template <class Visit>
+void describe(Visit&& visit, const Steady*) {
+  visit.value("metric", RINGZERO_MEMBER(metric),
+              {.text = "The metric whose series is looked at.",
+               .source = "experiments/runner/metrics.h",
+               .choices = known_metrics,
+               .required = true});
+  visit.value("interval", RINGZERO_MEMBER(interval),
+              {.text = "Simulated time that makes one value of the series.",
+               .source = "assumed: twice the 50 ms slice of Xen",
+               .unit = "ms",
+               .min = kMillisecond});
+}
+
+template <class Visit>
 void describe(Visit&& visit, const Setup*) {
   visit.value("machine", RINGZERO_MEMBER(machine),
               {.text = "The modelled machine: a file of model/machines.",
@@ -436,6 +461,87 @@ void describe(Visit&& visit, const Setup*) {
               {.text = "What ends a run: its duration, or that all programs are finished, as benchmarks are when they "
                        "have their results.",
                .source = "Ringzero"});
+  visit.value("steady", RINGZERO_MEMBER(steady),
+              {.text = "Leaves out as much of the measured time's beginning as MSER-5 finds to be warm-up; absent: "
+                       "nothing but `warmup`.",
+               .source = "White, Cobb and Spratt 2000"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const AxisRange*) {
+  visit.value("from", RINGZERO_MEMBER(from),
+              {.text = "First value, a number or a quantity; of a parameter of the model: absent for where its likely "
+                       "range begins.",
+               .source = "Ringzero"});
+  visit.value("to", RINGZERO_MEMBER(to), {.text = "Last value.", .source = "Ringzero"});
+  visit.value("count", RINGZERO_MEMBER(count),
+              {.text = "So many values, both ends among them.", .source = "Ringzero", .min = 2, .max = 1'000'000});
+  visit.value("step", RINGZERO_MEMBER(step),
+              {.text = "From one value to the next, instead of a count.", .source = "Ringzero"});
+  visit.value("scale", RINGZERO_MEMBER(scale),
+              {.text = "Whether neighbours differ by the same amount or by the same factor.", .source = "Ringzero"});
+  visit.value(
+      "whole", RINGZERO_MEMBER(whole),
+      {.text = "Whether values are whole numbers; absent: if both ends are written as such.", .source = "Ringzero"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const Sample*) {
+  visit.value("count", RINGZERO_MEMBER(count),
+              {.text = "So many points, for each combination of cases and varied keys.",
+               .source = "Ringzero",
+               .min = 1,
+               .max = 10'000'000,
+               .required = true});
+  visit.value(
+      "seed", RINGZERO_MEMBER(seed),
+      {.text = "Of the points' choice; a key's values depend on it and on nothing else.", .source = "Ringzero"});
+  visit.value("keys", RINGZERO_MEMBER(keys),
+              {.text = "Keys, dotted, with a range or a list for each: a Latin hypercube of them.",
+               .source = "McKay, Beckman and Conover 1979",
+               .required = true});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const Precision*) {
+  visit.value(
+      "metric", RINGZERO_MEMBER(metric),
+      {.text = "The metric that is to be known.", .source = "Ringzero", .choices = known_metrics, .required = true});
+  visit.value("half_width", RINGZERO_MEMBER(half_width),
+              {.text = "Half of the 95 % confidence interval of its mean, relative to the mean.",
+               .source = "assumed",
+               .unit = "%",
+               .min = 1,
+               .max = 1'000'000});
+  visit.value("most", RINGZERO_MEMBER(most),
+              {.text = "Replications of a point at most; `replications` are made in any case.",
+               .source = "assumed",
+               .min = 2,
+               .max = 10000});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const Picture*) {
+  visit.value("name", RINGZERO_MEMBER(name), {.text = "Name of the file.", .source = "Ringzero", .required = true});
+  visit.value("kind", RINGZERO_MEMBER(kind),
+              {.text = "Lines with confidence intervals, a map of colours, or how values are distributed.",
+               .source = "Ringzero",
+               .required = true});
+  visit.value("title", RINGZERO_MEMBER(title), {.text = "What stands above it.", .source = "Ringzero"});
+  visit.value("x", RINGZERO_MEMBER(x),
+              {.text = "What goes to the right: a varied or sampled key, \"case\", a metric, or for distributions the "
+                       "\"latency\" of replies.",
+               .source = "Ringzero",
+               .required = true});
+  visit.value("y", RINGZERO_MEMBER(y),
+              {.text = "What goes up: a metric, or on a map a key; distributions have none.", .source = "Ringzero"});
+  visit.value("colour", RINGZERO_MEMBER(colour),
+              {.text = "What tells lines and distributions apart: a key or \"case\"; on a map, the metric.",
+               .source = "Ringzero"});
+  visit.value("panels", RINGZERO_MEMBER(panels),
+              {.text = "A key or \"case\" that has a small picture of its own for each value.", .source = "Ringzero"});
+  visit.value("x_scale", RINGZERO_MEMBER(x_scale), {.text = "Scale of what goes to the right.", .source = "Ringzero"});
+  visit.value("y_scale", RINGZERO_MEMBER(y_scale), {.text = "Scale of what goes up.", .source = "Ringzero"});
 }
 
 template <class Visit>
@@ -484,13 +590,20 @@ void describe(Visit&& visit, const Experiment*) {
               {.text = "Seed of the first replication; the next ones count up.", .source = "Ringzero"});
   visit.value("cases", RINGZERO_MEMBER(cases), {.text = "Named variations of the set-up.", .source = "Ringzero"});
   visit.value("vary", RINGZERO_MEMBER(vary),
-              {.text = "Keys, dotted, with the list of values that each takes; all combinations are points.",
+              {.text = "Keys, dotted, with the list or the range of values that each takes; all combinations are "
+                       "points.",
+               .source = "Ringzero"});
+  visit.value("sample", RINGZERO_MEMBER(sample),
+              {.text = "Keys with random values, for each of these combinations.", .source = "Ringzero"});
+  visit.value("precision", RINGZERO_MEMBER(precision),
+              {.text = "When a sweep makes no more replications of a point; absent: after `replications`.",
                .source = "Ringzero"});
   visit.value("normalise", RINGZERO_MEMBER(normalise),
               {.text = "Adds a metric relative to one of the points.", .source = "Ringzero"});
   visit.value(
       "show", RINGZERO_MEMBER(show),
       {.text = "Metrics in the table for people; absent: all.", .source = "Ringzero", .choices = known_metrics});
+  visit.value("pictures", RINGZERO_MEMBER(pictures), {.text = "What a sweep draws.", .source = "Ringzero"});
   visit.value("ledger", RINGZERO_MEMBER(ledger),
               {.text = "Which metrics stand for which published values.", .source = "Ringzero"});
 }

@@ -161,7 +161,8 @@ Json value_schema(const About& about) {
   } else if constexpr (std::is_same_v<T, std::vector<Parameter>>) {
     return {{"type", "object"}, {"additionalProperties", {{"type", {"number", "string"}}, {"minimum", 0}}}};
   } else if constexpr (std::is_same_v<T, std::vector<Axis>>) {
-    return {{"type", "object"}, {"additionalProperties", {{"type", "array"}, {"minItems", 1}}}};
+    const Json list{{"type", "array"}, {"minItems", 1}};
+    return {{"type", "object"}, {"additionalProperties", {{"anyOf", Json::array({list, object_schema<AxisRange>()})}}}};
   } else if constexpr (is_list<T>) {
     return {{"type", "array"},
             {"minItems", about.min},
@@ -249,6 +250,9 @@ struct Documenter {
   template <class T>
   void below(const std::vector<T>*, const std::string& path) {
     below(static_cast<const T*>(nullptr), path + "[]");
+  }
+  void below(const std::vector<Axis>*, const std::string& path) {
+    below(static_cast<const AxisRange*>(nullptr), path + ".KEY");
   }
   template <class... Alternatives>
   void below(const std::variant<Alternatives...>*, const std::string& path) {

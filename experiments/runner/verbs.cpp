@@ -79,6 +79,7 @@ int list_verb() {
   fmt::print("experiments\n");
   list_experiments(root() / "experiments/paper");
   list_experiments(root() / "experiments/sensitivity");
+  list_experiments(root() / "experiments/sweeps");
   list_experiments(root() / "experiments/examples");
   list_names("machines", known_machines());
   list_names("disk drives", known_drives());

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "experiments/runner/one_point.h"
 #include "experiments/runner/plan.h"
 #include "experiments/runner/runner.h"
+#include "experiments/runner/sweep/sweep.h"
 
 namespace runner {
 
@@ -35,6 +38,28 @@ struct DiskReplayArguments {
   std::string out;    // file for the CSV; empty: stdout
 };
 
+struct SweepArguments {
+  std::string file;
+  Choices choices;
+  SweepOptions options;
+  bool dry_run = false;
+  bool pictures = true;
+  std::string out;             // folder; empty: results/out/sweeps/ID
+  std::string store;           // file; empty: store.sqlite in that folder
+  std::string cluster;         // address of a dask scheduler; empty: workers of our own
+  std::string remote_program;  // path of ringzero on its machines; empty: as here
+};
+
+struct CompareArguments {
+  TwoSides sides;
+  std::vector<std::string> metrics;  // empty: what the first experiment shows
+  std::optional<std::uint64_t> seed;
+  std::int64_t half_width = 10'000;    // ppm of a's mean
+  std::uint32_t least = 3, most = 30;  // pairs of runs
+  RunOptions options;
+  bool json = false;
+};
+
 int run_verb(const RunArguments& arguments);
 int validate_verb(const std::vector<std::string>& files, const Choices& choices);
 int schema_verb();
@@ -44,7 +69,13 @@ int schedule_verb(const std::string& scenario);
 int paper_verb(const std::vector<std::string>& ids, const RunOptions& options);
 int calibrate_verb(const CalibrateArguments& arguments);
 int disk_replay_verb(const DiskReplayArguments& arguments);
-int bench_verb(bool json);
+int sweep_verb(const SweepArguments& arguments);
+int draw_verb(const SweepArguments& arguments);  // from what the store has
+int batch_verb(const std::string& job);          // runs asked for on stdin, as messages, answered on stdout
+int store_dump_verb(const std::string& store);
+int store_merge_verb(const std::string& into, const std::vector<std::string>& from);
+int compare_verb(const CompareArguments& arguments);
+int bench_verb(bool json, bool sweeps);
 int version_verb();
 
 }  // namespace runner

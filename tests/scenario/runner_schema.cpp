@@ -37,7 +37,8 @@ TEST_CASE("every experiment file is valid by the emitted schema, and spoilt ones
   const test::TemporaryFolder folder;
   const auto schema = folder.write("schema.json", runner::schema().dump(2));
   int files = 0;
-  for (const char* where : {"experiments/paper", "experiments/sensitivity", "experiments/examples"}) {
+  for (const char* where :
+       {"experiments/paper", "experiments/sensitivity", "experiments/examples", "experiments/sweeps"}) {
     for (const auto& entry : std::filesystem::directory_iterator{runner::root() / where}) {
       if (entry.path().extension() != ".json") continue;
       ++files;

@@ -1,29 +1,13 @@
 // The command line as scripts see it: exit status, what is on stdout, what is written.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-
-#include <cstdlib>
 
 #include "support/experiment_file.h"
+#include "support/program.h"
 
 using runner::Json;
+using test::Ended;
+using test::ringzero;
 using test::text_of;
-
-namespace {
-
-struct Ended {
-  int status;
-  std::string out, error;
-};
-
-Ended ringzero(const std::string& arguments, const std::string& before = "") {
-  const test::TemporaryFolder folder;
-  const std::string out = (folder.path() / "out").string(), error = (folder.path() / "error").string();
-  const int status = std::system((before + RINGZERO_BINARY " " + arguments + " >" + out + " 2>" + error).c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(out), text_of(error)};
-}
-
-}  // namespace
 
 TEST_CASE("bad usage ends with 2 and says what is known") {
   CHECK(ringzero("").status == 2);
