@@ -241,6 +241,11 @@ int dispatch(int argc, const char* const* argv) {
   compare.add_flag("--progress", arguments.run.options.progress, "show progress even if stderr is no terminal");
   compare.callback([&] { status = compare_verb(compare_arguments(arguments)); });
 
+  CLI::App& diff = *app.add_subcommand("diff", "the first scheduling decision where two runs part");
+  add_sides(diff, arguments.sides);
+  diff.add_option("--seed", arguments.run.choices.seed, "seed of both");
+  diff.callback([&] { status = diff_verb({arguments.sides, arguments.run.choices.seed, arguments.run.options.jobs}); });
+
   CLI::App& calibrate =
       *app.add_subcommand("calibrate", "fit parameters to published values, and write them into their files");
   calibrate.add_option("FILE", arguments.calibrate.file, "calibration file; without it, that of lmbench");

@@ -363,6 +363,7 @@ std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
 Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
   const ModelFiles files{setup};
   guest::HostSpec spec = host_spec(setup, files, seed);
+  spec.activity_traces = options.activity_traces;
   Traces traces{options.traces, spec};
   try {
     Replication replication = measure(spec, setup, options);

@@ -13,6 +13,7 @@
 #include "experiments/traces/traces.h"
 #include "sim/fingerprint.h"
 #include "sim/time.h"
+#include "workloads/activity_trace.h"
 
 namespace runner {
 
@@ -56,6 +57,7 @@ struct RunOptions {
   std::optional<sim::Duration> check_every;  // audits the host so often, besides at the end
   bool progress = false;                     // on stderr
   std::vector<TraceRequest> traces;
+  std::vector<guest::ActivityTrace*> activity_traces;  // besides theirs
 };
 
 // What to say of a broken invariant: the law, the seed that shows it, and what happened last.

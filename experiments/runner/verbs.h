@@ -60,6 +60,12 @@ struct CompareArguments {
   bool json = false;
 };
 
+struct DiffArguments {
+  TwoSides sides;
+  std::optional<std::uint64_t> seed;
+  unsigned jobs = 1;
+};
+
 int run_verb(const RunArguments& arguments);
 int validate_verb(const std::vector<std::string>& files, const Choices& choices);
 int schema_verb();
@@ -75,6 +81,7 @@ int batch_verb(const std::string& job);          // runs asked for on stdin, as 
 int store_dump_verb(const std::string& store);
 int store_merge_verb(const std::string& into, const std::vector<std::string>& from);
 int compare_verb(const CompareArguments& arguments);
+int diff_verb(const DiffArguments& arguments);
 int bench_verb(bool json, bool sweeps);
 int version_verb();
 

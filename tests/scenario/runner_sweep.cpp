@@ -250,3 +250,30 @@ TEST_CASE("with `steady`, MSER-5 cuts the warm-up, and says how much") {
     CHECK(value(document, metric) == value(by_hand, metric));
   }
 }
+
+TEST_CASE("diff: the first decision where two runs part, with the state on both sides") {
+  const test::TemporaryFolder folder;
+  Json json = test::small_experiment();
+  json["duration"] = "100 ms";
+  const std::string file = folder.write("small.json", json.dump()).string();
+  const Ended same = ringzero("diff " + file);
+  CHECK(same.status == 0);
+  CHECK(same.out.find("decisions at the same times") != std::string::npos);
+
+  const Ended parted = ringzero("diff " + file + " --set-b scheduler.context_switch_allowance='1 ms'");
+  CHECK(parted.status == 0);
+  CHECK(parted.out.find("not the same in everything is number ") != std::string::npos);
+  const auto choice = parted.out.find("The first decision for another vCPU is number ");
+  REQUIRE(choice != std::string::npos);
+  const std::string states = parted.out.substr(choice);
+  CHECK(states.find("\n  A at ") != std::string::npos);
+  CHECK(states.find("\n  B at ") != std::string::npos);
+  CHECK(states.find(" runs for at most ") != std::string::npos);
+  CHECK(states.find("runnable") != std::string::npos);
+  CHECK(states.find("compute1 ") != std::string::npos);
+  CHECK(states.find("scheduler's numbers: ") != std::string::npos);
+
+  json["system"] = "native";
+  folder.write("small.json", json.dump());
+  CHECK(ringzero("diff " + file).status == 2);
+}
