@@ -3,9 +3,10 @@
 
   tests/report.py [results/out/paper]
 
-Nothing may be fetched or complained of; every figure that was drawn has to be there and visible; every table has to sort by
-every column, both ways; every link has to lead somewhere; and from a figure of the paper each of its experiments'
-configuration, breakdown and parameters' origins have to be three clicks away at most.
+Nothing may be fetched or complained of; every figure that was drawn has to be there and visible; every table has to
+sort by every column, both ways; what CPU time went to has to be all of it; every link has to lead somewhere; and from a
+figure of the paper each of its experiments' configuration, breakdown and parameters' origins have to be three clicks
+away at most.
 """
 import json
 import pathlib
@@ -85,6 +86,15 @@ return Object.fromEntries(Array.from(document.querySelectorAll("section.figure-o
 """
 
 
+# What the causes of each point sum to, in per cent.
+BREAKDOWNS = r"""
+return Array.from(document.querySelectorAll("details[id^='breakdown-'] tbody tr"), row => {
+  const shares = Array.from(row.cells).slice(2, -1).map(cell => Number(cell.textContent));
+  return [row.cells[0].textContent, shares.reduce((sum, share) => sum + share, 0)];
+});
+"""
+
+
 class Checks:
     def __init__(self):
         self.passed = self.failed = 0
@@ -120,6 +130,10 @@ def look(page, folder, check):
     sorting = page.execute_script(SORT)
     check(f"every table sorts ({sorting['tables']} tables, {sorting['columns']} columns)",
           sorting["tables"] > 0 and not sorting["faults"], sorting["faults"])
+
+    sums = page.execute_script(BREAKDOWNS)
+    off = [(point, total) for point, total in sums if abs(total - 100) > 0.1]
+    check(f"every breakdown accounts for all CPU time ({len(sums)} points)", sums and not off, off[:5])
 
     dead = page.execute_script(r"""return Array.from(document.querySelectorAll("a[href^='#']"),
         link => link.getAttribute("href").slice(1)).filter(id => !document.getElementById(id))""")

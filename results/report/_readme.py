@@ -42,7 +42,8 @@ def main():
         options.readme.write_text(before + BEGIN + wanted + END + after)
         print(f"{options.readme} written")
     else:
-        print(f"README and ledger differ; results/report/_readme.py --update would write:\n{wanted}\ninstead of:\n{there}")
+        print(f"README and ledger differ; results/report/_readme.py --update would write:\n{wanted}\n"
+              f"instead of:\n{there}")
         sys.exit(1)
 
 

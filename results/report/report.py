@@ -2,8 +2,8 @@
 """The living paper: one page that needs nothing else.
 
 For every figure and table of the paper what it shows, what the simulation gives, the error; for every experiment its
-configuration, where the time went, the parameters it rests on, how far they move it, and how to run it again. Nothing is
-listed here: what experiments, ledger and figures there are is what the page has.
+configuration, where the time went, the parameters it rests on, how far they move it, and how to run it again. Nothing
+is listed here: what experiments, ledger and figures there are is what the page has.
 """
 import ast
 import csv
