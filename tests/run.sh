@@ -79,6 +79,8 @@ if [ $quick = no ]; then
   stage "every experiment file validates" experiments_are_valid
   stage "a sweep over two dask workers, one killed" tests/cluster.sh $ringzero
   stage "the paper's experiments" $ringzero paper
+  stage "the paper's report in a browser" tests/report.py
+  stage "README and ledger agree" results/report/_readme.py --check
 fi
 
 for name in "${failures[@]:-}"; do [ -n "$name" ] && echo "failed: $name (log in build/test-logs)"; done

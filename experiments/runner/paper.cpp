@@ -1,15 +1,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "experiments/runner/cli.h"
 #include "experiments/runner/disk_report.h"
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/ledger.h"
 #include "experiments/runner/names.h"
+#include "experiments/runner/processes.h"
 #include "experiments/runner/results.h"
 #include "experiments/runner/script.h"
 #include "experiments/runner/verbs.h"
+#include "experiments/runner/version.h"
 
 namespace runner {
 
@@ -58,6 +61,74 @@ std::vector<SimulatedValue> simulated_values(const std::vector<ExperimentResult>
   return values;
 }
 
+// What the report has to know of this run beside its results: what was run, how long it took, what failed.
+Json run_document(const std::vector<std::string>& ids, const std::vector<ExperimentResult>& results,
+                  const std::vector<std::string>& failed_scripts) {
+  Json experiments = Json::array();
+  for (const ExperimentResult& result : results) {
+    Json points = Json::array();
+    for (const PointResult& point : result.points) {
+      double seconds = 0;
+      for (const Replication& replication : point.replications) seconds += replication.host_seconds;
+      points.push_back({{"host_seconds", seconds}});
+    }
+    experiments.push_back({{"id", result.plan.experiment.id},
+                           {"file", std::filesystem::relative(result.plan.file, root()).string()},
+                           {"points", points}});
+  }
+  return {{"version", kVersion}, {"revision", kRevision},      {"dirty", kDirty},
+          {"chosen", ids},       {"experiments", experiments}, {"failed_scripts", failed_scripts}};
+}
+
+// The slowest experiment first, with how fast it was simulated.
+std::string cost_table(const std::vector<ExperimentResult>& results) {
+  struct Cost {
+    std::string id;
+    double seconds = 0;
+    std::uint64_t events = 0;
+  };
+  std::vector<Cost> costs;
+  for (const ExperimentResult& result : results) {
+    Cost& cost = costs.emplace_back(Cost{.id = result.plan.experiment.id});
+    for (const PointResult& point : result.points) {
+      for (const Replication& replication : point.replications) {
+        cost.seconds += replication.host_seconds;
+        cost.events += replication.events;
+      }
+    }
+  }
+  std::ranges::stable_sort(costs, std::greater{}, &Cost::seconds);
+  std::string table =
+      fmt::format("{:<24} {:>12} {:>14} {:>14}\n", "slowest experiments", "CPU time", "events", "events/s");
+  for (const Cost& cost : costs) {
+    const double rate = cost.seconds > 0 ? static_cast<double>(cost.events) / cost.seconds : 0;
+    table += fmt::format("{:<24} {:>10.2f} s {:>14} {:>14.0f}\n", cost.id, cost.seconds, cost.events, rate);
+  }
+  return table;
+}
+
+// All scripts of a folder but the parts of others, several at once; returns those that failed.
+std::vector<std::string> run_scripts(const char* folder, const std::filesystem::path& results,
+                                     const std::filesystem::path& out, unsigned jobs) {
+  std::filesystem::create_directories(out);
+  const std::vector<std::string> arguments{"--results", results.string(), "--published", published_path().string(),
+                                           "--out",     out.string()};
+  std::vector<std::filesystem::path> scripts = files_in(root() / folder, ".py");
+  std::erase_if(scripts, [](const auto& script) { return script.filename().string().starts_with('_'); });
+  constexpr std::sig_atomic_t kNoStop = 0;
+  const auto outcomes = run_in_processes(
+      scripts.size(), jobs,
+      [&](std::size_t i) { return std::string{run_script(scripts[i], arguments) ? "done" : "failed"}; },
+      [](std::size_t) {}, kNoStop);
+  std::vector<std::string> failed;
+  for (std::size_t i = 0; i < scripts.size(); ++i) {
+    if (outcomes[i].state == JobResult::State::done && outcomes[i].output == "done") continue;
+    failed.push_back((std::filesystem::path{folder} / scripts[i].filename()).string());
+    fmt::print(stderr, "script failed: {}\n", failed.back());
+  }
+  return failed;
+}
+
 }  // namespace
 
 int paper_verb(const std::vector<std::string>& ids, const RunOptions& options) {
@@ -75,25 +146,19 @@ int paper_verb(const std::vector<std::string>& ids, const RunOptions& options) {
   }
   const std::vector<LedgerRow> ledger = make_ledger(load_published(published_path()), simulated_values(results));
   write_file(out / "ledger.csv", ledger_csv(ledger));
-  fmt::print("{}\n{} published values in {}\n", summary_table(summarise(ledger)), ledger.size(),
-             (out / "ledger.csv").string());
+  fmt::print("{}\n{}\n{} published values in {}\n", cost_table(results), summary_table(summarise(ledger)),
+             ledger.size(), (out / "ledger.csv").string());
   std::fflush(stdout);
   if (status == kInterrupted) return status;
   write_disk_comparison(out / "disk");
-  const auto draw = [&](const char* folder, const std::filesystem::path& into) {
-    for (const auto& script : files_in(root() / folder, ".py")) {
-      if (script.filename().string().starts_with('_')) continue;  // what they share
-      std::filesystem::create_directories(into);
-      if (run_script(script,
-                     {"--results", out.string(), "--published", published_path().string(), "--out", into.string()})) {
-        continue;
-      }
-      fmt::print(stderr, "script failed: {}\n", script.string());
-      if (status == kDone) status = kSomeFailed;
-    }
-  };
-  draw("results/figures", out / "figures");
-  draw("results/report", out);
+  std::filesystem::remove_all(out / "figures");  // of an earlier run
+  std::vector<std::string> failed = run_scripts("results/figures", out, out / "figures", options.jobs);
+  write_file(out / "run.json", run_document(ids, results, failed).dump(1) + '\n');
+  if (!run_scripts("results/report", out, out, options.jobs).empty() || !failed.empty()) {
+    if (status == kDone) status = kSomeFailed;
+  } else {
+    fmt::print("{}\n", (out / "report.html").string());
+  }
   return status;
 }
 

@@ -125,6 +125,24 @@ void add_work(Measurements& out, const guest::HostSpec& spec, const Reading& beg
   }
 }
 
+// All time of all CPUs, by what it went to: as `time.CAUSE`, and of the hypervisor's paths by step.
+void add_time(Measurements& out, const Reading& begin, const Reading& end) {
+  const std::int64_t idle = end.accounts[0] - begin.accounts[0];
+  std::int64_t all = idle;
+  for (std::size_t i = 0; i < end.causes.size(); ++i) all += (end.causes[i] - begin.causes[i]).count();
+  if (all == 0) return;
+  const auto add = [&](const std::string& name, std::int64_t cycles) {
+    if (cycles > 0) out.add("time." + name, 100 * static_cast<double>(cycles) / static_cast<double>(all), "%");
+  };
+  add("idle", idle);
+  for (std::size_t i = 0; i < end.causes.size(); ++i) {
+    add(model::kCauseNames[i], (end.causes[i] - begin.causes[i]).count());
+  }
+  for (std::size_t i = 0; i < end.step_cycles.size(); ++i) {
+    add(fmt::format("hypervisor.{}", hw::kStepNames[i]), (end.step_cycles[i] - begin.step_cycles[i]).count());
+  }
+}
+
 // What a packet costs: everything that the CPUs did, by what they did it for, shared out over the card's packets.
 void add_packets(Measurements& out, const Reading& begin, const Reading& end, double seconds) {
   const auto packets = static_cast<double>(end.packets - begin.packets);
@@ -270,6 +288,7 @@ struct Mark {
 void add_rates(Measurements& out, const guest::HostSpec& spec, const Mark& begin, const Mark& end) {
   const double seconds = (end.time - begin.time).to_seconds();
   add_work(out, spec, begin.reading, end.reading);
+  add_time(out, begin.reading, end.reading);
   add_packets(out, begin.reading, end.reading, seconds);
   add_goodput(out, spec, begin.reading, end.reading, seconds);
   add_drive(out, spec, begin.reading, end.reading, seconds);

@@ -7,6 +7,7 @@
 #include "experiments/runner/processes.h"
 #include "experiments/runner/progress.h"
 #include "experiments/runner/results.h"
+#include "experiments/runner/stopwatch.h"
 #include "model/machine.h"
 
 namespace runner {
@@ -24,11 +25,9 @@ struct Job {
 std::string to_message(const Replication& replication) {
   Json measurements = Json::array();
   for (const Measurement& m : replication.measurements) measurements.push_back({m.metric, m.value, m.unit});
-  return Json{{"seed", replication.seed},
-              {"fingerprint", replication.fingerprint},
-              {"events", replication.events},
-              {"measurements", measurements},
-              {"latencies_ns", replication.latencies_ns}}
+  return Json{{"seed", replication.seed},     {"fingerprint", replication.fingerprint},
+              {"events", replication.events}, {"host_seconds", replication.host_seconds},
+              {"measurements", measurements}, {"latencies_ns", replication.latencies_ns}}
       .dump();
 }
 
@@ -59,6 +58,7 @@ void take_result(PointResult& point, const JobResult& job, std::uint64_t seed) {
   replication.seed = message["seed"].get<std::uint64_t>();
   replication.fingerprint = message["fingerprint"].get<std::uint64_t>();
   replication.events = message["events"].get<std::uint64_t>();
+  replication.host_seconds = message["host_seconds"].get<double>();
   for (const Json& m : message["measurements"]) {
     replication.measurements.push_back({m[0].get<std::string>(), m[1].get<double>(), m[2].get<std::string>()});
   }
@@ -77,7 +77,10 @@ void catch_interrupts() {
 
 std::variant<Replication, Failure> try_run(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
   try {
-    return run_once(setup, seed, options);
+    const Stopwatch stopwatch;
+    Replication replication = run_once(setup, seed, options);
+    replication.host_seconds = stopwatch.seconds();
+    return replication;
   } catch (const guest::SpecError& error) {
     return Failure{Failure::Kind::input, error.what()};
   } catch (const InputError& error) {

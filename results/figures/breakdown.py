@@ -6,6 +6,8 @@ Cycles per operation by cause on both systems, and their difference, go into bre
 import _style as style
 import pandas as pd
 
+FIGURE_OF = "tab3"
+
 NATIVE, XEN = "L-UP", "X"  # points of the experiment
 CAUSES = [  # as the metrics call them, label, colour
     ("crossing", "ring crossings", "#1f5fa8"), ("hypervisor", "hypervisor paths", "#6d4a9c"),

@@ -7,6 +7,8 @@ results.
 import _style as style
 import pandas as pd
 
+FIGURE_OF = "tab6"
+
 SYSTEMS = ["L", "X", "V", "U"]
 CAUSES = [  # as the metrics call them, label, colour
     ("user", "program", "#cccccc"), ("kernel", "TCP/IP, sockets", "#999999"), ("driver", "guest driver", "#8a5a44"),

@@ -10,6 +10,8 @@ import pandas as pd
 
 import _style as style
 
+FIGURE_OF = "scal"
+
 PANELS = [  # case of udp-latency, published id, title
     ("one of 128 that compute", "scal.udp.mean", "one of 128 computing domains"),
     ("idle 129th", "scal.udp129.mean", "an otherwise idle 129th domain"),

@@ -1,15 +1,12 @@
-#!/usr/bin/python3
-"""The report's page about the disk: the model beside a real drive, beside DiskSim, the paper's drive, and a hog.
+"""The report's section about the disk: the model beside a real drive, beside DiskSim, the paper's drive, and a hog.
 
-Reads DIR/disk/ (replay.csv, replay.json, loads.csv) and, if it was run, DIR/disk-fairness/results.csv; writes
-disk.html, one file that needs nothing else.
+Reads DIR/disk/ (replay.csv, replay.json, loads.csv) and, if it was run, DIR/disk-fairness/results.csv.
 """
 import io
 import json
 import pathlib
 import sys
 
-import jinja2
 import markupsafe
 import numpy
 import pandas as pd
@@ -19,17 +16,19 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "figures"))
 import _style as style  # noqa: E402  (from the folder beside)
 
+import _parameters  # noqa: E402
+import _svg  # noqa: E402
+
 POLICIES = {"FCFS": "#777777", "CLOOK": "#2a7d4f", "SSTF": "#8a6d1f", "SPTF": style.SIMULATED}
 PAPER_DRIVE = "ultrastar146z10"
 QUANTILES = [("min", 0), ("median", 50), ("p90", 90), ("p99", 99), ("p999", 99.9), ("max", 100)]
 
 
-def inline(figure):
+def inline(figure, name):
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     style.plt.close(figure)
-    svg = text.getvalue()
-    return markupsafe.Markup(svg[svg.index("<svg"):])
+    return _svg.inline(text.getvalue(), f"disk_{name}")
 
 
 def draw_replay(requests):
@@ -47,7 +46,7 @@ def draw_replay(requests):
         panel.set_title(title, loc="left")
         panel.legend(frameon=False, loc="lower right")
     axes[0].set_ylabel("share of requests")
-    return inline(figure)
+    return inline(figure, "replay")
 
 
 def errors(loads):
@@ -76,7 +75,7 @@ def draw_depth(loads):
         panel.set_title(title, loc="left")
     axes[1].legend(frameon=False)
     axes[2].set_ylim(-4, 4)
-    return inline(figure)
+    return inline(figure, "depth")
 
 
 def draw_arrivals(loads):
@@ -90,7 +89,7 @@ def draw_arrivals(loads):
     axes.set_xlabel("arrivals per second")
     axes.set_ylabel("mean response, ms")
     axes.legend(frameon=False)
-    return inline(figure)
+    return inline(figure, "arrivals")
 
 
 def draw_paper_drive(loads):
@@ -109,7 +108,7 @@ def draw_paper_drive(loads):
         panel.set_xlabel("requests outstanding")
         panel.set_ylabel(label)
         panel.legend(frameon=False)
-    return inline(figure)
+    return inline(figure, "paper_drive")
 
 
 def draw_fairness(results):
@@ -131,14 +130,12 @@ def draw_fairness(results):
     axes.set_xlabel("latency of a read, ms")
     axes.set_ylabel("share of reads below it")
     axes.legend(frameon=False, loc="upper left")
-    return inline(figure)
+    return inline(figure, "fairness")
 
 
 def drive_of(name):
     document = json.loads((ROOT / "model" / "drives" / f"{name}.json").read_text())
-    parameters = [{"key": f"{section}.{key}", **entry} for section, entries in document.items()
-                  if isinstance(entries, dict) for key, entry in entries.items()]
-    return {"description": document["description"], "parameters": parameters}
+    return {"description": document["description"], "parameters": list(_parameters.entries_of(document))}
 
 
 def other_rows(loads):
@@ -150,9 +147,8 @@ def other_rows(loads):
     return rows
 
 
-def main():
-    options = style.arguments(__doc__)
-    folder = options.results / "disk"
+def section(results, environment):
+    folder = results / "disk"
     replay = json.loads((folder / "replay.json").read_text())
     loads = pd.read_csv(folder / "loads.csv")
     reference = loads[loads.reference_mean_ms > 0]
@@ -161,7 +157,7 @@ def main():
     arrivals = reference[reference["mode"] == "open"]
     paper_drive = loads[loads.drive == PAPER_DRIVE]
     sequential = paper_drive[paper_drive.input.str.startswith("seq64k")]
-    fairness = options.results / "disk-fairness" / "results.csv"
+    fairness = results / "disk-fairness" / "results.csv"
     figures = {
         "replay": draw_replay(pd.read_csv(folder / "replay.csv")),
         "depth": draw_depth(closed),
@@ -169,8 +165,7 @@ def main():
         "paper_drive": draw_paper_drive(paper_drive),
         "fairness": draw_fairness(pd.read_csv(fairness)) if fairness.exists() else None,
     }
-    template = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(HERE), trim_blocks=True)
-    page = template.get_template("disk.html.j2").render(
+    return markupsafe.Markup(environment.get_template("disk.html.j2").render(
         figures=figures,
         replay=[("reads where no cache helps", replay["far_reads"]), ("all", replay["all"])],
         compared=len(reference),
@@ -179,11 +174,4 @@ def main():
         drive=drive_of(PAPER_DRIVE),
         sequential=[(row.input.split("_")[1] + " zone", row.per_second * 65536 / 1e6) for row in sequential.itertuples()],
         fairness_question=json.loads((ROOT / "experiments/devices/disk-fairness.json").read_text())["question"],
-    )
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "disk.html").write_text(page)
-    print(options.out / "disk.html")
-
-
-if __name__ == "__main__":
-    main()
+    ))
