@@ -5,12 +5,14 @@
 #include "interface/layout.h"
 #include "model/cpu.h"
 #include "model/machine.h"
+#include "model/planted.h"
 
 namespace model {
 
 // Every segment that the hypervisor lets a guest have ends below its private part.
 bool Cpu::within_segment(hv::u32 address, hv::u32 bytes) const {
-  return registers_.ring() == 0 || std::uint64_t{address} + bytes <= hv::kHypervisorPrivate;
+  return registers_.ring() == 0 || MODEL_PLANTED(segment_end_ignored) ||
+         std::uint64_t{address} + bytes <= hv::kHypervisorPrivate;
 }
 
 TlbResult Cpu::reach(hv::u32 address, Use use, bool user) {
@@ -146,13 +148,15 @@ bool Cpu::access_or_raise(hv::u32 address, hv::u32 bytes, bool write, unsigned c
 bool Cpu::copy_from_guest(void* destination, hv::u32 source, hv::u32 bytes) {
   if (source >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - source) return false;
   charge(MachineFile::cycles_for(machine_.file().memory.copy_cached, bytes));
-  return transfer(source, bytes, false, false, static_cast<unsigned char*>(destination));
+  return transfer(source, bytes, false, MODEL_PLANTED(copies_with_user_rights),
+                  static_cast<unsigned char*>(destination));
 }
 
 bool Cpu::copy_to_guest(hv::u32 destination, const void* source, hv::u32 bytes) {
   if (destination >= hv::kHypervisorStart || bytes > hv::kHypervisorStart - destination) return false;
   charge(MachineFile::cycles_for(machine_.file().memory.copy_cached, bytes));
-  return transfer(destination, bytes, true, false, static_cast<unsigned char*>(const_cast<void*>(source)));
+  return transfer(destination, bytes, true, MODEL_PLANTED(copies_with_user_rights),
+                  static_cast<unsigned char*>(const_cast<void*>(source)));
 }
 
 // The page is in no cache: a device or another domain had it.

@@ -1,5 +1,7 @@
 #include "model/mmu.h"
 
+#include "model/planted.h"
+
 namespace model {
 
 namespace {
@@ -7,8 +9,9 @@ namespace {
 constexpr hv::u32 kLargePageMask = 0xffc00000;
 
 Walk fault(Walk& so_far, Access access, bool present) {
-  so_far.error_code =
-      (present ? hw::kFaultPresent : 0) | (access.write ? hw::kFaultWrite : 0) | (access.user ? hw::kFaultUser : 0);
+  so_far.error_code = (present && !MODEL_PLANTED(code_without_present) ? hw::kFaultPresent : 0) |
+                      (access.write && !MODEL_PLANTED(code_without_write) ? hw::kFaultWrite : 0) |
+                      (access.user && !MODEL_PLANTED(code_without_user) ? hw::kFaultUser : 0);
   return so_far;
 }
 
@@ -39,12 +42,18 @@ Walk walk(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, A
       leaf = read_entry(upper & hv::kEntryFrameMask, address >> hv::kPageShift & (hv::kEntriesPerTable - 1));
       if ((leaf & hv::kEntryPresent) == 0) return fault(result, access, false);
     }
-    result.rights.writable = (upper & leaf & hv::kEntryWritable) != 0;
-    result.rights.user = (upper & leaf & hv::kEntryUser) != 0;
-    if (!result.rights.allow(access, write_protect)) return fault(result, access, true);
+    result.rights.writable =
+        ((MODEL_PLANTED(directory_writable_ignored) ? leaf : upper & leaf) & hv::kEntryWritable) != 0;
+    result.rights.user = ((MODEL_PLANTED(directory_user_ignored) ? leaf : upper & leaf) & hv::kEntryUser) != 0;
+    if (!result.rights.allow(access, write_protect && !MODEL_PLANTED(write_protect_off))) {
+      return fault(result, access, true);
+    }
 
-    const hv::u32 used = hv::kEntryAccessed | (access.write ? hv::kEntryDirty : 0);
-    if (!result.large && !set_bits(memory, result, result.entry_address[0], upper, hv::kEntryAccessed)) continue;
+    const hv::u32 used = (MODEL_PLANTED(accessed_not_set) ? 0 : hv::kEntryAccessed) |
+                         (access.write && !MODEL_PLANTED(dirty_not_set) ? hv::kEntryDirty : 0);
+    if (!result.large && !MODEL_PLANTED(directory_accessed_not_set) &&
+        !set_bits(memory, result, result.entry_address[0], upper, hv::kEntryAccessed))
+      continue;
     if (!set_bits(memory, result, result.entry_address[result.levels_read - 1], leaf, used)) continue;
 
     result.translated = true;

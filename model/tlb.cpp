@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "model/planted.h"
+
 namespace model {
 
 Tlb::Tlb(hv::u32 entries, const TranslationCost& cost) : cost_{cost}, entries_(entries) {
@@ -15,7 +17,7 @@ TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv:
   const Slot slot = slot_for(address);
   if (slot != kNone) {
     const Entry& entry = entries_[slot];
-    if (entry.rights.allow(access) && (!access.write || entry.dirty)) {
+    if (entry.rights.allow(access) && (!access.write || entry.dirty || MODEL_PLANTED(dirty_not_set_on_hit))) {
       ++hits_;
       if (slot != newest_) {
         unlink_from_order(slot);
@@ -36,7 +38,7 @@ TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv:
 void Tlb::flush() {
   for (Slot slot = newest_; slot != kNone;) {
     const Slot next = entries_[slot].older;
-    if (!entries_[slot].global) drop(slot);
+    if (!entries_[slot].global && !MODEL_PLANTED(base_load_keeps_translations)) drop(slot);
     slot = next;
   }
 }
@@ -47,7 +49,7 @@ void Tlb::flush_global() {
 
 void Tlb::invalidate(hv::u32 address) {
   const Slot slot = slot_for(address);
-  if (slot != kNone) drop(slot);
+  if (slot != kNone && !MODEL_PLANTED(invalidate_ignored)) drop(slot);
 }
 
 bool Tlb::holds(hv::u32 address) const { return slot_for(address) != kNone; }

@@ -61,6 +61,15 @@ fuzz_memory() {  # 30 s; what it finds is kept for the next time in build/fuzz/c
   (cd build/fuzz && ./memory_fuzzer -seed=1 -max_total_time=30 -max_len=2800 corpus "$root/tests/fuzz/corpus")
 }
 
+# Both emulators, the short form; a missing one is skipped with a word. 77: none is there.
+metal() {
+  build_preset core32 metal_image metal_boot_sector && build_preset release hosted_sequence hosted_sequence_faults || return
+  tests/metal/metal.py both --quiet --planted
+  local status=$?
+  [ $status -ne 77 ] && return $status
+  echo "skipped: neither Bochs nor QEMU is installed"
+}
+
 experiments_are_valid() { $ringzero validate experiments/{paper,sensitivity,examples,devices,sweeps}/*.json; }
 
 stage "format" check_format
@@ -70,6 +79,7 @@ if [ $quick = no ]; then
   stage "coroutines: forms that g++ 12 miscompiles" tests/coroutines.sh
   stage "core32: freestanding 32-bit core" build_preset core32
   stage "paths: core's path lengths as counted" core_paths_hold
+  stage "metal: the core on an emulated PC" metal
   stage "debug: build with sanitizers" build_preset debug
   stage "debug: tests" run_ctest debug
   stage "fuzz: build with libFuzzer" build_preset fuzz

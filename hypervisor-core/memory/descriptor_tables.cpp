@@ -131,9 +131,10 @@ void MemoryManager::drop_gdt(Vcpu& vcpu) {
     memory_.frame(vcpu.domain->memory.descriptor_table).store(gdt_first_page(vcpu.id) + i, 0);
     if (!HV_PLANTED(gdt_kept)) tables_.drop(vcpu.gdt_frames[i]);
   }
-  // The page is the guest's again: without the reserved descriptors it can become a GDT once more.
-  if (frames_.info(vcpu.gdt_frames[0]).type_count == 0) clear_reserved_descriptors(vcpu.gdt_frames[0]);
+  // The page is the guest's again, or a further page of its next GDT: without the reserved descriptors, which only a
+  // first page has, it can become a GDT once more.
   vcpu.gdt_entries = 0;
+  if (!first_gdt_page(*vcpu.domain, vcpu.gdt_frames[0])) clear_reserved_descriptors(vcpu.gdt_frames[0]);
 }
 
 void MemoryManager::install_reserved_descriptors(MachineFrame first_gdt_page) {
@@ -154,6 +155,10 @@ void MemoryManager::clear_reserved_descriptors(MachineFrame first_gdt_page) {
 bool MemoryManager::reserved_descriptor(const Domain& domain, MachineFrame frame, u32 entry) const {
   if (entry < kFirstReservedDescriptor || entry >= kEndReservedDescriptors) return false;
   if (HV_PLANTED(reserved_descriptor)) return false;
+  return first_gdt_page(domain, frame);
+}
+
+bool MemoryManager::first_gdt_page(const Domain& domain, MachineFrame frame) const {
   for (u32 i = 0; i < domain.vcpu_count; ++i) {
     if (domain.vcpus[i]->gdt_entries != 0 && domain.vcpus[i]->gdt_frames[0] == frame) return true;
   }

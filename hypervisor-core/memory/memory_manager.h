@@ -104,6 +104,7 @@ class MemoryManager {
   void install_reserved_descriptors(MachineFrame first_gdt_page);
   void clear_reserved_descriptors(MachineFrame first_gdt_page);
   bool reserved_descriptor(const Domain& domain, MachineFrame frame, u32 entry) const;  // of a GDT now in use
+  bool first_gdt_page(const Domain& domain, MachineFrame frame) const;                  // of some vCPU
   void drop_gdt(Vcpu& vcpu);
   bool map_ldt_shadow(Vcpu& vcpu, u32 page);
   bool drop_ldt_shadow(Vcpu& vcpu);  // true: some page was mapped

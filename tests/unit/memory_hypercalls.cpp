@@ -222,6 +222,21 @@ TEST_CASE("set_gdt checks every page, installs the reserved entries and gives th
   CHECK(w.set_gdt(*w.guest, {first.number()}, 512) == 0);
 }
 
+TEST_CASE("a page that was the first of a GDT keeps no reserved descriptor as its second") {
+  World w;
+  const MachineFrame first = w.descriptor_page(w.free), second = w.descriptor_page(w.free + 1);
+  REQUIRE(w.set_gdt(*w.guest, {first.number()}, 512) == 0);
+  REQUIRE(w.set_gdt(*w.guest, {second.number(), first.number()}, 600) == 0);
+  CHECK(w.load(w.free, 2 * 257 + 1) == 0);
+  CHECK(w.load(w.free + 1, 2 * 257 + 1) == 0x00cf9a00);
+  // Once more with the page that it has already, and then with neither: both can be GDTs again.
+  REQUIRE(w.set_gdt(*w.guest, {second.number()}, 512) == 0);
+  CHECK(w.load(w.free + 1, 2 * 257 + 1) == 0x00cf9a00);
+  REQUIRE(w.set_gdt(*w.guest, {first.number()}, 512) == 0);
+  CHECK(w.load(w.free + 1, 2 * 257 + 1) == 0);
+  CHECK(w.set_gdt(*w.guest, {second.number()}, 512) == 0);
+}
+
 TEST_CASE("update_descriptor changes safe descriptors only, and no reserved one of a GDT in use") {
   World w;
   Caller caller{w.cpu(), w.guest->vcpu, w.guest->domain};

@@ -9,7 +9,8 @@ struct Program {
   const char* name;
   hv::u32 (*run)();
 };
-constexpr Program kPrograms[] = {{"tour", guest::tour}, {"shares", guest::shares}, {"sequence", guest::run_sequence}};
+constexpr Program kPrograms[] = {
+    {"tour", guest::tour}, {"shares", guest::shares}, {"attack", guest::attack}, {"sequence", guest::run_sequence}};
 
 }  // namespace
 
@@ -19,6 +20,8 @@ extern "C" void guest_main(const hv::StartInfo* info) {
   set_up_kernel();
   if (option_is("run", "compute")) compute();
   if (option_is("run", "second")) second();
+  if (option_is("run", "attacker")) attacker();
+  if (option_is("run", "doomed")) doomed();
   for (const Program& program : kPrograms) {
     if (!option_is("run", program.name)) continue;
     const u32 failed = program.run();

@@ -13,11 +13,11 @@ namespace guest {
 
 namespace {
 
-u32 probe(u32 what, u32 frame) {
+u32 probe(u32 what, u32 frame, u32 index = 0) {
   u32 result;
   asm volatile("int %[vector]"
                : "=a"(result)
-               : [vector] "i"(metal::kProbeVectorOfTests), "0"(what), "b"(frame)
+               : [vector] "i"(metal::kProbeVectorOfTests), "0"(what), "b"(frame), "c"(index)
                : "memory");
   return result;
 }
@@ -74,6 +74,7 @@ class MetalPort final : public sequence::Port {
   u32 entry() const override { return metal::guest_page_address(metal::kGuestImagePage); }
   u32 frame_table_digest() override { return probe(metal::kProbeFrameTable, 0); }
   u32 contents_digest(u32 frame) override { return probe(metal::kProbeContents, frame); }
+  u32 word(u32 frame, u32 index) override { return probe(metal::kProbeWord, frame, index); }
 
  private:
   static u32 user_label(const char* label) { return sequence::kUserCode + (address_of(label) - address_of(user_code)); }
@@ -89,6 +90,7 @@ u32 run_sequence() {
   options.operations = option("operations", options.operations);
   options.detail_from = option("detail_from", 0);
   options.detail_to = option("detail_to", 0);
+  options.words_of = option("words_of", 0);
   options.segment_limits = !option_is("gaps", "qemu");
   sequence::Sequence sequence{port, options, start_info->domain_id};
   __builtin_memcpy(at<char>(page_address(sequence::kUserTablePage + 1)), user_code,

@@ -8,11 +8,11 @@ namespace guest {
 namespace {
 
 constexpr u64 kMillisecond = 1'000'000;
-constexpr u64 kReport = 400 * kMillisecond;
+constexpr u64 kReport = 300 * kMillisecond;
 
 }  // namespace
 
-// A domain that computes and says, every 400 ms, how much of the CPU it had.
+// A domain that computes and says, every 300 ms, how much of the CPU it had.
 void compute() {
   const u32 reports = option("reports", ~0u), name = start_info->domain_id;
   u64 since = system_time(), had = virtual_time();

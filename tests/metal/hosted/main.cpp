@@ -1,11 +1,14 @@
 // The hosted side of the comparison: a sequence over the model, on standard output.
 //
 //   hosted_sequence MACHINE.json [seed=N] [operations=N] [detail_from=N] [detail_to=N] [gaps=qemu]
+//   hosted_sequence_faults MACHINE.json ... fault=NAME     with one planted in the core or the model; fault=? lists
+//   them
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "metal/hosted/model_guest.h"
+#include "metal/hosted/planted_faults.h"
 #include "metal/parameters.h"
 
 namespace {
@@ -28,12 +31,17 @@ int main(int count, char** arguments) {
   bool eager_accessed = false;
   for (int i = 2; i < count; ++i) {
     const char* argument = arguments[i];
+    if (std::strcmp(argument, "fault=?") == 0) {
+      for (const std::string& name : hosted::fault_names()) std::puts(name.c_str());
+      return 0;
+    }
+    if (std::strncmp(argument, "fault=", 6) == 0 && hosted::plant(argument + 6)) continue;
     if (std::strcmp(argument, "gaps=qemu") == 0) {
       options.segment_limits = false;
       eager_accessed = true;
     } else if (!number(argument, "seed", options.seed) && !number(argument, "operations", options.operations) &&
                !number(argument, "detail_from", options.detail_from) &&
-               !number(argument, "detail_to", options.detail_to)) {
+               !number(argument, "detail_to", options.detail_to) && !number(argument, "words_of", options.words_of)) {
       std::fprintf(stderr, "hosted_sequence: what is \"%s\"?\n", argument);
       return 2;
     }

@@ -56,6 +56,7 @@ class ModelPort final : public sequence::Port {
   u32 entry() const override;
   u32 frame_table_digest() override { return sequence::frame_table_digest(core_); }
   u32 contents_digest(u32 frame) override { return sequence::contents_digest(core_, frame); }
+  u32 word(u32 frame, u32 index) override { return core_.memory().memory().window(MachineFrame{frame}).load(index); }
 
  private:
   void go_to(sequence::Mode mode);

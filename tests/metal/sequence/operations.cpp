@@ -87,7 +87,9 @@ void Sequence::clear_page() {
   const u32 address = page_address(page);
   begin("clear", page);
   Fault fault;
-  bool good = true;
+  u32 before = 0;
+  bool good =
+      port_.load(Mode::kernel, address, before, fault);  // first read, then written through the same translation
   for (u32 index = 0; index < 16 && good; ++index) good = port_.store(Mode::kernel, address + index * 4, 0, fault);
   good ? result(0) : result(fault);
   end();
@@ -264,7 +266,7 @@ void Sequence::give_away() {
   settle_translations();
   const u32 page = pool_page();
   const u32 frame = pool_[page - kPoolPage];
-  const u32 to = transient_[below(2)];
+  const u32 to = domain_ == kDomain0 && one_in(2) ? kPeer : 0;  // which has room when it has given pages back
   begin("give_away", page, to);
   Fault fault;
   (void)port_.store(Mode::kernel, page_address(page), 7, fault);
@@ -310,6 +312,8 @@ void Sequence::self_map() {
   if (error == 0) {
     port_.load(Mode::kernel, address, value, fault) ? result(value & ~kEntryAccessed) : result(fault);
     port_.store(Mode::kernel, address, 0, fault) ? result(1) : result(fault);
+    request(base_ << kPageShift | slot * 4, base_ << kPageShift | kP | kW);  // and never becomes
+    result(static_cast<u32>(submit()));
   }
   request(base_ << kPageShift | slot * 4, 0);
   result(static_cast<u32>(submit()));
@@ -345,9 +349,11 @@ void Sequence::foreign() {
 }
 
 void Sequence::reassign() {
-  const u32 domain = some_domain();
+  const bool to_peer = one_in(2);
+  const u32 other = some_domain();
+  const u32 domain = to_peer && domain_ == kDomain0 ? kPeer : other;
   const u32 frame = some_frame();
-  if (domain < 2) return;
+  if (domain == kDomain0) return;
   begin("reassign", domain, frame);
   request(command_pointer(0), command_word(MmuCommand::set_foreign_domain) | domain << 16);
   request(command_pointer(frame), command_word(MmuCommand::reassign_page));
@@ -388,7 +394,9 @@ void Sequence::descriptor_table() {
   }
   port_.put(kArguments, first);
   port_.put(kArguments + 4, second);
-  result(static_cast<u32>(call(Hypercall::set_gdt, kArguments, entries)));
+  const s32 error = call(Hypercall::set_gdt, kArguments, entries);
+  if (error == 0) gdt_ = first;
+  result(static_cast<u32>(error));
   end();
   stale_ = true;
 }
@@ -407,7 +415,9 @@ void Sequence::local_table() {
 void Sequence::descriptor() {
   constexpr u32 kHigh[] = {0x00cbf200, 0x00cbfa00, 0x00cbb200, 0,          0x0040f600, 0x00cf9200,
                            0x00cff200, 0x00008900, 0x0000ec00, 0x00cbf201, 0x00cbb2fc, 0x00cbf200};
-  const u32 frame = some_frame();
+  const bool loaded = one_in(4);
+  const u32 any = some_frame();
+  const u32 frame = loaded && gdt_ != 0 ? gdt_ : any;
   const u32 entry = one_in(4) ? 250 + below(50) : below(512);
   const u32 high = kHigh[below(12)];
   const u32 low = one_in(2) ? 0xffff : some_word();
@@ -446,7 +456,9 @@ void Sequence::trap_calls() {
 
 void Sequence::debug_register() {
   const u32 number = below(9);
+  const bool near_the_end = one_in(3);
   u32 value = next();
+  if (near_the_end) value = kHypervisorPrivate - 8 + value % 16;
   if (number == 7) value &= ~0xffu;  // remembered and off
   begin("debugreg", number, value);
   result(static_cast<u32>(call(Hypercall::set_debugreg, number, value)));

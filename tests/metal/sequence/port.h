@@ -41,6 +41,7 @@ class Port {
   // From inside the hypervisor: see digest.h.
   virtual u32 frame_table_digest() = 0;
   virtual u32 contents_digest(u32 frame) = 0;
+  virtual u32 word(u32 frame, u32 index) = 0;
 
  protected:
   ~Port() = default;

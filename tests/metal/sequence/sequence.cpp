@@ -75,12 +75,14 @@ void Sequence::report() {
     for (u32 i = 0; i < kPoolPages; ++i) {
       const u32 of_page = port_.contents_digest(pool_[i]);
       contents = contents * 31 + of_page;
+      contents = contents * 31 + port_.word(kernel_table_, kPoolPage + i);  // its accessed and dirty bits too
       if (!detailed_) continue;
       for (const u32 number : {kPoolPage + i, pool_[i], of_page}) {
         print(" ");
         print_number(number, true);
       }
       print_line();
+      if (kPoolPage + i == options_.words_of) print_words(pool_[i]);
     }
     digest_.mix(contents);
     const u32 frames = port_.frame_table_digest();
@@ -96,6 +98,18 @@ void Sequence::report() {
   print(" digest ");
   print_number(digest_.value(), true);
   print_line();
+}
+
+void Sequence::print_words(u32 frame) {
+  for (u32 index = 0; index < kEntriesPerTable; ++index) {
+    const u32 word = port_.word(frame, index);
+    if (word == 0) continue;
+    for (const u32 number : {index, word}) {
+      print(" ");
+      print_number(number, true);
+    }
+    print_line();
+  }
 }
 
 void Sequence::print(const char* text) {

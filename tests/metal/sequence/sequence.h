@@ -26,6 +26,7 @@ struct Options {
   u32 seed = 1;
   u32 operations = 20'000;  // of domain 0; the other one makes about as many
   u32 detail_from = 0, detail_to = 0;
+  u32 words_of = 0;  // a page of the pool whose words are printed with the contents, in the detailed part
   // What an emulator does not do, and is left out by name.
   bool segment_limits = true;  // accesses beyond the end of the guest's segments fault
 };
@@ -72,6 +73,7 @@ class Sequence {
   void print_number(u32 value, bool hexadecimal);
   void print(const char* text);
   void print_line();
+  void print_words(u32 frame);
 
   // --- hypercalls
   s32 call(Hypercall number, u32 a = 0, u32 b = 0, u32 c = 0, u32 d = 0, u32 e = 0);
@@ -147,6 +149,7 @@ class Sequence {
   u32 pool_[kPoolPages] = {};  // frames; balloons and gifts change them
   u32 base_ = 0;               // the directory that is loaded
   u32 requests_ = 0;           // in the list
+  u32 gdt_ = 0;                // the frame of the one that was set last
   u32 transient_[2] = {};      // domains that never run; 0: none
   u32 transient_frames_[2][16] = {};
   bool peer_started_ = false;

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Boots the metal image under Bochs and QEMU and judges what it says; compares shared sequences with the model.
+
+    metal.py [bochs|qemu|both] [--long] [--compiler clang] [--only PART]
+
+Expects what it runs to be built: ./ringzero metal does that first. The last line is the verdict; the exit status is 0
+if everything passed, 1 if not, 77 if no emulator is installed.
+"""
+import argparse
+import pathlib
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MACHINE = ROOT / "model/machines/dell2650.json"
+MEGABYTES = 32  # of the emulated PC; the hypervisor uses 24
+SECTOR = 512
+CYLINDER = 16 * 63 * SECTOR
+
+# What an emulator does not do as hardware does, and how it is kept out of the comparison. docs/metal.md has the reasons.
+GAPS = {
+    "qemu": [
+        ("segment-limits", "an access beyond the end of a guest's segment does not fault: none is made, none is attacked"),
+        ("eager-accessed", "a directory entry is marked accessed although the access faults behind it: so does the model"),
+    ],
+    "bochs": [],
+}
+
+
+# Faults that a comparison cannot show, by emulator.
+SELDOM = {"core:no_flush_on_reassign": "the peer seldom has room for a page when one is given to it"}
+NOT_SHOWN = {
+    "bochs": SELDOM,
+    "qemu": SELDOM | {"model:segment_end_ignored": "no access beyond a segment is made"},
+}
+
+
+class Emulator:
+    def __init__(self, name, build):
+        self.name, self.build = name, build
+
+    def installed(self):
+        return shutil.which("qemu-system-i386" if self.name == "qemu" else "bochs") is not None
+
+    def run(self, options, timeout, show=False, disk=None):
+        """The console's lines, and the seconds it took."""
+        line = " ".join(options + ([f"gaps={self.name}"] if GAPS[self.name] else []))
+        with tempfile.TemporaryDirectory(prefix="ringzero-metal-") as folder:
+            boot = pathlib.Path(folder) / "boot.img"
+            boot.write_bytes(boot_disk(self.build, line))
+            command = self.qemu(boot, disk) if self.name == "qemu" else self.bochs(folder, boot, disk)
+            begin = time.monotonic()
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            lines = []
+            try:
+                for text in read_lines(process, begin + timeout):
+                    if not is_console(text):
+                        continue
+                    lines.append(text)
+                    if show:
+                        print(f"  {text}", flush=True)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+            return lines, time.monotonic() - begin
+
+    def qemu(self, boot, disk):
+        command = ["qemu-system-i386", "-M", "pc", "-cpu", "pentium3", "-m", str(MEGABYTES), "-nodefaults", "-display", "none",
+                   "-no-reboot", "-icount", "shift=4,sleep=off", "-debugcon", "stdio",
+                   "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
+                   "-drive", f"file={boot},format=raw,if=ide,index=0"]
+        if disk:
+            command += ["-drive", f"file={disk},format=raw,if=ide,index=1"]
+        return command
+
+    def bochs(self, folder, boot, disk):
+        disks = [("ata0-master", boot)] + ([("ata0-slave", disk)] if disk else [])
+        cylinders = {name: path.stat().st_size // CYLINDER for name, path in disks}
+        config = pathlib.Path(folder) / "bochsrc"
+        config.write_text("\n".join([
+            f"megs: {MEGABYTES}",
+            "cpu: model=p3_katmai, count=1, ips=50000000, reset_on_triple_fault=0",
+            "romimage: file=/usr/share/bochs/BIOS-bochs-latest",
+            "vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest",
+            "boot: disk",
+            "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
+            *[f"{name}: type=disk, path={path}, mode=flat, cylinders={cylinders[name]}, heads=16, spt=63"
+              for name, path in disks],
+            'display_library: rfb, options="timeout=0"',
+            "port_e9_hack: enabled=1",
+            f"log: {folder}/bochs.log",
+            "panic: action=fatal",
+            "clock: sync=none, time0=utc",
+            "",
+        ]))
+        start = pathlib.Path(folder) / "start"
+        start.write_text("c\n")  # Debian's is the build with a debugger
+        return ["bochs", "-q", "-f", str(config), "-rc", str(start)]
+
+
+def read_lines(process, until):
+    rest = b""
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], max(0, until - time.monotonic()))
+        if not ready:
+            yield "machine stopped: it took too long"
+            return
+        piece = process.stdout.read1(65536)
+        if not piece:
+            return
+        rest += piece
+        *whole, rest = rest.split(b"\n")
+        for line in whole:
+            yield line.decode("latin-1")
+
+
+def is_console(line):
+    return line.startswith(("DOM", "domain ", "ringzero: ", "machine stopped", "vector "))
+
+
+def boot_disk(build, line):
+    sector = bytearray((build / "metal_boot_sector.bin").read_bytes())
+    image = (build / "metal_image.bin").read_bytes()
+    assert len(sector) == SECTOR and len(line) < SECTOR
+    sector[504:508] = (-(-len(image) // SECTOR)).to_bytes(4, "little")  # where boot_sector.S looks for its length
+    disk = bytes(sector) + line.encode().ljust(SECTOR, b"\0") + image
+    return disk.ljust(-(-len(disk) // CYLINDER) * CYLINDER, b"\0")
+
+
+def verdict(lines, part):
+    return f"DOM0: verdict {part}: passed" in lines
+
+
+def sequence_lines(lines):
+    return [line for line in lines if line.startswith("DOM") and "verdict" not in line]
+
+
+class Judge:
+    def __init__(self, arguments):
+        self.arguments, self.good, self.seconds = arguments, True, 0.0
+
+    def say(self, good, text):
+        self.good = self.good and good
+        print(f"{'ok    ' if good else 'FAILED'}  {text}", flush=True)
+
+    def boot(self, emulator, part, options=(), show=True):
+        lines, seconds = emulator.run([f"run={part}", *options], 120, show=show and self.arguments.show)
+        self.seconds += seconds
+        good = verdict(lines, part)
+        if not good and not self.arguments.show:
+            print("\n".join(f"  {line}" for line in lines[-25:]))
+        self.say(good, f"{emulator.name}: {part}, {seconds:.1f} s")
+        return lines
+
+    def compare(self, emulator, seed, operations):
+        options = [f"seed={seed}", f"operations={operations}"]
+        limit = 60 + operations // 500
+        lines, seconds = emulator.run(["run=sequence", "tick=0", *options], limit)
+        self.seconds += seconds
+        ours = hosted(self.arguments.hosted, emulator, options)
+        theirs = sequence_lines(lines)
+        total = performed(ours)
+        same = ours == theirs and verdict(lines, "sequence")
+        self.say(same, f"{emulator.name}: seed {seed}, {total} operations of two domains, {len(ours)} lines "
+                       f"{'equal' if same else 'differ'}, {seconds:.1f} s")
+        if not same:
+            self.explain(emulator, options, ours, theirs)
+        elif self.arguments.planted and seed == 1:
+            self.plant(emulator, options, theirs)
+        return total
+
+    def plant(self, emulator, options, theirs):
+        """Each fault that can be planted in the core or in the model must make the two sides differ."""
+        program = self.arguments.hosted.with_name("hosted_sequence_faults")
+        names = subprocess.run([program, MACHINE, "fault=?"], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
+        missed = [name for name in names if hosted(program, emulator, [*options, f"fault={name}"], faulty=True) == theirs]
+        unexpected = [name for name in missed if name not in NOT_SHOWN[emulator.name]]
+        for name in missed:
+            print(f"  not shown by this sequence: {name} ({NOT_SHOWN[emulator.name].get(name, 'nobody knows why')})")
+        self.say(len(names) >= 12 and not unexpected,
+                 f"{emulator.name}: {len(names) - len(missed)} of {len(names)} planted faults make the two differ")
+
+    def explain(self, emulator, options, ours, theirs):
+        """The first operation whose result differs, from a second run that prints each."""
+        index = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
+        line = ours[index] if index < len(ours) else ours[-1]
+        at = int(line.split("operations ")[1].split()[0]) if "operations " in line else 0
+        detail = [*options, f"detail_from={max(0, at - 256)}", f"detail_to={at + 64}"]
+        lines, _ = emulator.run(["run=sequence", "tick=0", *detail], 120)
+        ours, theirs = hosted(self.arguments.hosted, emulator, detail), sequence_lines(lines)
+        for a, b in zip(ours, theirs):
+            if a != b:
+                print(f"  model:  {a}\n  {emulator.name}: {b}")
+                break
+        else:
+            print(f"  one of them stops after: {(ours if len(ours) < len(theirs) else theirs)[-1]}")
+
+
+def hosted(program, emulator, options, faulty=False):
+    gaps = [f"gaps={emulator.name}"] if GAPS[emulator.name] else []
+    try:
+        run = subprocess.run([program, MACHINE, *gaps, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             check=not faulty, text=True, timeout=60 if faulty else None)
+    except subprocess.TimeoutExpired:  # a fault can make it run in circles
+        return []
+    return run.stdout.splitlines()
+
+
+def performed(lines):
+    last = {}
+    for line in lines:
+        if "operations " in line:
+            last[line[:4]] = int(line.split("operations ")[1].split()[0])
+    return sum(last.values())
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="ringzero metal", description=__doc__.splitlines()[0])
+    parser.add_argument("emulator", nargs="?", default="both", choices=["bochs", "qemu", "both"])
+    parser.add_argument("--long", action="store_true", help="more than a million operations under each emulator")
+    parser.add_argument("--quiet", dest="show", action="store_false", help="verdicts without the console")
+    parser.add_argument("--only", choices=["tour", "attack", "shares", "sequence"], help="this part alone")
+    parser.add_argument("--planted", action="store_true", help="also with each fault that can be planted")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/core32", help="where the image is")
+    parser.add_argument("--hosted", type=pathlib.Path, default=ROOT / "build/release/tests/hosted_sequence")
+    arguments = parser.parse_args()
+    names = ["qemu", "bochs"] if arguments.emulator == "both" else [arguments.emulator]
+    emulators = [Emulator(name, arguments.build) for name in names]
+    for emulator in emulators:
+        if not emulator.installed():
+            print(f"skipped: {emulator.name} is not installed (packages.txt has it; ./ringzero test installs it)")
+    emulators = [emulator for emulator in emulators if emulator.installed()]
+    if not emulators:
+        return 77
+    judge = Judge(arguments)
+    for emulator in emulators:
+        judge.seconds = 0.0
+        for name, meaning in GAPS[emulator.name]:
+            print(f"excluded under {emulator.name}: {name}: {meaning}")
+        for part in ("tour", "attack", "shares"):
+            if arguments.only in (None, part):
+                judge.boot(emulator, part)
+        if arguments.only in (None, "sequence"):
+            seeds = range(1, 5) if arguments.long else (1,)
+            operations = 150_000 if arguments.long else 10_000
+            total = sum(judge.compare(emulator, seed, operations) for seed in seeds)
+            if arguments.long:
+                print(f"{emulator.name}: {total} operations compared")
+        print(f"{emulator.name}: {judge.seconds:.1f} s from boot to verdict, all parts")
+    print(f"metal: {'passed' if judge.good else 'FAILED'} ({', '.join(e.name for e in emulators)})")
+    return 0 if judge.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
