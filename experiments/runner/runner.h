@@ -22,9 +22,9 @@ struct Replication {
   std::uint64_t seed = 0;
   std::uint64_t fingerprint = 0;  // of the run up to the end of the measured time
   std::uint64_t events = 0;       // so far
-  double host_seconds = 0;  // CPU time of the host that simulated it: in no result, for it is never the same twice
   std::vector<Measurement> measurements;
   std::vector<std::int64_t> latencies_ns;  // each reply's, in the order of replies
+  double host_seconds = 0;  // CPU time of the host that simulated it: in no result, for it is never the same twice
 };
 
 struct Failure {
