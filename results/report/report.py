@@ -81,17 +81,12 @@ def breakdown_of(rows):
     return points
 
 
-def set_option(key, value):
-    text = value if isinstance(value, str) else json.dumps(value)
-    return f"--set {key}='{text}'"
-
-
-def rerun_of(experiment, document, point):
-    """The command that runs one point again."""
-    words = [f"./ringzero run {experiment['file']}"]
+def own_settings(document, point):
+    """What a point sets beyond what the file sets for all of them."""
     case = next((case for case in document.get("cases", []) if case["name"] == point.get("case")), {})
-    words += [set_option(key, value) for key, value in {**case.get("set", {}), **point.get("values", {})}.items()]
-    return " ".join(words)
+    settings = {**case.get("set", {}), **point.get("values", {})}
+    return ", ".join(f"{key} = {value if isinstance(value, str) else json.dumps(value)}"
+                     for key, value in settings.items())
 
 
 def experiment_of(run, results, files):
@@ -101,7 +96,7 @@ def experiment_of(run, results, files):
     result_file = results / run["id"] / "result.json"
     points = json.loads(result_file.read_text())["experiments"][0]["points"]
     for point, cost in zip(points, run["points"]):
-        point["rerun"] = rerun_of(run, document, point)
+        point["own"] = own_settings(document, point)
         point["host_seconds"] = cost["host_seconds"]
         point["events"] = sum(replication["events"] for replication in point["replications"])
         point["shown"] = {metric["metric"]: metric for metric in point["metrics"]
