@@ -25,8 +25,8 @@ import _parameters  # noqa: E402
 import _sensitivity  # noqa: E402
 import _svg  # noqa: E402
 
-# What CPU time goes to, in the order in which bars are drawn.
-CAUSES = {"user": "#9ecae1", "kernel": "#6baed6", "driver": "#4292c6", "bytes": "#c7e9c0", "cache": "#fdd0a2",
+# What CPU time goes to, in the order in which bars are drawn; one that is not here comes behind them.
+COLOURS = {"user": "#9ecae1", "kernel": "#6baed6", "driver": "#4292c6", "bytes": "#c7e9c0", "cache": "#fdd0a2",
           "tlb": "#fdae6b", "crossing": "#fb6a4a", "operation": "#fcae91", "validation": "#cb181d",
           "hypervisor": "#a50f15", "emulation": "#756bb1", "idle": "#eeeeee"}
 
@@ -74,7 +74,7 @@ def breakdown_of(rows):
     points = []
     for name, metrics in sums.items():
         means = {metric: value / len(replications[name]) for metric, value in metrics.items()}
-        shares = {cause: means.get(f"time.{cause}", 0) for cause in CAUSES}
+        shares = {metric.split(".")[1]: value for metric, value in means.items() if metric.count(".") == 1}
         steps = sorted(((metric.split(".")[2], value) for metric, value in means.items()
                         if metric.startswith("time.hypervisor.")), key=lambda step: -step[1])
         points.append({"name": name, "shares": shares, "steps": steps[:5]})
@@ -153,6 +153,8 @@ def main():
     ledger = _ledger.read(options.results / "ledger.csv")
     files = _parameters.parameter_files(ROOT)
     experiments = [experiment_of(one, options.results, files) for one in run["experiments"]]
+    found = {cause for experiment in experiments for point in experiment["breakdown"] for cause in point["shares"]}
+    causes = COLOURS | {cause: "#e7298a" for cause in sorted(found - set(COLOURS))}
     known = {entry["id"].split(".")[0] for entry in published}
     figures = figures_in(options.results / "figures", known)
     sections = figure_sections(ledger, published, known, experiments, figures)
@@ -163,7 +165,7 @@ def main():
     environment.filters.update(number=number, system=_ledger.system_name,
                                json=lambda value: json.dumps(value, indent=1))
     page = environment.get_template("report.html.j2").render(
-        run=run, ledger=ledger, sections=sections, experiments=experiments, files=files, causes=CAUSES,
+        run=run, ledger=ledger, sections=sections, experiments=experiments, files=files, causes=causes,
         other_figures=[figure for figure in figures if figure["figure_of"] not in placed],
         by_system=_ledger.summary(ledger, "system"), by_figure=_ledger.summary(ledger, "figure", "system"),
         slowest=sorted(experiments, key=lambda experiment: -experiment["seconds"]),
