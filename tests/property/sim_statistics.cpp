@@ -181,3 +181,26 @@ TEST_CASE("batch means see the correlation that independent values would hide") 
   CHECK(batches_cover > 0.90 * kExperiments);
   CHECK(naive_covers < 0.40 * kExperiments);
 }
+
+TEST_CASE("MSER-5 cuts a warm-up that decays, leaves a steady series alone, and says when it cannot tell") {
+  sim::RandomStream random = sim::Random{1}.stream("mser");
+  const auto noise = [&] { return random.real() - 0.5; };
+  int cut_too_little = 0, cut_of_steady = 0;
+  for (int repetition = 0; repetition < 100; ++repetition) {
+    std::vector<double> decaying, steady, rising;
+    for (int i = 0; i < 400; ++i) {
+      decaying.push_back(10 + 20 * std::exp(-i / 20.0) + noise());  // within the noise from about 75 on
+      steady.push_back(10 + noise());
+      rising.push_back(i + noise());
+    }
+    const sim::WarmUp cut = sim::mser5(decaying);
+    CHECK(cut.steady);
+    CHECK(cut.values % 5 == 0);
+    if (cut.values < 50 || cut.values > 150) ++cut_too_little;
+    if (sim::mser5(steady).values > 100) ++cut_of_steady;
+    CHECK(!sim::mser5(rising).steady);
+  }
+  CHECK(cut_too_little <= 5);
+  CHECK(cut_of_steady <= 10);
+  CHECK(sim::mser5(std::vector<double>(19, 1.0)).values == 0);
+}
