@@ -31,18 +31,21 @@ COLOURS = {"user": "#9ecae1", "kernel": "#6baed6", "driver": "#4292c6", "bytes":
           "hypervisor": "#a50f15", "emulation": "#756bb1", "idle": "#eeeeee"}
 
 
+def begins_with(name, known):
+    """That of the known figures of the paper which a name begins with: table3 with tab3, isolation with iso; or ""."""
+    name = name.replace("table", "tab")
+    return max((figure for figure in known if name.startswith(figure)), key=len, default="")
+
+
 def figures_in(folder, known):
     """Every picture there is: its name, the figure of the paper that it belongs to, and a caption from its script.
 
-    A script belongs to that of the known figures which its name begins with (fig6, table3, isolation), or says so:
-    FIGURE_OF = "scal".
+    A script belongs to that of the known figures which its name begins with, or says so: FIGURE_OF = "scal".
     """
     figures = []
     for path in sorted(folder.glob("*.svg")):
         script = HERE.parent / "figures" / f"{path.stem}.py"
-        caption = ""
-        figure_of = max((name for name in known if path.stem.replace("table", "tab").startswith(name)), key=len,
-                        default="")
+        caption, figure_of = "", begins_with(path.stem, known)
         if script.exists():
             tree = ast.parse(script.read_text())
             caption = ast.get_docstring(tree) or ""
@@ -89,7 +92,7 @@ def own_settings(document, point):
                      for key, value in settings.items())
 
 
-def experiment_of(run, results, files):
+def experiment_of(run, results, files, known):
     """Everything that the page says of one experiment that was run."""
     source = ROOT / run["file"]
     document = json.loads(source.read_text())
@@ -108,7 +111,8 @@ def experiment_of(run, results, files):
         **run, "document": document, "source": source.read_text(), "points": points, "shown": shown,
         "seconds": seconds, "events": events, "events_per_second": events / seconds if seconds else 0,
         "failed": [point for point in points if not point["finished"]],
-        "figures": sorted({line["id"].split(".")[0] for line in document.get("ledger", [])}),
+        "figures": sorted({line["id"].split(".")[0] for line in document.get("ledger", [])}
+                          or {begins_with(run["id"], known)} - {""}),
         "breakdown": breakdown_of(read_results(results / run["id"] / "results.csv")),
         "parameters": _parameters.files_used(files, [point["configuration"] for point in points]),
         "sensitivity": _sensitivity.sensitivity_of(run["id"]),
@@ -152,10 +156,10 @@ def main():
     published = json.loads(options.published.read_text())
     ledger = _ledger.read(options.results / "ledger.csv")
     files = _parameters.parameter_files(ROOT)
-    experiments = [experiment_of(one, options.results, files) for one in run["experiments"]]
+    known = {entry["id"].split(".")[0] for entry in published}
+    experiments = [experiment_of(one, options.results, files, known) for one in run["experiments"]]
     found = {cause for experiment in experiments for point in experiment["breakdown"] for cause in point["shares"]}
     causes = COLOURS | {cause: "#e7298a" for cause in sorted(found - set(COLOURS))}
-    known = {entry["id"].split(".")[0] for entry in published}
     figures = figures_in(options.results / "figures", known)
     sections = figure_sections(ledger, published, known, experiments, figures)
     placed = {section["name"] for section in sections}
