@@ -1,11 +1,18 @@
 # The core as a kernel links it: 32-bit, freestanding, and with no undefined symbol beyond a short list.
 file(GLOB_RECURSE core_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/hypervisor-core/*.cpp)
 list(FILTER core_sources EXCLUDE REGEX "/hypervisor-core/(metal|counting)/")
+# Clang refuses even to declare a function of long double then, as the library's headers do; it has no other use for
+# those registers here.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(RINGZERO_NO_FLOATING_POINT -mno-mmx -mno-sse)
+else()
+  set(RINGZERO_NO_FLOATING_POINT -mgeneral-regs-only)
+endif()
 add_library(core32 STATIC ${core_sources})
 target_include_directories(core32 PRIVATE ${CMAKE_SOURCE_DIR}/hypervisor-core)
 target_compile_options(core32 PRIVATE ${RINGZERO_WARNINGS} -m32 -march=i686 -ffreestanding -fno-exceptions -fno-rtti
   -fno-asynchronous-unwind-tables -fno-stack-protector -fno-pic -fno-threadsafe-statics -fno-use-cxa-atexit
-  -mgeneral-regs-only -O2)
+  ${RINGZERO_NO_FLOATING_POINT} -O2)
 # Structures are copied by string instructions, as by compilers of the time: this one's default for the i686 is a loop of
 # five instructions a word.
 target_compile_options(core32 PRIVATE $<$<CXX_COMPILER_ID:GNU>:-mmemcpy-strategy=rep_4byte:-1:noalign
