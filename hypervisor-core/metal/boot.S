@@ -18,7 +18,7 @@ idle_loop:
   hlt
   jmp idle_loop
 
-  .balign 4
+  .balign 16  // where boot_sector.S looks for it, whatever the assembler makes of the jump
 multiboot_header:
   .long HEADER_MAGIC, HEADER_FLAGS, -(HEADER_MAGIC + HEADER_FLAGS)
   .long MACHINE(multiboot_header)

@@ -5,7 +5,7 @@
 #define INFORMATION 0x7000
 #define BOUNCE_SEGMENT 0x1000
 #define CHUNK_SECTORS 64
-#define HEADER 0x100004  // where boot.S has the multiboot header: behind the idle loop
+#define HEADER 0x100010  // where boot.S has the multiboot header: behind the idle loop
 
   .section .text
   .code16

@@ -198,7 +198,8 @@ class Judge:
                 print(f"  model:  {a}\n  {emulator.name}: {b}")
                 break
         else:
-            print(f"  one of them stops after: {(ours if len(ours) < len(theirs) else theirs)[-1]}")
+            shorter = min(ours, theirs, key=len)
+            print(f"  one of them stops after: {shorter[-1] if shorter else 'nothing'}")
 
 
 def hosted(program, emulator, options, faulty=False):
