@@ -47,8 +47,9 @@ const char* audit_run_states(Hypervisor& core) {
       const Vcpu& vcpu = *domain.vcpus[i];
       const bool on_cpu = run_states.running(vcpu);
       if (on_cpu != (vcpu.state == RunState::running)) violation = "a vCPU is running in one table and not in another";
-      if (!on_cpu && vcpu.linked() != (vcpu.state == RunState::runnable))
-        violation = "a vCPU is queued and not runnable, or runnable and not queued";
+      if (!on_cpu && vcpu.linked() && vcpu.state != RunState::runnable) violation = "a vCPU is queued and not runnable";
+      if (vcpu.state == RunState::runnable && !run_states.scheduler().waits(vcpu))
+        violation = "a vCPU is runnable and not queued";
       if (!on_cpu && domain.built && vcpu.directory != MachineFrame::none() && vcpu.registers.ring() == 0)
         violation = "a vCPU would return to ring 0";
     }

@@ -26,11 +26,14 @@ class List {
 
   bool empty() const { return ends_.list_next == &ends_; }
   T* front() const { return element(ends_.list_next); }
+  T* back() const { return element(ends_.list_previous); }
   T* next(const T& of) const { return element(static_cast<const Node&>(of).list_next); }
+  T* previous(const T& of) const { return element(static_cast<const Node&>(of).list_previous); }
 
   void push_front(T& added) { insert(added, *ends_.list_next); }
   void push_back(T& added) { insert(added, ends_); }
   void insert_before(T& position, T& added) { insert(added, position); }
+  void insert_after(T& position, T& added) { insert(added, *static_cast<Node&>(position).list_next); }
 
   void remove(T& removed) {
     Node& node = removed;

@@ -73,15 +73,21 @@ void Credit::stop_earning(State& of) {
 
 // --- the queues ------------------------------------------------------------------------------------------------------
 
-// Behind all of its class; one that yields lets the first of the class below go before it, too. How many it passed.
+// Whether `a` goes before `b`: by class; if credits are exact, also by more than `margin` of them.
+bool Credit::before(const Vcpu& a, const Vcpu& b, s64 margin) const {
+  const State &of = state(a), &other = state(b);
+  if (of.priority != other.priority) return of.priority > other.priority;
+  return rules_.exact && of.priority < kBoost && of.credit > other.credit + margin;
+}
+
+// Behind all of its class. How many it passed.
 u32 Credit::insert(Vcpu& vcpu) {
+  if (rules_.exact) return insert_exact(vcpu);
   Cpu& cpu = cpus_[vcpu.cpu];
-  State& inserted = state(vcpu);
+  const State& inserted = state(vcpu);
   u32 passed = 0;
   Vcpu* behind = cpu.queue.front();
   for (; behind != nullptr && state(*behind).priority >= inserted.priority; ++passed) behind = cpu.queue.next(*behind);
-  if (inserted.yielding && behind != nullptr && !behind->is_idle) behind = cpu.queue.next(*behind);
-  inserted.yielding = false;
   if (behind == nullptr) {
     cpu.queue.push_back(vcpu);
   } else {
@@ -104,16 +110,15 @@ void Credit::sort(Cpu& cpu) {
   });
 }
 
-// The first elsewhere, from the next CPU on, that is of a higher class and may run here.
-Vcpu* Credit::steal(CpuId for_cpu, s32 above, u32& scanned) {
+// The first elsewhere, from the next CPU on, that is of a higher class, or has a tick's worth more, and may run here.
+Vcpu* Credit::steal(CpuId for_cpu, const Vcpu& best_here, u32& scanned) {
   for (u32 step = 1; step < cpu_count_; ++step) {
     const CpuId id = (for_cpu + step) % cpu_count_;
     if (!rules_.steals_from_idle && (idlers_ & cpu_bit(id)) != 0) continue;
     List<Vcpu, RunQueueTag>& queue = cpus_[id].queue;
     for (Vcpu* queued = queue.front(); queued != nullptr; queued = queue.next(*queued)) {
       ++scanned;
-      const s32 priority = state(*queued).priority;
-      if (priority <= kIdle || priority <= above) break;
+      if (state(*queued).priority <= kIdle || !before(*queued, best_here, rules_.credits_per_tick)) break;
       if ((queued->affinity & cpu_bit(for_cpu)) == 0) continue;
       queue.remove(*queued);
       queued->cpu = for_cpu;
@@ -177,8 +182,8 @@ Decision Credit::decide(CpuId id, Vcpu& current, SystemTime now) {
   if (stays) scanned += insert(current);
 
   Vcpu* next = cpu.queue.front();
-  if (state(*next).priority <= kOver) {
-    if (Vcpu* better = steal(id, state(*next).priority, scanned)) next = better;
+  if (rules_.exact || state(*next).priority <= kOver) {
+    if (Vcpu* better = steal(id, *next, scanned)) next = better;
   }
   if (next->linked()) cpu.queue.remove(*next);
 
@@ -225,6 +230,9 @@ HypercallResult Credit::adjust(Vcpu& vcpu, const SchedulerParameters& parameters
   if (parameters.weight > 0xffff || parameters.cap > kHighestCap) return Error::invalid;
   Group& of = group(vcpu);
   if (parameters.weight != 0) of.weight = parameters.weight;
+  // A domain that gets a cap may use what that gives it until the next accounting.
+  if (rules_.exact && of.cap == 0 && parameters.cap != 0 && state(vcpu).credit <= 0)
+    state(vcpu).credit = parameters.cap * per_accounting() / 100 / of.active_count;
   of.cap = parameters.cap;
   return HypercallResult::success();
 }

@@ -5,9 +5,9 @@
 // next vCPU is not UNDER looks for a better one that waits elsewhere. From 3.1 on a vCPU that wakes UNDER is boosted
 // before all others. A domain with a cap is parked once it has used it up.
 //
-// One implementation serves three variants, whose differences CreditRules names. `exact` charges what was run and gives
-// out what can be used (credit_exact.cpp); the historical ones charge whoever a tick finds running, and give out by a
-// rule of thumb (credit_sampled.cpp). docs/decisions says why.
+// One implementation serves three variants, whose differences CreditRules names. `exact` charges what was run, gives
+// out what can be used, and lets who has more credits go first within a class (credit_exact.cpp); the historical ones
+// charge whoever a tick finds running, and give out by a rule of thumb (credit_sampled.cpp). docs/decisions says why.
 #pragma once
 
 #include "base/list.h"
@@ -41,6 +41,7 @@ class Credit final : public Scheduler {
   Reaction timer_expired(CpuId cpu, Timer& timer, SystemTime now) override;
   HypercallResult adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) override;
   Inspection inspect(const Vcpu& vcpu) const override;  // credit, priority, sum of credits at the last accounting
+  bool waits(const Vcpu& vcpu) const override { return vcpu.linked() || state(vcpu).parked; }
 
  private:
   struct ActiveTag;
@@ -72,7 +73,7 @@ class Credit final : public Scheduler {
 
   struct Cpu {
     Vcpu* current = nullptr;
-    List<Vcpu, RunQueueTag> queue;  // by priority, first in first out; the running one is not in it
+    List<Vcpu, RunQueueTag> queue;  // by priority, then first in first out, or by credit; without the running one
     Timer tick;
     SystemTime next_tick = 0;
     u32 sorted_at = 0;  // number of the accounting after which the queue was sorted
@@ -82,9 +83,10 @@ class Credit final : public Scheduler {
   static const State& state(const Vcpu& vcpu) { return vcpu.policy<State>(); }
   static Group& group(Vcpu& vcpu) { return state(*vcpu.leader).group; }
 
+  bool before(const Vcpu& a, const Vcpu& b, s64 margin = 0) const;
   u32 insert(Vcpu& vcpu);
   void sort(Cpu& cpu);
-  Vcpu* steal(CpuId for_cpu, s32 above, u32& scanned);
+  Vcpu* steal(CpuId for_cpu, const Vcpu& best_here, u32& scanned);
   u32 to_interrupt(const Vcpu& queued) const;
   Reaction tick(CpuId id, SystemTime now);
 
@@ -110,6 +112,8 @@ class Credit final : public Scheduler {
   template <class Visit>
   void for_each_earning(Visit visit) const;
   void account_exact(SystemTime now, Reaction& reaction);
+  u32 insert_exact(Vcpu& vcpu);
+  void sort_exact(Cpu& cpu);
   u32 tightest(u32 cpus_left) const;
   Level fill(u32 cpus, u32 cpus_left) const;
   s64 most_useful(const State& of) const;

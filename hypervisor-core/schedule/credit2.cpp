@@ -2,7 +2,7 @@
 //
 // Every vCPU begins with 10 ms of credit, and running burns it, the faster the less weight it has (a domain's weight
 // counts for each of its vCPUs). Who has most left runs, until it meets the next one's credit. When even the best has
-// none left everybody gets 10 ms more, but nobody keeps more than a little from before: sleep earns nothing. Moving to
+// none left everybody gets 10 ms more, but who sleeps keeps no more than a little from before. Moving to
 // another CPU has to be worth half a millisecond. A domain with a cap has a budget, filled up every 10 ms.
 //
 // Xen has a queue per group of up to 16 CPUs and balances load between them; our machines have at most 16 CPUs.
@@ -16,7 +16,9 @@ namespace {
 
 constexpr SystemTime kMillisecond = 1'000'000;
 constexpr s64 kInitialCredit = 10 * kMillisecond;
-constexpr s64 kCarriedOver = kMillisecond / 2;
+constexpr s64 kCarriedOver = kMillisecond / 2;  // by one that sleeps
+// By one that wants to run, without a cap: enough to tell whose share a whole CPU is from who waits for it.
+constexpr s64 kCarriedOverAwake = 10 * kInitialCredit;
 constexpr s64 kMigrationResistance = kMillisecond / 2;
 constexpr SystemTime kShortestSlice = kMillisecond / 2;
 constexpr SystemTime kDefaultLongestSlice = 10 * kMillisecond;
@@ -152,7 +154,9 @@ void Credit2::reset(s64 lowest, SystemTime now) {
   const s64 given = kInitialCredit * static_cast<s64>(1 + divide(below, kInitialCredit).quotient);
   members_.for_each([given](State& of) {
     of.credit += given;
-    if (of.credit > kInitialCredit + kCarriedOver) of.credit = kInitialCredit + kCarriedOver;
+    const bool keeps = of.vcpu->wants_cpu() && budget(*of.vcpu).cap == 0;
+    const s64 most = kInitialCredit + (keeps ? kCarriedOverAwake : kCarriedOver);
+    if (of.credit > most) of.credit = most;
     if (of.credit < -kInitialCredit) of.credit = -kInitialCredit;
   });
 }

@@ -34,6 +34,41 @@ void Credit::charge_run(Vcpu& running, SystemTime now) {
   of.parked = group(running).cap != 0;
 }
 
+// By class, then by credits, from the back, where who just ran belongs. One that yields lets the next go before it.
+u32 Credit::insert_exact(Vcpu& vcpu) {
+  List<Vcpu, RunQueueTag>& queue = cpus_[vcpu.cpu].queue;
+  u32 passed = 0;
+  Vcpu* ahead = queue.back();
+  for (; ahead != nullptr && before(vcpu, *ahead); ++passed) ahead = queue.previous(*ahead);
+  State& of = state(vcpu);
+  if (of.yielding) {
+    Vcpu* next = ahead == nullptr ? queue.front() : queue.next(*ahead);
+    if (next != nullptr && !next->is_idle) ahead = next;
+    of.yielding = false;
+  }
+  if (ahead == nullptr) {
+    queue.push_front(vcpu);
+  } else {
+    queue.insert_after(*ahead, vcpu);
+  }
+  return passed;
+}
+
+// After an accounting, which moves few past each other.
+void Credit::sort_exact(Cpu& cpu) {
+  cpu.queue.for_each([&](Vcpu& queued) {
+    Vcpu* ahead = cpu.queue.previous(queued);
+    if (ahead == nullptr || !before(queued, *ahead)) return;
+    cpu.queue.remove(queued);
+    while (ahead != nullptr && before(queued, *ahead)) ahead = cpu.queue.previous(*ahead);
+    if (ahead == nullptr) {
+      cpu.queue.push_front(queued);
+    } else {
+      cpu.queue.insert_after(*ahead, queued);
+    }
+  });
+}
+
 // A domain with a cap is looked at when it has used it up.
 SystemTime Credit::slice_of(const Vcpu& next) const {
   if (next.is_idle || state(*next.leader).group.cap == 0) return slice_;
@@ -42,7 +77,7 @@ SystemTime Credit::slice_of(const Vcpu& next) const {
   return credit > kLeastSlice ? credit : kLeastSlice;
 }
 
-// What it may earn at most in one accounting.
+// What it may earn at most in one accounting: one CPU, or its part of the cap.
 s64 Credit::most_useful(const State& of) const {
   const Group& domain = state(*of.vcpu->leader).group;
   s64 most = per_accounting();
@@ -71,7 +106,6 @@ Credit::Level Credit::fill(u32 cpus, u32 cpus_left) const {
     if (!takes_part(of)) return;
     of.share = kByWeight;
     level.weight += weight;
-    if (of.vcpu->wants_cpu()) level.worth -= of.credit;
   });
   for (bool changed = true; changed;) {
     changed = false;
@@ -82,11 +116,9 @@ Credit::Level Credit::fill(u32 cpus, u32 cpus_left) const {
       of.share = most;
       level.worth -= most;
       level.weight -= weight;
-      if (of.vcpu->wants_cpu()) level.worth += of.credit;
       changed = true;
     });
   }
-  if (level.worth < 0) level.worth = 0;
   return level;
 }
 
@@ -122,7 +154,12 @@ void Credit::account_exact(SystemTime now, Reaction& reaction) {
 
   for (u32 left = kAllCpus >> (32 - cpu_count_); left != 0;) {
     const u32 cpus = tightest(left);
-    const Level level = fill(cpus, left);
+    Level level = fill(cpus, left);
+    for_each_earning([&](const State& of, s64) {
+      const bool competes = !of.settled && of.share == kByWeight && of.vcpu->wants_cpu();
+      if (competes && (of.vcpu->affinity & left & ~cpus) == 0) level.worth -= of.credit;
+    });
+    if (level.worth < 0) level.worth = 0;
     for_each_earning([&](State& of, s64 weight) {
       if (of.settled || (of.vcpu->affinity & left & ~cpus) != 0) return;
       if (of.share == kByWeight) of.share = (weight * level.worth + level.weight - 1) / level.weight;
@@ -148,6 +185,10 @@ void Credit::account_exact(SystemTime now, Reaction& reaction) {
       if (!capped && of.parked) unpark(of, reaction);
     }
   });
+  for (CpuId id = 0; id < cpu_count_; ++id) {
+    sort_exact(cpus_[id]);
+    cpus_[id].sorted_at = accountings_;
+  }
 }
 
 }  // namespace hv

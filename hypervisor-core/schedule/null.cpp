@@ -60,6 +60,7 @@ class Null final : public Scheduler {
   Reaction timer_expired(CpuId, Timer&, SystemTime) override { return {}; }
   HypercallResult adjust(Vcpu&, const SchedulerParameters&, SystemTime) override { return HypercallResult::success(); }
   Inspection inspect(const Vcpu&) const override { return {}; }
+  bool waits(const Vcpu& vcpu) const override { return holds(vcpu) || vcpu.policy<State>().linked(); }
 
  private:
   struct WaitTag;

@@ -72,6 +72,8 @@ class Scheduler {
   virtual HypercallResult adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) = 0;
 
   virtual Inspection inspect(const Vcpu& vcpu) const = 0;
+  // Whether the policy knows that the vCPU, which is runnable, waits: in a queue, or because its cap is used up.
+  virtual bool waits(const Vcpu& vcpu) const { return vcpu.linked(); }
 
   // All timers of a CPU: the policy's own and the generic layer's run timer. A policy moves its own when it is asked to
   // remove(), move(), decide(), adjust() or about an expired one: after those the core looks at them again.

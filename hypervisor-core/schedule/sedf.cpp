@@ -35,8 +35,9 @@ s32 score_of(SystemTime period, SystemTime part) {
 struct QueueTag;
 struct PenaltyTag;
 struct UtilisationTag;
+struct MemberTag;
 
-struct State : ListNode<QueueTag>, ListNode<PenaltyTag>, ListNode<UtilisationTag> {
+struct State : ListNode<QueueTag>, ListNode<PenaltyTag>, ListNode<UtilisationTag>, ListNode<MemberTag> {
   // Bits, of which traces show the number.
   enum Status : u32 { kExtraAware = 1, kRunsPenalty = 2, kRunsUtilisation = 4, kWantsPenalty = 8, kAsleep = 16 };
 
@@ -86,15 +87,15 @@ class Sedf final : public Scheduler {
       added.period = kDomain0Period;
       added.slice = kDomain0Slice;
     }
-    cpu.members.push_back(vcpu);
+    cpu.members.push_back(added);
   }
   Reaction remove(Vcpu& vcpu) override {
-    cpus_[vcpu.cpu].members.remove(vcpu);
+    cpus_[vcpu.cpu].members.remove(vcpu.policy<State>());
     return {};
   }
   Reaction move(Vcpu& vcpu, CpuId to) override {
-    cpus_[vcpu.cpu].members.remove(vcpu);
-    cpus_[to].members.push_back(vcpu);
+    cpus_[vcpu.cpu].members.remove(vcpu.policy<State>());
+    cpus_[to].members.push_back(vcpu.policy<State>());
     vcpu.cpu = to;
     return {};
   }
@@ -114,6 +115,7 @@ class Sedf final : public Scheduler {
     const State& of = vcpu.policy<State>();
     return {4, {of.deadline, of.used, of.status, of.utilisation_score}};
   }
+  bool waits(const Vcpu& vcpu) const override { return vcpu.policy<State>().queued(); }
 
  private:
   struct Cpu {
@@ -124,7 +126,7 @@ class Sedf final : public Scheduler {
     List<State, QueueTag> waiting;   // for their period to begin, by its beginning
     List<State, PenaltyTag> penalty;
     List<State, UtilisationTag> utilisation;
-    List<Vcpu, RunQueueTag> members;  // all that are placed here
+    List<State, MemberTag> members;  // all that are placed here
   };
 
   template <class Tag>
@@ -386,8 +388,7 @@ Decision Sedf::decide(CpuId id, Vcpu& current, SystemTime now) {
 // What the slices leave, but for a reserve, goes to those with a weight.
 void Sedf::share_by_weight(Cpu& cpu) {
   u64 weights = 0, slices = 0;
-  cpu.members.for_each([&](Vcpu& vcpu) {
-    const State& of = vcpu.policy<State>();
+  cpu.members.for_each([&](const State& of) {
     weights += of.weight;
     if (of.weight == 0)
       slices += divide(static_cast<u64>(kWeightPeriod * of.slice), static_cast<u64>(of.period)).quotient;
@@ -395,8 +396,7 @@ void Sedf::share_by_weight(Cpu& cpu) {
   if (weights == 0) return;
   const u64 most = kWeightPeriod - kWeightSafety;
   const u64 free = slices < most ? most - slices : 0;
-  cpu.members.for_each([&](Vcpu& vcpu) {
-    State& of = vcpu.policy<State>();
+  cpu.members.for_each([&](State& of) {
     if (of.weight == 0) return;
     of.period = kWeightPeriod;
     of.slice = static_cast<SystemTime>(divide(of.weight * free, weights).quotient);

@@ -73,7 +73,7 @@ TEST_CASE("create_domain gives frames and the next id, paused and not built") {
   CHECK(info.max_frames == 512);
   CHECK(info.flags == 2);  // paused
   CHECK(info.shared_info_frame == second.shared_info.number());
-  CHECK(second.vcpus[0]->pinned);
+  CHECK(second.vcpus[0]->affinity == 1);
   CHECK(second.vcpu_count == 2);
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("create_domain: every refusal leaves no frame and no slot behind") {
   const u32 free = host.core->memory().frames().free_count();
   CHECK(host.create_domain(1024, 0, kAllCpus) == kEinval);
   CHECK(host.create_domain(1024, kMaxVcpusPerDomain + 1, kAllCpus) == kEinval);
-  CHECK(host.create_domain(1024, 1, 1) == kEinval);
+  CHECK(host.create_domain(1024, 1, 1u << 1) == kEinval);
   CHECK(host.create_domain(1u << 20, 1, kAllCpus) == kEnomem);
   CHECK(host.core->memory().frames().free_count() == free);
   CHECK(host.create_domain(1024, 1, kAllCpus) == 1);

@@ -83,11 +83,13 @@ TEST_CASE("more domains than the machine has memory for are refused, however man
 TEST_CASE("unknown names say which there are, or which is near") {
   Json json = small_experiment();
   json["scheduler"] = {{"name", "bvtt"}};
-  CHECK(error_in(json) == "small.json: at /scheduler/name: expected \"bvt\", got \"bvtt\" (did you mean \"bvt\"?)");
+  CHECK(error_in(json) ==
+        "small.json: at /scheduler/name: expected \"bvt\", \"credit\", \"credit2\", \"null\", \"rr\" or \"sedf\", got "
+        "\"bvtt\" (did you mean \"bvt\"?)");
   json["scheduler"] = {{"variant", "xen-1.1"}};
   CHECK(error_in(json) ==
-        "small.json: at /scheduler/variant: expected \"paper\", \"xen-1.0\", \"xen-1.2\" or \"xen-2.0\", got "
-        "\"xen-1.1\" (did you mean \"xen-1.0\"?)");
+        "small.json: at /scheduler/variant: expected \"exact\", \"one-queue\", \"paper\", \"static\", \"xen-1.0\", "
+        "\"xen-1.2\", \"xen-2.0\", \"xen-3.0.3\" or \"xen-3.1\", got \"xen-1.1\" (did you mean \"xen-1.0\"?)");
   json = small_experiment();
   json["machine"] = "dell2560";
   CHECK(error_in(json) ==
