@@ -112,6 +112,12 @@ struct FileIoSettings {
   std::optional<sim::Duration> duration;
 };
 
+// Computes for `compute`, then sleeps until the kernel's `sleep_ticks`-th next tick of 10 ms, for ever.
+struct BurstSettings {
+  sim::Duration compute = sim::Duration::milliseconds(5);
+  std::uint64_t sleep_ticks = 1;
+};
+
 // Streams to or from a machine outside that runs the other half; each of these programs has one of its own.
 struct TtcpSettings {
   enum class Direction : std::uint8_t { transmit, receive };  // as the guest sees it
@@ -206,10 +212,10 @@ struct BalloonSettings {
 // The services of an idle Red Hat 7.2 with sshd and Apache.
 struct ServicesSettings {};
 
-using ProgramSpec =
-    std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings, FileIoSettings,
-                 TtcpSettings, SpecIntSettings, DbenchSettings, KernelBuildSettings, OsdbSettings, DdSettings,
-                 SmallFilesSettings, ForkBombSettings, MemoryHogSettings, BalloonSettings, ServicesSettings>;
+using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings,
+                                 FileIoSettings, TtcpSettings, SpecIntSettings, DbenchSettings, KernelBuildSettings,
+                                 OsdbSettings, DdSettings, SmallFilesSettings, ForkBombSettings, MemoryHogSettings,
+                                 BalloonSettings, ServicesSettings, BurstSettings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.

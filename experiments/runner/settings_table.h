@@ -71,7 +71,7 @@ template <>
 struct NamesOf<guest::ProgramSpec> {
   static constexpr std::array names{"compute",     "udp_echo",  "lmbench",    "udp_flood",    "raw_disk", "file_io",
                                     "ttcp",        "spec_int",  "dbench",     "kernel_build", "osdb",     "dd",
-                                    "small_files", "fork_bomb", "memory_hog", "balloon",      "services"};
+                                    "small_files", "fork_bomb", "memory_hog", "balloon",      "services", "bursts"};
 };
 template <>
 struct NamesOf<guest::DropRule::Protocol> {
@@ -384,6 +384,18 @@ void describe(Visit&& visit, const guest::OsdbSettings*) {
                .source = "Ringzero; OSDB takes 5 minutes of the same",
                .unit = "s",
                .min = 100 * kMillisecond});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const guest::BurstSettings*) {
+  visit.value(
+      "compute", RINGZERO_MEMBER(compute),
+      {.text = "CPU time that it computes before it sleeps.", .source = "Ringzero", .unit = "ms", .min = kMicrosecond});
+  visit.value("sleep_ticks", RINGZERO_MEMBER(sleep_ticks),
+              {.text = "It sleeps until so many ticks of its kernel have come, each 10 ms after the one before.",
+               .source = "Ringzero",
+               .min = 1,
+               .max = 1'000'000});
 }
 
 template <class Visit>

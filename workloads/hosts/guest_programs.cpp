@@ -6,6 +6,7 @@
 
 #include "hardware/block_device.h"
 #include "workloads/programs/balloon.h"
+#include "workloads/programs/bursts.h"
 #include "workloads/programs/compute.h"
 #include "workloads/programs/dbench/dbench.h"
 #include "workloads/programs/file_io.h"
@@ -105,6 +106,9 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std
       } catch (const std::invalid_argument& error) {
         throw SpecError{spec.name, error.what()};
       }
+    } else if (const auto* bursts = std::get_if<BurstSettings>(&program)) {
+      entries_.push_back({"bursts", std::make_unique<Bursts>(*bursts, clock)});
+      resident_pages_ += Bursts::kResidentPages;
     } else if (const auto* flood = std::get_if<UdpFloodSettings>(&program)) {
       entries_.push_back({"udp_flood", std::make_unique<UdpFlood>(*flood)});
     } else if (const auto* raw = std::get_if<RawDiskSettings>(&program)) {
