@@ -101,6 +101,7 @@ namespace {
 std::vector<Benchmark> bench_engine() {
   std::vector<Benchmark> benchmarks{bench_event_queue()};
   for (Benchmark& benchmark : bench_page_table_updates()) benchmarks.push_back(std::move(benchmark));
+  for (Benchmark& benchmark : bench_schedulers()) benchmarks.push_back(std::move(benchmark));
   for (Benchmark& benchmark : bench_disk()) benchmarks.push_back(std::move(benchmark));
   for (Benchmark& benchmark : bench_experiments()) benchmarks.push_back(std::move(benchmark));
   return benchmarks;
