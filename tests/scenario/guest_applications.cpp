@@ -63,7 +63,7 @@ OsdbSettings osdb(OsdbSettings::Query query, std::uint32_t users = 10) {
 TEST_CASE("SPEC CINT2000 without a kernel would score what its work says, and loses little to one") {
   auto profile = guest::SpecIntProfile::standard();
   profile.set("spec_int.work", 400e6);
-  profile.set("spec_int.sample", 24e6);
+  profile.set("spec_int.sample", 48e6);
   guest::SpecIntSettings settings;
   settings.profile = std::make_shared<const guest::SpecIntProfile>(profile);
   constexpr double kAlone = 100 * 2.4e9 / 400e6;
@@ -163,8 +163,8 @@ TEST_CASE("a connection for each tuple: a fork, 330 faults, 250 calls") {
 
 TEST_CASE("an update syncs the log, alone for each commit, together with others when there are ten users") {
   const Results one{System::native, osdb(OsdbSettings::Query::update, 1)};
-  CHECK(one["osdb.syncs"] == doctest::Approx(1).epsilon(0.02));
-  CHECK(one["osdb.system_calls"] == doctest::Approx(42.4 + 9).epsilon(0.12));
+  CHECK(one["osdb.syncs"] == doctest::Approx(1).epsilon(0.15));  // at most one more than tuples, or less
+  CHECK(one["osdb.system_calls"] == doctest::Approx(42.4 + 9).epsilon(0.2));
   const Results ten{System::native, osdb(OsdbSettings::Query::update, 10)};
   CHECK(ten["osdb.syncs"] < 0.9);
   CHECK(ten["osdb.rate"] > one["osdb.rate"]);

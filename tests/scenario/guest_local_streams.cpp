@@ -16,6 +16,11 @@ constexpr u32 kBuffer = 0x20000000, kBufferBytes = 1 << 20;
 model::Task<> map_buffer(SystemCalls& calls) {
   co_await calls.map(
       {.bytes = kBufferBytes, .protection = {.read = true, .write = true, .execute = false}, .address = kBuffer});
+  // And a stack, for the frames of signals.
+  constexpr u32 kStackBytes = hv::kPageSize;
+  co_await calls.map({.bytes = kStackBytes,
+                      .protection = {.read = true, .write = true, .execute = false},
+                      .address = guest::kUserStackTop - kStackBytes});
 }
 
 }  // namespace

@@ -197,7 +197,7 @@ model::Task<> KernelBuild::search_and_read(SystemCalls& calls, u32 number) {
   co_await calls.status(file);
   u32 got = 1;
   const u32 buffer = kUserStackTop - 2 * hv::kPageSize;
-  while (got > 0) got = co_await calls.read(file, buffer, kBuffer);
+  while (got > 0) got = co_await calls.read(file, buffer, 2 * kBuffer);
   co_await calls.close(file);
 }
 

@@ -58,6 +58,9 @@ model::Task<> DatabaseServer::postmaster_memory(SystemCalls& calls) {
       co_await calls.access({.first = start + i * hv::kPageSize, .bytes = 64, .use = how}, kPageWork);
     }
   };
+  // A stack, which exec would have made, for the frames of signals.
+  constexpr u32 kStackBytes = 4 * hv::kPageSize;
+  co_await calls.map({.bytes = kStackBytes, .protection = kReadWrite, .address = kUserStackTop - kStackBytes});
   const Descriptor text = co_await calls.open(top_ + "/bin/postgres");
   const u32 text_pages = profile_.server_text_pages + query_.text_pages;
   co_await calls.map({.bytes = text_pages * hv::kPageSize, .protection = kExecute, .address = kText, .file = text});
