@@ -109,7 +109,9 @@ def draw_line(axes, sweep, picture, rows):
             group = group.assign(x=group.point.map(abscissae))
         else:
             group = group.assign(x=group.point.map(sweep.points[x]).map(column.of))
-        drawn = [(at, *with_interval(some.value)) for at, some in group.groupby("x")]
+        # Random points that happen to be equal in this key differ in the others: they are no replications of each other.
+        drawn = sorted((some.x.iloc[0], *with_interval(some.value))
+                       for _, some in group.groupby("point" if scattered else "x"))
         if not drawn:
             continue
         at, mean, half = zip(*drawn)
