@@ -157,6 +157,14 @@ class Judge:
         self.say(good, f"{emulator.name}: {part}, {seconds:.1f} s")
         return lines
 
+    def same_core(self):
+        """The image has the library's code, and so has the 32-bit hosted side where it was built."""
+        build = self.arguments.build
+        programs = [build / name for name in ("metal_image", "hosted_sequence32") if (build / name).exists()]
+        check = subprocess.run([ROOT / "tests/metal/same_core.py", build / "libcore32.a", *programs],
+                               stdout=subprocess.PIPE, text=True)
+        self.say(check.returncode == 0, "; ".join(check.stdout.splitlines()[:2]) or "there is no library to compare with")
+
     def compare(self, emulator, seed, operations):
         options = [f"seed={seed}", f"operations={operations}"]
         limit = 60 + operations // 500
@@ -239,6 +247,7 @@ def main():
     if not emulators:
         return 77
     judge = Judge(arguments)
+    judge.same_core()
     for emulator in emulators:
         judge.seconds = 0.0
         for name, meaning in GAPS[emulator.name]:
