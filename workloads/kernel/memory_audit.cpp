@@ -36,6 +36,7 @@ std::optional<std::string> count_entries(const Kernel& kernel, const Process& pr
   const auto wrong = [&](const char* what, u32 address) {
     return fmt::format("{}, process {} ({}): {} at {:#010x}", kernel.name(), process.id, process.name, what, address);
   };
+  const bool at_its_end = space.areas.empty();  // it is being cleared
   u32 present = 0, swapped = 0;
   for (const auto& [slot, table] : space.tables) {
     for (u32 index = 0; index < hv::kEntriesPerTable; ++index) {
@@ -43,7 +44,7 @@ std::optional<std::string> count_entries(const Kernel& kernel, const Process& pr
       const PageEntry entry = look_at(space, address);
       if (entry.empty()) continue;
       const Area* area = space.area_of(address);
-      if (area == nullptr) return wrong("a page outside every area", address);
+      if (area == nullptr && !at_its_end) return wrong("a page outside every area", address);
       if (!entry.present) {
         ++swapped;
         if (entry.swap_slot > kernel.swap().slots()) return wrong("a page in no slot of swap", address);
@@ -51,7 +52,8 @@ std::optional<std::string> count_entries(const Kernel& kernel, const Process& pr
         continue;
       }
       ++present;
-      if (entry.writable && !area->protection.write) return wrong("a writable page in a read-only area", address);
+      if (entry.writable && !at_its_end && !area->protection.write)
+        return wrong("a writable page in a read-only area", address);
       if (entry.frame == kernel.memory().zero_page()) {
         if (entry.writable) return wrong("the page of zeros is writable", address);
         continue;
@@ -60,6 +62,7 @@ std::optional<std::string> count_entries(const Kernel& kernel, const Process& pr
       users.add(entry.frame);
     }
   }
+  if (at_its_end) return std::nullopt;
   if (present != space.present_pages) return wrong("another number of pages than counted", present);
   if (swapped != space.swapped_pages) return wrong("another number of pages in swap than counted", swapped);
   return std::nullopt;
