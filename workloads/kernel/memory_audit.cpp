@@ -72,6 +72,10 @@ std::optional<std::string> count_entries(const Kernel& kernel, const Process& pr
 
 std::optional<std::string> audit_memory(Kernel& kernel,
                                         const std::function<PageEntry(const AddressSpace&, u32)>& look_at) {
+  // A domain may have lost its processor in the middle of an exit or an exec: then its pages are not at rest.
+  for (const auto& process : kernel.processes()) {
+    if (process->space && process->space->areas.empty() && !process->space->tables.empty()) return std::nullopt;
+  }
   Users users{kernel};
   std::set<const Inode*> files;
   for (const auto& process : kernel.processes()) {

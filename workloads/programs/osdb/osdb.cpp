@@ -1,6 +1,7 @@
 #include "workloads/programs/osdb/osdb.h"
 
 #include <array>
+#include <vector>
 
 #include "workloads/kernel/system_calls.h"
 
@@ -25,14 +26,16 @@ Osdb::Osdb(const OsdbSettings& settings, const std::string& name, sim::Random ra
       users_{settings.users.value_or(profile_.users)},
       server_{profile_, settings.query, "/" + name, random.stream(name)} {}
 
-// It measures, while the users go on for ever.
+// It measures, and when it has, the users leave, so that a run ends with a host at rest.
 model::Task<> Osdb::run(SystemCalls& calls) {
   server_.install_files(calls.kernel());
   const Descriptor listener = co_await calls.local_listen(server_.socket_path());
   co_await calls.fork([this, listener](SystemCalls& in) { return server_.run(in, listener); });
   co_await calls.close(listener);
+  std::vector<ProcessId> users;
   for (u32 i = 0; i < users_; ++i) {
-    co_await calls.fork([this](SystemCalls& in) { return user(in); });
+    const ProcessId id = co_await calls.fork([this](SystemCalls& in) { return user(in); });
+    users.push_back(id);
   }
   started();
   co_await calls.sleep(ticks_of(settings_.warmup));
@@ -47,6 +50,10 @@ model::Task<> Osdb::run(SystemCalls& calls) {
     activity_.end(calls.kernel(), done);
     sleeps_ = static_cast<double>(server_.sleeps() - sleeps) / done;
     syncs_ = static_cast<double>(server_.log_writes() - log_writes) / done;
+  }
+  if (rate_ > 0) {
+    for (const ProcessId id : users) co_await calls.wait(id);
+    co_await calls.sleep(kTicksPerSecond);  // and the server's processes, too
   }
   finished_ = true;
   while (true) co_await calls.pause();
@@ -69,7 +76,7 @@ model::Task<> Osdb::user(SystemCalls& calls) {
   const sim::Cycles work{query_.work.count() * profile_.client_share / 1000 / query_.round_trips};
   const bool stays = query_.fresh_pages == 0;
   Descriptor connection = -1;
-  while (true) {
+  while (rate_ == 0) {  // until it is measured
     if (connection < 0) {
       connection = co_await calls.local_connect(server_.socket_path());
       if (connection < 0) calls.kernel().panic("no server listens at " + server_.socket_path());
