@@ -106,6 +106,7 @@ struct Table {
     set(Hypercall::block_io_op, [](H& h, C& c, Arguments a) { return h.block().block_io(c, a[0], a[1], a[2]); });
     set(Hypercall::set_virtual_timer_op,
         [](H& h, C& c, Arguments a) { return h.time().set_virtual_alarm(c, time_of(a[0], a[1])); });
+    set(Hypercall::vcpu_op, [](H& h, C& c, Arguments a) { return h.lifecycle().vcpu_op(c, a[0], a[1], a[2]); });
     set(Hypercall::update_va_mapping_otherdomain,
         [](H& h, C& c, Arguments a) { return h.memory().update_va_mapping_otherdomain(c, a[0], a[1], a[2], a[3]); });
   }

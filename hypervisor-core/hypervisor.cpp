@@ -42,6 +42,7 @@ Hypervisor::Hypervisor(hw::Machine& machine, Arena memory, const BootParameters&
             {parameters.tick, parameters.timer_slop, machine.wall_clock_seconds()},
             machine.cpu_count(),
             parameters.max_domains * kMaxVcpusPerDomain},
+      balancer_{machine.interrupts(), run_states_},
       network_{machine, arena_, domains_, memory_, run_states_, events_, clock_},
       network_line_{machine.network() == nullptr ? kNoLine : machine.network()->interrupt_line()},
       block_{machine, arena_, domains_, memory_, events_},
@@ -53,14 +54,8 @@ Hypervisor::Hypervisor(hw::Machine& machine, Arena memory, const BootParameters&
   if (machine.cycles_per_second() > SystemClock::kMaxFrequency) machine.stop("the cycle counter is too fast");
   clock_.enter(machine.cpu(0));
   for (SystemTime& booted : booted_at_) booted = kNever;
-  take_interrupts_of(network_line_);
-  take_interrupts_of(block_line_);
-}
-
-void Hypervisor::take_interrupts_of(u32 device_line) {
-  if (device_line == kNoLine) return;
-  machine_.interrupts().route(device_line, kDeviceCpu);
-  machine_.interrupts().unmask(device_line);
+  for (const u32 line : {network_line_, block_line_})
+    if (line != kNoLine) balancer_.take(line);
 }
 
 Domain& Hypervisor::create_domain0(u32 kilobytes, u32 vcpus, u32 entry_eip) {
@@ -99,6 +94,7 @@ inline void Hypervisor::leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& regist
 void Hypervisor::boot_cpu(hw::Cpu& cpu, hw::Registers& registers) {
   Vcpu& idle = enter(cpu);
   idle.run_since = booted_at_[cpu.id()] = clock_.now();
+  balancer_.booted(cpu.id());
   registers = idle_registers();
   memory_.load_address_space(cpu, idle);
   cpu.set_task_switched(true);
@@ -141,8 +137,10 @@ void Hypervisor::interrupt(hw::Cpu& cpu, hw::Registers& registers, u32 line) {
     run_states_.timer_moved(current.cpu);
   } else if (line == network_line_) {
     network_.device_interrupt(cpu);
+    balancer_.handled(line, clock_.now());
   } else if (line == block_line_) {
     block_.device_interrupt(cpu);
+    balancer_.handled(line, clock_.now());
   }
   leave(cpu, current, registers);  // kIpiLine asks for nothing else
 }
@@ -160,10 +158,12 @@ void Hypervisor::work_and_leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& regi
 }
 
 inline void Hypervisor::interrupt_others(hw::Cpu& cpu, CpuId id) {
-  u32 kicks = run_states_.take_kicks() | memory_.flushes_due_elsewhere(id);
+  const u32 flushes = memory_.flushes_due_elsewhere(id);
+  u32 kicks = run_states_.take_kicks() | flushes;
   if (id != kDeviceCpu && network_.next_timer() < armed_[kDeviceCpu]) kicks |= 1u << kDeviceCpu;
   kicks &= ~(1u << id);
   if (kicks != 0) send_ipis(cpu, kicks);
+  if (flushes != 0) cpu.wait_for_flush(flushes);
 }
 
 // Does what there is to do for this CPU, says so to others, and returns who runs then.

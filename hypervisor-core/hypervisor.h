@@ -12,6 +12,7 @@
 #include "domain_table.h"
 #include "events/event_channels.h"
 #include "hardware/machine.h"
+#include "interrupt_balancer.h"
 #include "io/block.h"
 #include "io/network.h"
 #include "memory/memory_manager.h"
@@ -81,8 +82,6 @@ class Hypervisor {
  private:
   static constexpr u32 kNoLine = ~0u;
 
-  void take_interrupts_of(u32 device_line);
-
   Vcpu& enter(hw::Cpu& cpu);
   Caller enter_from_guest(hw::Cpu& cpu, const hw::Registers& registers);
   void leave(hw::Cpu& cpu, Vcpu& current, hw::Registers& registers);
@@ -104,6 +103,7 @@ class Hypervisor {
   RunStates run_states_;
   EventChannels events_;
   TimeKeeper time_;
+  InterruptBalancer balancer_;
   Network network_;
   u32 network_line_;  // of its card; kNoLine: there is none
   BlockIo block_;

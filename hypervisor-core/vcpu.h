@@ -30,6 +30,8 @@ struct Vcpu : ListNode<RunQueueTag> {
   CpuId cpu = 0;            // where it is placed
   u32 affinity = kAllCpus;  // CPUs that it may run on, as a mask
   bool is_idle = false;
+  bool initialised = false;  // has a place to begin at
+  bool up = false;           // and was told to; else one of its pauses says that it was not, or is to stop
 
   // Scheduling, kept by schedule/run_state. A dying domain's vCPUs are paused and never unpaused.
   RunState state = RunState::offline;

@@ -44,6 +44,7 @@ struct Burst {
   std::uint32_t pages_touched = 0;       // of the footprint since the last dispatch; a fault goes on from here
   std::span<const Sweep> sweeps = {};    // before the work; what is left of them after a fault
   std::uint32_t bytes_swept = 0;         // of the first of them; a fault goes on from here
+  sim::Cycles* spun = nullptr;           // of one that waits for a lock: counts its time; until Cpu::finish_burst
 };
 
 struct CodePlace {

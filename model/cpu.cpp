@@ -154,13 +154,15 @@ bool Cpu::begin_burst(CodePlace& place) {
 void Cpu::end_burst(sim::Cycles at) {
   const sim::Cycles elapsed = at - burst_start_;
   Burst& burst = burst_place_->burst;
+  const Cause cause = burst.spun != nullptr ? Cause::spin : own_cause();
   if (burst.footprint != nullptr) cache_.ran(directory_.number(), *burst.footprint, burst_plan_, elapsed);
   const sim::Cycles progress = progress_after(burst_plan_, elapsed);
   burst.left -= progress;
   burst_place_ = nullptr;
   const sim::Cycles stall = elapsed - progress;
   advance(stall, account_here(), Cause::cache);
-  advance(progress, account_here(), own_cause());
+  advance(progress, account_here(), cause);
+  if (burst.spun != nullptr) *burst.spun += progress;
   mark(Mark::progress, static_cast<std::uint64_t>(progress.count()));
 }
 
@@ -168,36 +170,54 @@ void Cpu::end_burst(sim::Cycles at) {
 
 void Cpu::raise(std::uint32_t line) {
   Cpu* raiser = machine_.running_or_none();
-  pending_lines_ |= hv::u64{1} << line;
-  if (raiser == nullptr) {
-    interrupted();
-  } else if (raiser != this && (state_ == State::idle || state_ == State::computing)) {
+  if (raiser != nullptr && raiser != this) {
     // Raised by code that is ahead of the event queue: it happens at that code's time.
-    raise_at(raiser->now(), line);
+    if (!machine_.queue().pending(raises_[line])) raises_[line] = raise_at(raiser->now(), line);
+    return;
   }
+  pending_lines_ |= hv::u64{1} << line;
+  if (raiser == nullptr) interrupted();
 }
 
 sim::EventHandle Cpu::raise_at(sim::Time when, std::uint32_t line) {
   return machine_.queue().schedule(when, *this, static_cast<std::uint64_t>(Event::raise) | std::uint64_t{line} << 8);
 }
 
-void Cpu::lower(std::uint32_t line) { pending_lines_ &= ~(hv::u64{1} << line); }
+void Cpu::lower(std::uint32_t line) {
+  pending_lines_ &= ~(hv::u64{1} << line);
+  machine_.queue().cancel(raises_[line]);
+}
 
 void Cpu::interrupted() {
-  const sim::Cycles present = first_cycle_at(machine_.queue().now());
   if (state_ == State::idle) {
-    idle_until(present);
+    idle_until(first_cycle_at(machine_.queue().now()));
     run();
   } else if (state_ == State::computing) {
-    machine_.queue().cancel(burst_event_);
-    if (present >= burst_start_) {
-      end_burst(std::min(present, burst_end_));
-      run();
-    } else {  // the burst begins only after the handler before it is over
-      end_burst(burst_start_);
-      go_on_at(local_);
-    }
+    cut_burst();
+    go_on();
   }
+}
+
+// At the event queue's present time, or before it has begun, if that is only after the handler before it is over.
+void Cpu::cut_burst() {
+  machine_.queue().cancel(burst_event_);
+  end_burst(std::clamp(first_cycle_at(machine_.queue().now()), burst_start_, burst_end_));
+}
+
+void Cpu::go_on() {
+  if (local_ <= first_cycle_at(machine_.queue().now())) {
+    run();
+  } else {
+    go_on_at(local_);
+  }
+}
+
+bool Cpu::finish_burst(CodePlace& place) {
+  if (state_ != State::computing || burst_place_ != &place) return false;
+  cut_burst();
+  place.burst.left = sim::Cycles{0};
+  go_on();
+  return true;
 }
 
 void Cpu::take_interrupt() {
@@ -397,6 +417,17 @@ void Cpu::arm_timer(hv::u64 deadline) {
 void Cpu::send_ipi(hv::CpuId target) {
   charge(machine_.file().cpu.apic_write, Cause::operation);
   machine_.physical_cpu(target).raise_at(now() + machine_.file().cpu.ipi_latency, hw::kIpiLine);
+}
+
+// The targets' handlers run later than this code, whose time is ahead; what they must not use any more is gone now.
+void Cpu::wait_for_flush(hv::u32 targets) {
+  for (hv::CpuId id = 0; id < machine_.cpu_count(); ++id) {
+    if ((targets >> id & 1) == 0) continue;
+    machine_.physical_cpu(id).data_tlb_.flush();
+    machine_.physical_cpu(id).instruction_tlb_.flush();
+  }
+  const auto& costs = machine_.file().cpu;
+  charge(machine_.clock().cycles_in(costs.ipi_latency) + costs.interrupt_entry + costs.load_cr3, Cause::operation);
 }
 
 void Cpu::work(hw::Step step, hv::u32 times) {

@@ -40,11 +40,12 @@ enum class Cause : std::uint8_t {
   hypervisor,  // its other paths
   emulation,   // a virtual machine monitor's or a host kernel's work for its guest
   driver,      // paths of the guest kernel's device drivers
+  spin,        // waiting for spin locks that other processors hold
   count
 };
 // As results call them.
 inline constexpr std::array kCauseNames = {"user",  "kernel",     "bytes",      "crossing",  "operation", "tlb",
-                                           "cache", "validation", "hypervisor", "emulation", "driver"};
+                                           "cache", "validation", "hypervisor", "emulation", "driver",    "spin"};
 static_assert(kCauseNames.size() == static_cast<std::size_t>(Cause::count));
 using Causes = std::array<sim::Cycles, static_cast<std::size_t>(Cause::count)>;
 // The same of the hypervisor's paths, by step: a part of Cause::hypervisor and Cause::validation.
@@ -60,6 +61,8 @@ class Supervisor {
   // software that faulted: the software never learns of it, and its access is tried again. False: the fault is real.
   virtual bool hidden_fault(Cpu&, std::uint32_t /*address*/, std::uint32_t /*error_code*/) { return false; }
   virtual Account account() const = 0;  // where its time goes
+  // Of several virtual processors of the software on this CPU, the one that has it. Software knows it from its stack.
+  virtual std::uint32_t virtual_processor(const Cpu&) const { return 0; }
 
  protected:
   ~Supervisor() = default;
@@ -100,8 +103,14 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   std::uint32_t suspend_here(std::coroutine_handle<> coroutine, const Burst& burst);
 
   // --- for devices --------------------------------------------------------------------------------------------------
-  void raise(std::uint32_t line);  // at the event queue's present time
+  // At the event queue's present time, or at the local time of another CPU whose code raises it.
+  void raise(std::uint32_t line);
   void lower(std::uint32_t line);
+
+  // --- for locks ----------------------------------------------------------------------------------------------------
+  // Between events: if this CPU computes in the burst at `place`, that burst is over now, and the CPU goes on behind
+  // it. False: it does something else.
+  bool finish_burst(CodePlace& place);
 
   // --- for the experiment -------------------------------------------------------------------------------------------
   void start();  // run whatever the registers name from the event queue's present time
@@ -131,6 +140,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   void set_debug_register(hv::u32 number, hv::u32 value) override;
   void arm_timer(hv::u64 deadline) override;
   void send_ipi(hv::CpuId target) override;
+  void wait_for_flush(hv::u32 targets) override;
   void work(hw::Step step, hv::u32 times) override;
   using hw::Cpu::work;
 
@@ -149,7 +159,9 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   bool interruptible() const;
   void take_interrupt();
   sim::EventHandle raise_at(sim::Time when, std::uint32_t line);
-  void interrupted();                  // a line was raised while idle or computing
+  void interrupted();  // a line was raised while idle or computing
+  void cut_burst();    // at the event queue's present time
+  void go_on();
   bool begin_burst(CodePlace& place);  // false: a page of it faulted and the supervisor was entered
   void end_burst(sim::Cycles at);      // whole, or cut short
   sim::Cycles first_cycle_at(sim::Time t) const;
@@ -190,7 +202,8 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   hv::u32 ring1_ss_ = 0, ring1_esp_ = 0;
   hw::DirectGate direct_gate_;
 
-  hv::u64 pending_lines_ = 0;  // bit per interrupt line
+  hv::u64 pending_lines_ = 0;                // bit per interrupt line
+  std::array<sim::EventHandle, 64> raises_;  // per line: at a time that other CPUs' code has come to
   sim::EventHandle timer_event_, burst_event_;
   CodePlace* burst_place_ = nullptr;
   sim::Cycles burst_start_, burst_end_;

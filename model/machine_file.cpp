@@ -54,6 +54,7 @@ ParameterFields hardware_fields(MachineFile& file) {
   add("memory.latency", "cycles", memory.latency);
   add("memory.map_frame", "cycles", memory.map_frame);
   add("memory.line_refill", "ns", memory.line_refill);
+  add("memory.line_transfer", "cycles", memory.line_transfer);
   add("memory.line_stream", "ns", memory.line_stream);
   add("memory.copy_cached", "cycles/KiB", memory.copy_cached);
   add("memory.copy_uncached", "cycles/KiB", memory.copy_uncached);

@@ -82,6 +82,7 @@ struct MachineFile : ParameterTable {
     sim::Cycles latency;                     // of one load that misses the cache
     sim::Cycles map_frame;                   // mapping another frame in the hypervisor's window, and its first access
     sim::Duration line_refill;               // per cache line when misses overlap
+    sim::Cycles line_transfer;               // of a line that another CPU has written, from its cache
     sim::Duration line_stream;               // per cache line of memory that is read in order, prefetched
     sim::Cycles copy_cached, copy_uncached;  // per KiB
     sim::Cycles checksum_cached;             // per KiB

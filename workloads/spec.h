@@ -264,7 +264,8 @@ struct ScheduleChange {
 struct GuestSpec : ScheduleSettings {
   std::string name;
   std::uint64_t memory_bytes = 0;
-  std::uint32_t vcpus = 1;
+  std::uint32_t vcpus = 1;                  // more: Xen only
+  std::optional<sim::Duration> spin_yield;  // a virtual CPU that has spun for a lock for so long yields
   std::vector<ProgramSpec> programs;
   ForeignKernel kernel;  // none: ours, which runs the programs. Xen only; up as soon as it is built
   bool network = false;

@@ -9,6 +9,7 @@
 
 #include "experiments/runner/metrics.h"
 #include "schedule/registry.h"
+#include "workloads/kernel/path.h"
 #include "workloads/profiles/profile.h"
 #include "workloads/programs/balloon.h"
 #include "workloads/programs/dbench/dbench.h"
@@ -113,6 +114,11 @@ std::vector<std::string> known_metrics() {
   add("fork_bomb", guest::fork_bomb_results());
   add("memory_hog", guest::memory_hog_results());
   add("balloon", guest::balloon_results());
+  for (const std::string_view lock : guest::kLockNames) {
+    for (const char* what : {"takes", "contended", "moves", "yields", "spun"}) {
+      names.push_back(fmt::format("lock.{}.{}", lock, what));
+    }
+  }
   const std::size_t plain = names.size();
   for (std::size_t i = 0; i < plain; ++i) names.push_back(loss_name(names[i]));
   return names;

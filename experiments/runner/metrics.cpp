@@ -14,6 +14,7 @@ constexpr std::array kMetrics{
     MetricInfo{"hypervisor_time", "%", "Time of all CPUs spent in the hypervisor."},
     MetricInfo{"kernel_time", "%", "Time of all CPUs spent in guest kernels."},
     MetricInfo{"user_time", "%", "Time of all CPUs spent in programs."},
+    MetricInfo{"spin_time", "%", "Time of all CPUs in which kernels waited for spin locks that other processors held."},
     MetricInfo{"rtt_mean", "ms", "Mean time from a client's request to its reply."},
     MetricInfo{"rtt_sd", "ms", "Standard deviation of the time from request to reply."},
     MetricInfo{"rtt_median", "ms", "Median time from request to reply."},

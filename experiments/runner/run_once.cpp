@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "experiments/runner/latencies.h"
 #include "experiments/runner/parameters.h"
@@ -25,6 +26,7 @@ struct Reading {
   std::uint64_t packets = 0;
   std::vector<std::uint64_t> received;              // bytes of payload, by receiver
   std::int64_t drive_commands = 0, drive_busy = 0;  // completed; ns
+  std::map<std::string, std::int64_t> locks;        // "run_queue.takes" and so on, of all kernels together
 };
 
 Reading read(const guest::Host& host, const guest::HostSpec& spec) {
@@ -50,6 +52,9 @@ Reading read(const guest::Host& host, const guest::HostSpec& spec) {
   for (const guest::Metric& metric : host.metrics()) {
     if (metric.name == "drive.reads" || metric.name == "drive.writes") reading.drive_commands += metric.value;
     if (metric.name == "drive.arm_busy") reading.drive_busy = metric.value;
+    constexpr std::string_view kLock = ".lock.";
+    const std::size_t lock = metric.name.find(kLock);
+    if (lock != std::string::npos) reading.locks[metric.name.substr(lock + kLock.size())] += metric.value;
   }
   return reading;
 }
@@ -140,6 +145,21 @@ void add_time(Measurements& out, const Reading& begin, const Reading& end) {
   }
   for (std::size_t i = 0; i < end.step_cycles.size(); ++i) {
     add(fmt::format("hypervisor.{}", hw::kStepNames[i]), (end.step_cycles[i] - begin.step_cycles[i]).count());
+  }
+}
+
+// Locks: how often they are taken, how many of these have to wait and yield, and how much of the CPUs that takes.
+void add_locks(Measurements& out, const guest::HostSpec& spec, const Reading& begin, const Reading& end,
+               double seconds) {
+  if (end.cycles == begin.cycles) return;
+  const double cycles = static_cast<double>(end.cycles - begin.cycles) * spec.cpus;
+  const auto spin = static_cast<std::size_t>(model::Cause::spin);
+  out.add("spin_time", 100 * static_cast<double>((end.causes[spin] - begin.causes[spin]).count()) / cycles);
+  for (const auto& [name, now] : end.locks) {
+    const auto before = begin.locks.find(name);
+    const auto change = static_cast<double>(now - (before == begin.locks.end() ? 0 : before->second));
+    const bool time = name.ends_with(".spun");
+    out.add("lock." + name, time ? 100 * change / cycles : change / seconds, time ? "%" : "1/s");
   }
 }
 
@@ -289,6 +309,7 @@ void add_rates(Measurements& out, const guest::HostSpec& spec, const Mark& begin
   const double seconds = (end.time - begin.time).to_seconds();
   add_work(out, spec, begin.reading, end.reading);
   add_time(out, begin.reading, end.reading);
+  add_locks(out, spec, begin.reading, end.reading, seconds);
   add_packets(out, begin.reading, end.reading, seconds);
   add_goodput(out, spec, begin.reading, end.reading, seconds);
   add_drive(out, spec, begin.reading, end.reading, seconds);

@@ -437,13 +437,12 @@ void describe_scheduling(Visit&& visit) {
               {.text = "The physical CPUs that it may run on; absent: all. Schedulers that do not balance place it on "
                        "one of them, in turn.",
                .source = "xl.cfg"});
-  visit.value(
-      "cpu_weight", RINGZERO_MEMBER(weight),
-      {.text = "CPU time in proportion to the other domains: of its CPU under BVT, which rounds it to the whole "
-               "mcu_advance nearest 2560 / weight, of the host under Credit and Credit2.",
-       .source = "xl.cfg",
-       .min = 1,
-       .max = 65535});
+  visit.value("cpu_weight", RINGZERO_MEMBER(weight),
+              {.text = "CPU time in proportion to the other domains: of its CPU under BVT, whose historical variants "
+                       "round it to the whole mcu_advance nearest 2560 / weight, of the host under Credit and Credit2.",
+               .source = "xl.cfg",
+               .min = 1,
+               .max = 65535});
   visit.value("cap", RINGZERO_MEMBER(cap),
               {.text = "Most CPU time that Credit and Credit2 give it, in percent of one CPU; 0: no limit.",
                .source = "xl.cfg",
@@ -475,7 +474,18 @@ void describe(Visit&& visit, const DomainSettings*) {
   visit.value(
       "memory", RINGZERO_MEMBER(memory_bytes),
       {.text = "Memory of the domain.", .source = "xl.cfg", .unit = "MiB", .min = 2 * kMebibyte, .required = true});
-  visit.value("vcpus", RINGZERO_MEMBER(vcpus), {.text = "Virtual CPUs.", .source = "xl.cfg", .min = 1, .max = 1});
+  visit.value("vcpus", RINGZERO_MEMBER(vcpus),
+              {.text = "Virtual CPUs, given out in turn to CPUs, or all pinned to one by cpus. System xen.",
+               .source = "xl.cfg",
+               .min = 1,
+               .max = 8});
+  visit.value("spin_yield", RINGZERO_MEMBER(spin_yield),
+              {.text = "A virtual CPU that has spun for the big kernel lock for so long in a row tells the hypervisor "
+                       "that others may run; absent: never. It says nothing to a domain with one.",
+               .source = "Ringzero; the call is SCHEDOP_yield",
+               .unit = "us",
+               .min = 1 * kMicrosecond,
+               .max = 1000 * kMillisecond});
   describe_scheduling(visit);
   visit.value("vif", RINGZERO_MEMBER(network),
               {.text = "Whether it has a virtual network interface.", .source = "xl.cfg"});

@@ -8,11 +8,13 @@ namespace hv {
 enum class Error : s32 {
   none = 0,
   not_permitted = 1,     // EPERM
+  no_such_entry = 2,     // ENOENT
   no_such_domain = 3,    // ESRCH
   no_memory = 12,        // ENOMEM
   wrong_version = 13,    // EACCES
   bad_address = 14,      // EFAULT
   busy = 16,             // EBUSY
+  exists = 17,           // EEXIST
   no_device = 19,        // ENODEV
   invalid = 22,          // EINVAL
   no_space = 28,         // ENOSPC

@@ -41,10 +41,19 @@ HypercallResult DomainLifecycle::create(u32 kilobytes, u32 vcpus, u32 cpus, Doma
 }
 
 HypercallResult DomainLifecycle::build(Domain& domain, const BuildDomain& start) {
-  if (domain.built || start.entry_eip >= kHypervisorStart || start.entry_esp > kHypervisorStart) return Error::invalid;
+  if (domain.built) return Error::invalid;
   Vcpu& vcpu = *domain.vcpus[0];
+  const HypercallResult begun = begin_at(vcpu, start);
+  if (!begun.ok()) return begun;
+  vcpu.up = true;
+  domain.built = true;
+  return HypercallResult::success();
+}
+
+HypercallResult DomainLifecycle::begin_at(Vcpu& vcpu, const BuildDomain& start) {
+  if (start.entry_eip >= kHypervisorStart || start.entry_esp > kHypervisorStart) return Error::invalid;
   const MachineFrame directory{start.directory_frame};
-  if (!memory_.take_directory(domain, directory)) return Error::invalid;
+  if (!memory_.take_directory(*vcpu.domain, directory)) return Error::invalid;
   vcpu.directory = directory;
 
   hw::Registers& registers = vcpu.registers;
@@ -57,7 +66,7 @@ HypercallResult DomainLifecycle::build(Domain& domain, const BuildDomain& start)
   vcpu.ring1_ss = hw::kRing1Ds;
   vcpu.ring1_esp = start.entry_esp;
   vcpu.event_cs = vcpu.failsafe_cs = hw::kRing1Cs;
-  domain.built = true;
+  vcpu.initialised = true;
   return HypercallResult::success();
 }
 

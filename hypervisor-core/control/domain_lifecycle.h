@@ -42,6 +42,10 @@ class DomainLifecycle {
   // hypervisor's part, or no valid page directory.
   HypercallResult build(Domain& domain, const BuildDomain& start);
 
+  // The caller's own vCPUs, see interface/vcpu.h. no_such_entry: no such vCPU; exists: it has begun once; bad_address;
+  // invalid: a context that build() would refuse, or up of one without any; not_implemented.
+  HypercallResult vcpu_op(Caller& caller, u32 command, u32 id, u32 address);
+
   void pause(Domain& domain);  // by domain 0; not counted
   void unpause(Domain& domain);
 
@@ -57,6 +61,8 @@ class DomainLifecycle {
   SystemTime retired_cpu_time() const { return retired_cpu_time_; }  // of vCPUs that are gone
 
  private:
+  HypercallResult begin_at(Vcpu& vcpu, const BuildDomain& start);
+  HypercallResult initialise(Caller& caller, Vcpu& vcpu, u32 address);
   bool running_somewhere(const Domain& domain) const;
   void stop(Domain& domain, const char* reason);
 

@@ -30,8 +30,12 @@ void EventChannels::set_pending(Domain& domain, u32 port) {
   if (target.outstanding) ++counts.delivered;  // the one before: the guest has cleared its bit
   target.outstanding = true;
 
-  if ((page.load(kMaskWord + word_of(port)) & bit_of(port)) != 0) return;
-  Vcpu& vcpu = *domain.vcpus[target.vcpu];
+  if ((page.load(kMaskWord + word_of(port)) & bit_of(port)) == 0) notify(domain, port);
+}
+
+void EventChannels::notify(Domain& domain, u32 port) {
+  const hw::Words page = shared(domain);
+  Vcpu& vcpu = *domain.vcpus[domain.events.find(port)->vcpu];
   if ((page.fetch_or(first_word(vcpu) + kSelector, 1u << word_of(port)) & 1u << word_of(port)) != 0) return;
   clock_.cpu().work(hw::Step::event_notify);
   page.store(first_word(vcpu) + kUpcallPending, 1);
@@ -79,6 +83,10 @@ HypercallResult EventChannels::perform(Caller& caller, EventChannelOp& op) {
       return status(caller, op);
     case EventChannelCommand::alloc_unbound:
       return alloc_unbound(caller.domain, op);
+    case EventChannelCommand::bind_ipi:
+      return bind_ipi(caller.domain, op);
+    case EventChannelCommand::bind_vcpu:
+      return bind_vcpu(caller.domain, op);
   }
   return Error::not_implemented;
 }
@@ -179,6 +187,31 @@ HypercallResult EventChannels::bind_virq(Caller& caller, EventChannelOp& op) {
   return HypercallResult::success();
 }
 
+HypercallResult EventChannels::bind_ipi(Domain& domain, EventChannelOp& op) {
+  if (op.number >= domain.vcpu_count) return Error::no_such_entry;
+  u32 port;
+  if (const HypercallResult found = free_port(domain, 0, port); !found.ok()) return found;
+  EventPort& opened = *domain.events.find(port);
+  opened.state = PortState::ipi;
+  opened.vcpu = static_cast<u8>(op.number);
+  opened.number = static_cast<u16>(op.number);
+  op.port1 = port;
+  return HypercallResult::success();
+}
+
+HypercallResult EventChannels::bind_vcpu(Domain& domain, const EventChannelOp& op) {
+  if (op.number >= domain.vcpu_count) return Error::no_such_entry;
+  EventPort* port = domain.events.find(op.port1);
+  if (port == nullptr || (port->state != PortState::unbound && port->state != PortState::interdomain))
+    return Error::invalid;
+  port->vcpu = static_cast<u8>(op.number);
+  // The vCPU before may have been told of an event that it now leaves alone: so the new one is told again.
+  const hw::Words page = shared(domain);
+  const u32 pending = page.load(kPendingWord + word_of(op.port1)) & ~page.load(kMaskWord + word_of(op.port1));
+  if ((pending & bit_of(op.port1)) != 0) notify(domain, op.port1);
+  return HypercallResult::success();
+}
+
 HypercallResult EventChannels::close(Caller& caller, EventChannelOp& op) {
   if (op.dom1 != kDomainSelf && !caller.domain.privileged) return Error::not_permitted;
   Domain* domain = named_domain(caller, op.dom1);
@@ -191,7 +224,12 @@ HypercallResult EventChannels::close(Caller& caller, EventChannelOp& op) {
 
 HypercallResult EventChannels::send(Domain& domain, u32 port) {
   const EventPort* from = domain.events.find(port);
-  if (from == nullptr || from->state != PortState::interdomain) return Error::invalid;
+  if (from == nullptr) return Error::invalid;
+  if (from->state == PortState::ipi) {
+    set_pending(domain, port);
+    return HypercallResult::success();
+  }
+  if (from->state != PortState::interdomain) return Error::invalid;
   set_pending(*domains_.find(from->remote_domain), from->remote_port);
   return HypercallResult::success();
 }

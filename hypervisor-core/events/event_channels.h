@@ -63,6 +63,8 @@ class EventChannels {
   HypercallResult alloc_unbound(Domain& domain, EventChannelOp& op);
   HypercallResult bind_interdomain(Caller& caller, EventChannelOp& op);
   HypercallResult bind_virq(Caller& caller, EventChannelOp& op);
+  HypercallResult bind_ipi(Domain& domain, EventChannelOp& op);
+  HypercallResult bind_vcpu(Domain& domain, const EventChannelOp& op);
   HypercallResult close(Caller& caller, EventChannelOp& op);
   HypercallResult send(Domain& domain, u32 port);
   HypercallResult status(Caller& caller, EventChannelOp& op);
@@ -70,6 +72,7 @@ class EventChannels {
   Domain* named_domain(Caller& caller, u32 id);                      // kDomainSelf or an id; null: none
   HypercallResult free_port(Domain& domain, u32 except, u32& port);  // no_space, no_memory
   void close_port(Domain& domain, u32 port);
+  void notify(Domain& domain, u32 port);  // its vCPU, of a port that is pending and not masked
   // The vCPU's SharedVcpu in the shared-info page, and its words.
   static constexpr u32 kUpcallPending = offsetof(SharedVcpu, upcall_pending) / 4,
                        kUpcallMask = offsetof(SharedVcpu, upcall_mask) / 4,

@@ -17,7 +17,7 @@ struct EventPort {
   u8 vcpu = 0;               // who gets the upcall
   u16 remote_domain = 0;     // unbound: who may bind; interdomain: the peer
   u16 remote_port = 0;       // interdomain
-  u16 number = 0;            // VIRQ or physical IRQ
+  u16 number = 0;            // VIRQ, physical IRQ, or vCPU of an IPI
 };
 
 struct PortBlock {

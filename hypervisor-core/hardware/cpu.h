@@ -55,6 +55,9 @@ class Cpu {
   virtual void arm_timer(u64 deadline) = 0;
   // Interrupt line kIpiLine on `target`; several before it is taken are one.
   virtual void send_ipi(CpuId target) = 0;
+  // After a send_ipi() to each of `targets` (a mask), which has them flush their TLBs: back when no entry that is not
+  // global is left there from before. The one call that waits for others; a machine with one CPU is never asked.
+  virtual void wait_for_flush(u32 /*targets*/) {}
 
   // Path-length marks, see hardware/work.h.
   virtual void work(Step step, u32 times) = 0;

@@ -33,6 +33,7 @@ enum class Hypercall : u32 {
   set_virtual_timer_op = 21,  // (high word, low word of the domain's virtual time; 0 cancels)
   // (page number, entry, UpdateVaFlags, domain whose frame the entry may name): privileged
   update_va_mapping_otherdomain = 22,
+  vcpu_op = 24,      // (VcpuOp, vCPU, its argument), see interface/vcpu.h
   block_io_op = 23,  // (BlockIoOp command, its arguments), see interface/block.h
   count = 32,
 };

@@ -22,7 +22,7 @@
 
 namespace hv {
 
-inline constexpr CpuId kDeviceCpu = 0;  // takes the interrupts of the devices, and runs their timers
+inline constexpr CpuId kDeviceCpu = 0;  // runs the timers of the devices
 
 // Everything the card and the VIFs have seen, for the conservation check. See conserved().
 struct NetworkAudit {

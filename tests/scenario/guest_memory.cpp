@@ -45,15 +45,15 @@ class Meter {
   explicit Meter(SystemCalls& calls)
       : calls_{calls},
         queue_{dynamic_cast<guest::XenPort*>(&calls.kernel().port())},
-        requests_{queue_ ? queue_->updates().requests() : 0},
-        hypercalls_{queue_ ? queue_->updates().flushes() : 0},
+        requests_{queue_ ? queue_->page_table_requests() : 0},
+        hypercalls_{queue_ ? queue_->page_table_batches() : 0},
         operations_{operations()} {}
   Counts counts() const {
     const std::int64_t spent = operations() - operations_;
     Counts counts{0, 0, spent / kLoadCost, spent % kLoadCost / kInvalidateCost};
     if (queue_) {
-      counts.requests = static_cast<std::int64_t>(queue_->updates().requests() - requests_);
-      counts.hypercalls = static_cast<std::int64_t>(queue_->updates().flushes() - hypercalls_);
+      counts.requests = static_cast<std::int64_t>(queue_->page_table_requests() - requests_);
+      counts.hypercalls = static_cast<std::int64_t>(queue_->page_table_batches() - hypercalls_);
     }
     return counts;
   }

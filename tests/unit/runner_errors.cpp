@@ -60,7 +60,7 @@ TEST_CASE("a wrong unit, a negative and a too small quantity are refused") {
 TEST_CASE("values of another type and out of range are refused") {
   Json json = small_experiment();
   json["domains"][0]["vcpus"] = "two";
-  CHECK(error_in(json) == "small.json: at /domains/0/vcpus: expected a whole number from 1 to 1, got \"two\"");
+  CHECK(error_in(json) == "small.json: at /domains/0/vcpus: expected a whole number from 1 to 8, got \"two\"");
   json = small_experiment();
   json["domains"][0]["count"] = -3;
   CHECK(error_in(json) == "small.json: at /domains/0/count: expected a whole number from 1 to 4294967295, got -3");

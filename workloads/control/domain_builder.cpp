@@ -36,6 +36,16 @@ void put_words(hv::ControlOp& op, const T& value) {
 
 }  // namespace
 
+DomainBuilder::DomainBuilder(std::vector<DomainOrder> orders, std::vector<DropRule> rules,
+                             std::vector<ScheduleChange> changes, bool exact_weights)
+    : orders_{std::move(orders)}, rules_{std::move(rules)}, changes_{std::move(changes)} {
+  if (!exact_weights) return;
+  std::vector<u32> weights;
+  for (const DomainOrder& order : orders_) weights.push_back(order.spec->weight);
+  for (const ScheduleChange& change : changes_) weights.push_back(change.weight.value_or(kStandardWeight));
+  advance_scale_ = advance_scale(weights);
+}
+
 struct DomainBuilder::Layout {
   explicit Layout(u32 page_count)
       : pages{page_count},
@@ -52,7 +62,8 @@ struct DomainBuilder::Layout {
 
 model::Task<> DomainBuilder::run(SystemCalls& calls) {
   started();
-  for (std::size_t i = 0; i < orders_.size(); ++i) {
+  const bool scaled = co_await scale_domain0();
+  for (std::size_t i = 0; scaled && i < orders_.size(); ++i) {
     if (!co_await build(i)) break;
   }
   for (const DropRule& rule : rules_) {  // newer than the domains' own, so they come first
@@ -135,7 +146,7 @@ model::Task<> DomainBuilder::change(const ScheduleChange& change) {
   if (change.sedf) now.sedf = change.sedf;
   if (change.weight || change.cap || change.warp || change.sedf) {
     hv::ControlOp adjust = operation(hv::ControlCommand::scheduler_adjust, built_[index].id);
-    put_words(adjust, scheduler_parameters(now));
+    put_words(adjust, scheduler_parameters(now, advance_scale_));
     if (!co_await step(index, "scheduler_adjust", adjust)) co_return;
   }
   if (!change.cpus) co_return;
@@ -255,12 +266,21 @@ model::Task<bool> DomainBuilder::fill_page_tables(std::size_t index, const Layou
   co_return succeeded(index, "mmu_update (request " + std::to_string(done) + ")", result);
 }
 
+// Domain 0 goes on at the standard weight.
+model::Task<bool> DomainBuilder::scale_domain0() {
+  if (advance_scale_ == 1) co_return true;
+  hv::ControlOp adjust = operation(hv::ControlCommand::scheduler_adjust, hv::kDomain0);
+  put_words(adjust, scheduler_parameters({}, advance_scale_));
+  co_return co_await step(0, "scheduler_adjust of domain 0", adjust);
+}
+
 // Says nothing to the scheduler about a domain that asks for nothing.
 model::Task<bool> DomainBuilder::set_scheduling(std::size_t index, hv::DomainId id) {
   const ScheduleSettings& settings = *orders_[index].spec;
-  if (settings.weight == kStandardWeight && settings.cap == 0 && !settings.warp && !settings.sedf) co_return true;
+  const bool standard = settings.weight == kStandardWeight && advance_scale_ == 1;
+  if (standard && settings.cap == 0 && !settings.warp && !settings.sedf) co_return true;
   hv::ControlOp adjust = operation(hv::ControlCommand::scheduler_adjust, id);
-  put_words(adjust, scheduler_parameters(settings));
+  put_words(adjust, scheduler_parameters(settings, advance_scale_));
   co_return co_await step(index, "scheduler_adjust", adjust);
 }
 

@@ -38,8 +38,9 @@ struct BuildFailure {
 
 class DomainBuilder final : public Program {
  public:
-  DomainBuilder(std::vector<DomainOrder> orders, std::vector<DropRule> rules, std::vector<ScheduleChange> changes)
-      : orders_{std::move(orders)}, rules_{std::move(rules)}, changes_{std::move(changes)} {}
+  // `exact_weights`: BVT's virtual times may be as fine as the weights ask for.
+  DomainBuilder(std::vector<DomainOrder> orders, std::vector<DropRule> rules, std::vector<ScheduleChange> changes,
+                bool exact_weights);
   void use(XenPort& port) { control_.emplace(port); }  // of the domain it runs in; before it does
 
   model::Task<> run(SystemCalls& calls) override;
@@ -58,6 +59,7 @@ class DomainBuilder final : public Program {
                                      const std::vector<hv::MachineFrame>& frames, hv::MachineFrame shared_info);
   model::Task<> write_start_pages(std::size_t index, const Layout& layout, hv::DomainId id,
                                   const std::vector<hv::MachineFrame>& frames, hv::MachineFrame shared_info);
+  model::Task<bool> scale_domain0();
   model::Task<bool> set_scheduling(std::size_t index, hv::DomainId id);
   model::Task<bool> connect_network(std::size_t index, hv::DomainId id);
   model::Task<bool> add_rule(std::size_t index, const hv::NetworkRule& rule);
@@ -73,6 +75,7 @@ class DomainBuilder final : public Program {
   std::vector<DropRule> rules_;
   std::vector<ScheduleChange> changes_;
   std::vector<ScheduleSettings> scheduling_;  // as they are now, by the index of the order
+  u32 advance_scale_ = 1;
   std::optional<DomainControl> control_;
   std::vector<BuiltDomain> built_;
   std::vector<bool> destroyed_;  // by the index of the order

@@ -1,6 +1,7 @@
 #include "workloads/control/scheduler_parameters.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace guest {
 
@@ -16,15 +17,26 @@ void put(sim::Duration time, std::uint32_t& low, std::uint32_t& high) {
 
 }  // namespace
 
-hv::SchedulerParameters scheduler_parameters(const ScheduleSettings& settings) {
+// Beyond the finest division a weight is taken to the nearest advance.
+std::uint32_t advance_scale(const std::vector<std::uint32_t>& weights) {
+  constexpr std::uint32_t kMostScale = 10'000;
+  std::uint64_t scale = 1;
+  for (const std::uint64_t weight : weights) {
+    scale *= weight / std::gcd(kStandardAdvance * kStandardWeight * scale, weight);
+    if (scale > kMostScale) return kMostScale;
+  }
+  return static_cast<std::uint32_t>(scale);
+}
+
+hv::SchedulerParameters scheduler_parameters(const ScheduleSettings& settings, std::uint32_t scale) {
   hv::SchedulerParameters parameters{};
-  const std::uint32_t advance = (kStandardAdvance * kStandardWeight + settings.weight / 2) / settings.weight;
+  const std::uint32_t advance = (kStandardAdvance * kStandardWeight * scale + settings.weight / 2) / settings.weight;
   parameters.mcu_advance = std::max(1u, advance);
   parameters.weight = settings.weight;
   parameters.cap = settings.cap;
   if (const auto& warp = settings.warp; warp && warp->value != 0) {
     parameters.warp = 1;
-    parameters.warp_value = warp->value;
+    parameters.warp_value = warp->value * scale;
     put(warp->limit, parameters.warp_limit_low, parameters.warp_limit_high);
     put(warp->unwarp, parameters.unwarp_low, parameters.unwarp_high);
   }

@@ -9,6 +9,7 @@
 #include "workloads/kernel/network/network_stack.h"
 
 #include "workloads/hosts/disk_metrics.h"
+#include "workloads/hosts/lock_metrics.h"
 #include "workloads/hosts/memory_metrics.h"
 
 namespace guest {
@@ -50,6 +51,12 @@ void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std
 OneKernelPlatform::OneKernelPlatform(const HostSpec& spec, model::Machine& machine, const Make& make) {
   std::vector<NamedProgram> processes;
   for (const GuestSpec& guest : spec.guests) {
+    if (guest.vcpus != 1) {
+      throw SpecError{guest.name, fmt::format("{} virtual CPUs: {}", guest.vcpus,
+                                              spec.system == System::native
+                                                  ? "a kernel on bare hardware has the host's, see cpus"
+                                                  : "a virtual machine of this system has one; system xen has more")};
+    }
     if (guest.kernel) throw SpecError{guest.name, "a kernel that is not ours needs a domain: system xen"};
     programs_.emplace_back(guest, machine.clock(), spec.seed);
     for (const GuestPrograms::Entry& entry : programs_.back().entries()) {
@@ -76,6 +83,7 @@ void OneKernelPlatform::add_metrics(std::vector<Metric>& metrics) const {
   metrics.push_back({"kernel.ticks", static_cast<std::int64_t>(kernel.ticks()), ""});
   metrics.push_back(
       {"kernel.socket_dropped", static_cast<std::int64_t>(kernel.network().udp().buffer_full()), "packets"});
+  add_lock_metrics(kernel, "kernel", metrics);
   if (!kernel.disks().empty()) add_disk_metrics(kernel, "kernel", metrics);
   add_memory_metrics(kernel, "kernel", metrics);
   on_machine_->add_metrics(metrics);

@@ -10,6 +10,7 @@
 #include "interface/layout.h"
 #include "schedule/registry.h"
 #include "workloads/hosts/disk_metrics.h"
+#include "workloads/hosts/lock_metrics.h"
 #include "workloads/hosts/memory_metrics.h"
 #include "workloads/hosts/partitions.h"
 #include "workloads/kernel/network/network_stack.h"
@@ -77,8 +78,9 @@ void check_changes(const HostSpec& spec) {
 }
 
 void check_guest(const HostSpec& spec, const GuestSpec& guest, const GuestPrograms& programs) {
-  if (guest.vcpus != 1) {
-    throw SpecError{guest.name, fmt::format("{} virtual CPUs: the guest kernel's Xen port runs on one", guest.vcpus)};
+  if (guest.vcpus == 0 || guest.vcpus > hv::kMaxVcpusPerDomain) {
+    throw SpecError{guest.name,
+                    fmt::format("{} virtual CPUs: a domain has 1 to {}", guest.vcpus, hv::kMaxVcpusPerDomain)};
   }
   check_cpus(spec, guest.name, guest.cpus);
   check_sedf(guest.name, guest.sedf);
@@ -163,8 +165,9 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine)
     }
     std::vector<std::string> names;
     for (const Partition& disk : disks[i]) names.push_back(disk.name);
-    auto port =
-        std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes), std::move(names));
+    auto port = std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes),
+                                          std::move(names), guest.vcpus);
+    if (guest.spin_yield) port->kernel().big_lock().set_spin_limit(machine.clock().cycles_in(*guest.spin_yield));
     for (std::size_t n = 0; n < guest.disks.size(); ++n) {
       if (!guest.disks[n].barriers) port->without_barriers(n);
     }
@@ -180,7 +183,8 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine)
     orders.push_back({&guest, port->boot_entry(), guest_address(i), disks[i]});
     guests_.push_back({std::move(programs), std::move(port)});
   }
-  builder_ = std::make_unique<DomainBuilder>(std::move(orders), spec.rules, spec.changes);
+  const bool exact = spec.scheduler == "bvt" && spec.variant.value_or("paper") == "paper";
+  builder_ = std::make_unique<DomainBuilder>(std::move(orders), spec.rules, spec.changes, exact);
   domain0_ = std::make_unique<XenPort>("domain 0", machine, spec, IpAddress{0},
                                        std::vector<NamedProgram>{{"builder", builder_.get()}});
   builder_->use(*domain0_);
@@ -256,6 +260,10 @@ void XenPlatform::interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint
   core_->interrupt(cpu, registers, line);
 }
 
+std::uint32_t XenPlatform::virtual_processor(const model::Cpu& cpu) const {
+  return core_->run_states().current(cpu.id()).id;
+}
+
 // --- what to read off ------------------------------------------------------------------------------------------------
 
 const hv::Domain* XenPlatform::domain_of(std::size_t guest) const {
@@ -275,13 +283,18 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
   for (std::size_t i = 0; i < guests_.size(); ++i) {
     const std::string prefix = "guest." + spec_.guests[i].name;
     const hv::Domain* domain = domain_of(i);
-    const hv::Vcpu* vcpu = domain == nullptr ? nullptr : domain->vcpus[0];
+    std::uint64_t cpu_time = 0, switches_in = 0;
+    for (hv::u32 n = 0; domain != nullptr && n < domain->vcpu_count; ++n) {
+      cpu_time += static_cast<std::uint64_t>(core_->run_states().cpu_time(*domain->vcpus[n], now));
+      switches_in += domain->vcpus[n]->times_switched_in;
+    }
     const auto add = [&](const char* name, std::uint64_t value, const char* unit) {
       metrics.push_back({prefix + name, static_cast<std::int64_t>(value), unit});
     };
-    add(".cpu_time", vcpu == nullptr ? 0 : static_cast<std::uint64_t>(core_->run_states().cpu_time(*vcpu, now)), "ns");
-    add(".switches_in", vcpu == nullptr ? 0 : vcpu->times_switched_in, "");
+    add(".cpu_time", cpu_time, "ns");
+    add(".switches_in", switches_in, "");
     if (guests_[i].port == nullptr) continue;
+    add_lock_metrics(guests_[i].port->kernel(), prefix, metrics);
     if (!spec_.guests[i].disks.empty()) add_disk_metrics(guests_[i].port->kernel(), prefix, metrics);
     XenPort& port = *guests_[i].port;
     add(".packets_received", port.vif().received(), "packets");
@@ -289,8 +302,8 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".transmit_dropped", port.kernel().transmit_queue().dropped(), "packets");
     add(".bad_responses", port.vif().bad_responses(), "packets");
     add(".socket_dropped", port.kernel().network().udp().buffer_full(), "packets");
-    add(".page_table_requests", port.updates().requests(), "");
-    add(".page_table_batches", port.updates().flushes(), "");
+    add(".page_table_requests", port.page_table_requests(), "");
+    add(".page_table_batches", port.page_table_batches(), "");
     add(".free_pages", port.free_pages(), "pages");
     add_memory_metrics(port.kernel(), prefix, metrics);
   }

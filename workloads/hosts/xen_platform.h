@@ -46,6 +46,7 @@ class XenPlatform final : public Platform, private model::Supervisor, private si
   void hypercall(model::Cpu& cpu, hw::Registers& registers) override;
   void exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) override;
   void interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) override;
+  std::uint32_t virtual_processor(const model::Cpu& cpu) const override;
   model::Account account() const override { return model::Account::hypervisor; }
 
   void on_event(std::uint64_t word) override;  // starts the CPU of that number

@@ -159,6 +159,13 @@ model::Task<BlockPointer> FileSystem::page(RegularFile& file, u32 number) {
 
 model::Task<BlockPointer> FileSystem::prepare_write(RegularFile& file, u32 number, u32 bytes) {
   kernel_.charge(kernel_.paths().page_cache);
+  co_await kernel_.big_lock().take();
+  BlockPointer page = co_await map_for_write(file, number, bytes);
+  co_await kernel_.big_lock().release();
+  co_return page;
+}
+
+model::Task<BlockPointer> FileSystem::map_for_write(RegularFile& file, u32 number, u32 bytes) {
   kernel_.charge(kernel_.paths().write_page);
   BlockPointer page = file.cached(number);
   const bool fresh = !file.data().at(number);
@@ -199,6 +206,7 @@ model::Task<BlockPointer> FileSystem::prepare_write(RegularFile& file, u32 numbe
 }
 
 model::Task<> FileSystem::written(RegularFile& file, BlockPointer page, u32 end) {
+  co_await kernel_.big_lock().take();
   const bool grows = end > file.bytes;
   if (grows) file.bytes = end;
   if (grows || file.touch(kernel_.ticks() / kTicksPerSecond)) co_await change_inode(file.number());
@@ -207,11 +215,13 @@ model::Task<> FileSystem::written(RegularFile& file, BlockPointer page, u32 end)
     journal_.order(*page);
   }
   journal_.stop();
+  co_await kernel_.big_lock().release();
   if (cache_) co_await cache_->balance();
 }
 
 model::Task<> FileSystem::truncate(RegularFile& file) {
   co_await file.mutex.lock(kernel_);
+  co_await kernel_.big_lock().take();
   co_await journal_.start();
   file.bytes = 0;
   co_await change_inode(file.number());
@@ -230,6 +240,7 @@ model::Task<> FileSystem::truncate(RegularFile& file) {
     }
   }
   journal_.stop();
+  co_await kernel_.big_lock().release();
   file.mutex.unlock(kernel_);
 }
 

@@ -158,11 +158,13 @@ model::Task<std::shared_ptr<Inode>> FileSystem::create(std::string_view path, Ex
   co_await directory.mutex.lock(kernel_);
   Directory::Name* const name = co_await look_up(directory, position.name);
   if (name != nullptr && !name->inode) {
+    co_await kernel_.big_lock().take();
     co_await journal_.start();
     const InodeNumber number = take_inode(directory.number().group);
     const std::shared_ptr<Inode> made = std::make_shared<RegularFile>(*this, number);
     co_await add_entry(directory, *name, made, number);
     journal_.stop();
+    co_await kernel_.big_lock().release();
     directory.mutex.unlock(kernel_);
     co_return name->inode;
   }
@@ -183,12 +185,14 @@ model::Task<bool> FileSystem::make_directory(std::string_view path) {
   Directory::Name* const name = co_await look_up(parent, position.name);
   bool made = name != nullptr && !name->inode;
   if (made) {
+    co_await kernel_.big_lock().take();
     co_await journal_.start();
     const InodeNumber number = take_inode(layout_.next_directory_group());
     const auto directory = std::make_shared<Directory>(number);
     made = co_await add_entry(parent, *name, directory, number);
     if (made) made = co_await add_directory_block(*directory);
     journal_.stop();
+    co_await kernel_.big_lock().release();
   }
   parent.mutex.unlock(kernel_);
   co_return made;
@@ -205,6 +209,7 @@ model::Task<bool> FileSystem::unlink(std::string_view path) {
     directory.mutex.unlock(kernel_);
     co_return false;
   }
+  co_await kernel_.big_lock().take();
   co_await journal_.start();
   co_await search(directory, name->place + 1);
   kernel_.charge(kernel_.paths().file_delete);
@@ -214,6 +219,7 @@ model::Task<bool> FileSystem::unlink(std::string_view path) {
   *name = {};
   orphans_.push_back(std::move(file));
   journal_.stop();
+  co_await kernel_.big_lock().release();
   directory.mutex.unlock(kernel_);
   co_await delete_orphans();
   co_return true;
@@ -233,11 +239,13 @@ model::Task<> FileSystem::delete_orphans() {
 }
 
 model::Task<> FileSystem::delete_file(const std::shared_ptr<RegularFile>& file) {
+  co_await kernel_.big_lock().take();
   co_await truncate(*file);
   co_await journal_.start();
   layout_.give_inode(file->number());
   co_await change_inodes(file->number().group);
   journal_.stop();
+  co_await kernel_.big_lock().release();
 }
 
 // --- before the programs begin ---------------------------------------------------------------------------------------

@@ -136,6 +136,7 @@ class FileSystem {
   model::Task<bool> add_block(RegularFile& file, u32 page);
   model::Task<bool> read_lists(const RegularFile& file, u32 page);
   model::Task<> free_blocks(RegularFile& file);
+  model::Task<BlockPointer> map_for_write(RegularFile& file, u32 page, u32 bytes);
   BlockPointer insert(RegularFile& file, u32 page, GuestFrame frame, BlockNumber block);
   model::Task<GuestFrame> take_page();
 

@@ -119,6 +119,13 @@ model::Task<bool> Journal::wait_for(u32 sequence) {
 }
 
 model::Task<bool> Journal::force() {
+  co_await kernel_.big_lock().take();
+  const bool committed = co_await force_locked();
+  co_await kernel_.big_lock().release();
+  co_return committed;
+}
+
+model::Task<bool> Journal::force_locked() {
   co_await start();
   stop();
   if (!log_) {
@@ -147,6 +154,7 @@ model::Task<> Journal::daemon() {
 // --- a commit --------------------------------------------------------------------------------------------------------
 
 model::Task<> Journal::commit() {
+  co_await kernel_.big_lock().take();
   locked_ = true;
   while (running_.operations > 0) co_await kernel_.sleep_on(operations_done_);
   Transaction transaction;
@@ -185,6 +193,7 @@ model::Task<> Journal::commit() {
   ended_ = transaction.sequence;
   kernel_.wake_all(logged_);
   kernel_.wake_all(committed_);
+  co_await kernel_.big_lock().release();
 }
 
 model::Task<> Journal::write_data(Transaction& transaction) {

@@ -69,6 +69,7 @@ class Journal {
 
   bool has_room() const;
   model::Task<> commit();
+  model::Task<bool> force_locked();
   model::Task<> write_data(Transaction& transaction);
   model::Task<> make_room();
   model::Task<> write_back(const Checkpoint& checkpoint);

@@ -53,6 +53,7 @@ Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 proces
       port_{port},
       file_{file},
       scheduler_{processors},
+      locks_{*this, port, processors, file},
       network_{std::make_unique<NetworkStack>(*this, address)},
       reclaim_{*this, port, swap_},
       memory_{*this, port},
@@ -70,14 +71,16 @@ void Kernel::charge(const Path& path, u64 times) {
   if (times == 0) return;
   const model::MachineFile& machine = machine_.file();
   const sim::Cycles work = machine.cycles(model::Instructions{path.instructions}, times);
+  const sim::Cycles from = cpu().cycles();
   path.driver ? cpu().charge(work, model::Cause::driver) : cpu().charge(work);
   const KernelImage image = port_.image();
   use_pages(path, image.text, image.text_pages, file_.instructions_per_text_page, model::Use::execute);
   use_pages(path, image.data, image.data_pages, file_.instructions_per_data_page, model::Use::read);
-  if (idle_.size() > 1) {
+  if (several_processors()) {
     cpu().charge(machine.cpu.locked_operation * static_cast<s64>(path.locks * times), model::Cause::operation);
   }
   port_.executed(work, path.interrupt_pairs * static_cast<u32>(times));
+  if (path.lock != Lock::none && several_processors()) locks_.pass(path, from);
 }
 
 void Kernel::touch(u32 address, u32 lines, model::Use use) {
@@ -174,6 +177,8 @@ model::Task<> Kernel::idle() {
 // --- scheduling ------------------------------------------------------------------------------------------------------
 
 model::Task<> Kernel::schedule() {
+  Process& process = current();
+  co_await big_lock().give_up(process);
   port_.disable_events();
   const u32 processor = port_.processor();
   Process& previous = scheduler_.current(processor);
@@ -189,6 +194,7 @@ model::Task<> Kernel::schedule() {
     co_await life_.finish_switch();
   }
   co_await port_.enable_events();
+  co_await big_lock().take_back(process);
 }
 
 model::Task<> Kernel::reschedule_if_needed() {
@@ -254,14 +260,13 @@ void Kernel::enter_user_mode() {
   enter_user_mode({cpu().registers().eip, hw::kRing3Cs, hw::kInterruptFlag, kUserStackTop, hw::kRing3Ds});
 }
 
-void Kernel::timer_interrupt(u32 ticks) {
+void Kernel::timer_interrupt(u32 ticks, u32 of_all) {
   charge(paths().timer_tick, ticks);
-  const u32 processor = port_.processor();
-  if (processor == 0) {  // keeps the time for all
-    ticks_ += ticks;
+  ticks_ += of_all;
+  if (of_all > 0) {
     while (Process* process = timers_.take_due(ticks_)) wake(*process);
   }
-  scheduler_.tick(processor, ticks);
+  scheduler_.tick(port_.processor(), ticks);
 }
 
 // --- memory ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include "sim/outside/packet_trace.h"
 #include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
+#include "workloads/kernel/locks.h"
 #include "workloads/kernel/memory_map.h"
 #include "workloads/kernel/network/transmit_queue.h"
 #include "workloads/kernel/page_allocator.h"
@@ -68,7 +69,10 @@ class Kernel {
 
   // --- interrupts and exceptions, called by the port's handlers -----------------------------------------------------
   model::Task<> page_fault(u32 address, u32 error_code);
-  void timer_interrupt(u32 ticks);  // so many ticks have passed since the last one on this processor
+  // So many ticks have passed since the last one on this processor, and since the last one on any: on most systems
+  // processor 0 keeps the time for all.
+  void timer_interrupt(u32 ticks) { timer_interrupt(ticks, port_.processor() == 0 ? ticks : 0); }
+  void timer_interrupt(u32 ticks, u32 of_all);
   // A packet, to the protocol that it is for [netif_receive_skb]. Where answers may be sent, which takes a Task: in
   // deferred work. An interrupt handler queues it for that [netif_rx]; when too many wait it is dropped.
   model::Task<> receive(sim::Packet packet);
@@ -144,6 +148,9 @@ class Kernel {
   const Activity& activity() const { return activity_; }
   void forked() { ++activity_.forks; }
   Semaphores& semaphores() { return semaphores_; }
+  bool several_processors() const { return idle_.size() > 1; }
+  BigKernelLock& big_lock() { return locks_.big(); }
+  const KernelLocks& locks() const { return locks_; }
   u64 packets_dropped() const;  // because too many were queued
   const std::vector<std::unique_ptr<Process>>& processes() const { return life_.all(); }
   PageReclaim& reclaim() { return reclaim_; }
@@ -171,6 +178,7 @@ class Kernel {
   Port& port_;
   const KernelFile& file_;
   Scheduler scheduler_;
+  KernelLocks locks_;
   TimerList timers_;
   std::unique_ptr<NetworkStack> network_;
   PageAllocator pages_;

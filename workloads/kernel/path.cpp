@@ -1,5 +1,7 @@
 #include "workloads/kernel/path.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -13,7 +15,10 @@ struct NamedPath {
   const char* name;
   Path Paths::*path;
   bool driver = false;
+  Lock lock = Lock::none;
 };
+
+constexpr bool kDriver = true;
 
 constexpr std::array kPaths = std::to_array<NamedPath>({
     {"system_call", &Paths::system_call},
@@ -22,10 +27,10 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"interrupt_dispatch", &Paths::interrupt_dispatch},
     {"soft_interrupt", &Paths::soft_interrupt},
     {"timer_tick", &Paths::timer_tick},
-    {"schedule", &Paths::schedule},
-    {"schedule_task", &Paths::schedule_task},
+    {"schedule", &Paths::schedule, !kDriver, Lock::run_queue},
+    {"schedule_task", &Paths::schedule_task, !kDriver, Lock::run_queue},
     {"switch_task", &Paths::switch_task},
-    {"wake_task", &Paths::wake_task},
+    {"wake_task", &Paths::wake_task, !kDriver, Lock::run_queue},
     {"fork", &Paths::fork},
     {"exec", &Paths::exec},
     {"exit", &Paths::exit},
@@ -34,9 +39,9 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"identity", &Paths::identity},
     {"page_fault", &Paths::page_fault},
     {"fault_zero", &Paths::fault_zero},
-    {"fault_file", &Paths::fault_file},
+    {"fault_file", &Paths::fault_file, !kDriver, Lock::page_cache},
     {"fault_copy", &Paths::fault_copy},
-    {"page_allocate", &Paths::page_allocate},
+    {"page_allocate", &Paths::page_allocate, !kDriver, Lock::page_lists},
     {"space_create", &Paths::space_create},
     {"space_release", &Paths::space_release},
     {"table_create", &Paths::table_create},
@@ -56,7 +61,7 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"signal_return", &Paths::signal_return},
     {"user_copy", &Paths::user_copy},
     {"descriptor", &Paths::descriptor},
-    {"path_component", &Paths::path_component},
+    {"path_component", &Paths::path_component, !kDriver, Lock::dcache},
     {"path_name", &Paths::path_name},
     {"directory_entry", &Paths::directory_entry},
     {"stat", &Paths::stat},
@@ -73,36 +78,36 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"select", &Paths::select},
     {"select_descriptor", &Paths::select_descriptor},
     {"socket_poll", &Paths::socket_poll},
-    {"page_cache", &Paths::page_cache},
+    {"page_cache", &Paths::page_cache, !kDriver, Lock::page_cache},
     {"file_create", &Paths::file_create},
     {"file_delete", &Paths::file_delete},
     {"block_allocate", &Paths::block_allocate},
     {"block_free", &Paths::block_free},
     {"write_page", &Paths::write_page},
-    {"journal_block", &Paths::journal_block},
+    {"journal_block", &Paths::journal_block, !kDriver, Lock::journal},
     {"socket_receive", &Paths::socket_receive},
     {"socket_send", &Paths::socket_send},
     {"udp_receive", &Paths::udp_receive},
     {"udp_send", &Paths::udp_send},
-    {"driver_receive", &Paths::driver_receive, true},
-    {"driver_transmit", &Paths::driver_transmit, true},
-    {"driver_refill", &Paths::driver_refill, true},
-    {"driver_interrupt", &Paths::driver_interrupt, true},
-    {"bridge", &Paths::bridge, true},
-    {"block_submit", &Paths::block_submit},
-    {"block_elevator", &Paths::block_elevator},
-    {"block_merge", &Paths::block_merge},
-    {"block_request", &Paths::block_request},
-    {"block_release", &Paths::block_release},
+    {"driver_receive", &Paths::driver_receive, kDriver},
+    {"driver_transmit", &Paths::driver_transmit, kDriver},
+    {"driver_refill", &Paths::driver_refill, kDriver},
+    {"driver_interrupt", &Paths::driver_interrupt, kDriver},
+    {"bridge", &Paths::bridge, kDriver},
+    {"block_submit", &Paths::block_submit, !kDriver, Lock::io_request},
+    {"block_elevator", &Paths::block_elevator, !kDriver, Lock::io_request},
+    {"block_merge", &Paths::block_merge, !kDriver, Lock::io_request},
+    {"block_request", &Paths::block_request, !kDriver, Lock::io_request},
+    {"block_release", &Paths::block_release, !kDriver, Lock::io_request},
     {"block_end", &Paths::block_end},
-    {"scsi_request", &Paths::scsi_request, true},
-    {"scsi_buffer", &Paths::scsi_buffer, true},
-    {"scsi_complete", &Paths::scsi_complete, true},
-    {"scsi_interrupt", &Paths::scsi_interrupt, true},
-    {"vbd_request", &Paths::vbd_request, true},
-    {"vbd_buffer", &Paths::vbd_buffer, true},
-    {"vbd_response", &Paths::vbd_response, true},
-    {"vbd_interrupt", &Paths::vbd_interrupt, true},
+    {"scsi_request", &Paths::scsi_request, kDriver, Lock::io_request},
+    {"scsi_buffer", &Paths::scsi_buffer, kDriver},
+    {"scsi_complete", &Paths::scsi_complete, kDriver, Lock::io_request},
+    {"scsi_interrupt", &Paths::scsi_interrupt, kDriver},
+    {"vbd_request", &Paths::vbd_request, kDriver},
+    {"vbd_buffer", &Paths::vbd_buffer, kDriver},
+    {"vbd_response", &Paths::vbd_response, kDriver},
+    {"vbd_interrupt", &Paths::vbd_interrupt, kDriver},
     {"raw_io", &Paths::raw_io},
     {"raw_page", &Paths::raw_page},
     {"tcp_write_buffer", &Paths::tcp_write_buffer},
@@ -115,13 +120,13 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"tcp_open", &Paths::tcp_open},
     {"tcp_close", &Paths::tcp_close},
     {"tcp_timer", &Paths::tcp_timer},
-    {"read_page", &Paths::read_page},
+    {"read_page", &Paths::read_page, !kDriver, Lock::page_cache},
     {"write_back", &Paths::write_back},
-    {"page_reclaim", &Paths::page_reclaim},
+    {"page_reclaim", &Paths::page_reclaim, !kDriver, Lock::page_lists},
     {"swap_out", &Paths::swap_out},
     {"swap_in", &Paths::swap_in},
     {"kill_score", &Paths::kill_score},
-    {"journal_commit", &Paths::journal_commit},
+    {"journal_commit", &Paths::journal_commit, !kDriver, Lock::journal},
     {"file_sync", &Paths::file_sync},
     {"seek", &Paths::seek},
     {"directory_read", &Paths::directory_read},
@@ -152,6 +157,10 @@ model::ParameterFields fields_of(KernelFile& file) {
     fields.push_back({prefix + ".instructions", "instructions", &path.instructions});
     fields.push_back({prefix + ".locks", "locks", &path.locks, false});
     fields.push_back({prefix + ".interrupt_pairs", "pairs", &path.interrupt_pairs, false});
+    if (named.lock != Lock::none) fields.push_back({prefix + ".held", "percent", &path.held});
+  }
+  for (std::size_t i = 0; i < file.lock_lines.size(); ++i) {
+    fields.push_back({fmt::format("kernel.{}_lock.lines", kLockNames[i]), "lines", &file.lock_lines[i]});
   }
   return fields;
 }
@@ -162,6 +171,11 @@ void check(const KernelFile& file, const std::string& name) {
   };
   require(file.instructions_per_text_page, "kernel.instructions_per_text_page");
   require(file.instructions_per_data_page, "kernel.instructions_per_data_page");
+  for (const NamedPath& named : kPaths) {
+    constexpr u32 kAll = 100;
+    const std::string key = std::string{"kernel."} + named.name + ".held";
+    if ((file.paths.*named.path).held > kAll) throw model::ParameterError(name, key, "expected at most 100 percent");
+  }
 }
 
 void place_paths(KernelFile& file) {
@@ -169,6 +183,7 @@ void place_paths(KernelFile& file) {
   for (const NamedPath& named : kPaths) {
     Path& path = file.paths.*named.path;
     path.driver = named.driver;
+    path.lock = named.lock;
     path.home = next;
     next += std::min(path.instructions, file.distinct_instructions);
   }

@@ -5,6 +5,7 @@
 // values are those of a Linux 2.4 kernel, from workloads/kernel/linux24.json, each with unit, origin, source and range.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,19 @@
 
 namespace guest {
 
+// Locks that the whole kernel shares, each held inside single paths (kernel/locks.h); and their names in parameters and
+// results, with the big kernel lock, which is held over many, as the last.
+enum class Lock : u8 { run_queue, dcache, page_cache, page_lists, io_request, journal, count, none = count };
+inline constexpr std::size_t kLocks = static_cast<std::size_t>(Lock::count);
+inline constexpr std::array<std::string_view, kLocks + 1> kLockNames = {
+    "run_queue", "dcache", "page_cache", "page_lists", "io_request", "journal", "big_kernel"};
+
 struct Path {
   u32 instructions = 0;
   u32 locks = 0;            // locked bus operations that a kernel for several processors executes on it
   u32 interrupt_pairs = 0;  // times it turns interrupts off and on again
+  u32 held = 0;             // percent of it in which a kernel for several processors has `lock`
+  Lock lock = Lock::none;   // as its sources say, see the table in path.cpp
   // Where its code begins in the kernel image, in instructions: the image is laid out in the order of the table, so
   // that short neighbours share a page.
   u32 home = 0;
@@ -37,6 +47,7 @@ struct KernelFile : model::ParameterTable {
   // lines in each; beyond `distinct_instructions` it goes over the same ones again. Assumed: functions of the 2.4
   // kernel are some tens to a hundred instructions and scattered over the image.
   u32 instructions_per_text_page = 0, instructions_per_data_page = 0, lines_per_page = 0, distinct_instructions = 0;
+  std::array<u32, kLocks + 1> lock_lines{};  // cache lines written under a lock, its own included, that move with it
   u32 process_lines = 0;  // cache lines of a process's own that the kernel uses when it runs; at most a page of them
 
   struct Paths {

@@ -44,6 +44,7 @@ struct Process {
   s32 counter = 0;            // ticks left of its time slice
   u32 processor = 0;          // where it runs or ran last
   bool on_processor = false;  // it is the current process there
+  u32 big_lock_depth = 0;     // times that it has the big kernel lock, see kernel/locks.h
 
   // Null: a kernel thread, which borrows the one before it. Processors that have it loaded keep it alive too.
   std::shared_ptr<AddressSpace> space;

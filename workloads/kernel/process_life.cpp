@@ -195,11 +195,15 @@ model::Task<> ProcessLife::load_segments(Process& process, const std::shared_ptr
 
 model::Task<> ProcessLife::exit(u32 status) {
   Process& process = kernel_.current();
+  co_await kernel_.big_lock().take();
   kernel_.charge(kernel_.paths().exit);
+  co_await kernel_.big_lock().release();
   co_await kernel_.memory().clear(*process.space);
   process.space.reset();  // this processor has it loaded until the next switch to another
+  co_await kernel_.big_lock().take();
   co_await close_all(kernel_, process);
   leave_family(process);
+  co_await kernel_.big_lock().release();
   process.exit_status = status;
   process.state = Process::State::zombie;
   if (process.parent == nullptr) {

@@ -133,7 +133,9 @@ model::Task<bool> SystemCalls::seek(Descriptor file, u32 position) {
   kernel_.enter_system_call();
   process_.error = Error::none;
   kernel_.charge(kernel_.paths().descriptor);
+  co_await kernel_.big_lock().take();
   kernel_.charge(kernel_.paths().seek);
+  co_await kernel_.big_lock().release();
   const std::shared_ptr<OpenFile> open_file = open_file_of(process_, file);
   const bool done = open_file && open_file->seek(position);
   if (!done) process_.error = Error::not_seekable;

@@ -95,6 +95,10 @@ class Port {
   // Interrupts, or the hypervisor's events, wait from disable to enable; enable handles what came meanwhile.
   virtual void disable_events() = 0;
   virtual model::Task<> enable_events() = 0;
+  // A processor that spins for a lock lets others have its time, if there are others.
+  virtual model::Task<> yield() { co_return; }
+  // While a processor spins for a lock it has interrupts on, if the kernel's code has them off otherwise.
+  virtual void let_interrupts_in(bool) {}
   // At the end of a system call, before the return to user mode: what came while the kernel ran and was not let in.
   virtual model::Task<> take_interrupts() { co_return; }
 

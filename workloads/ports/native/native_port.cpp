@@ -198,6 +198,11 @@ model::Task<> NativePort::enable_events() {
   co_return;
 }
 
+void NativePort::let_interrupts_in(bool in) {
+  u32& flags = machine_.running().registers().eflags;
+  flags = in ? flags | hw::kInterruptFlag : flags & ~hw::kInterruptFlag;
+}
+
 void NativePort::executed(sim::Cycles, u32 interrupt_pairs) {
   const auto& costs = machine_.file().cpu;
   machine_.running().charge((costs.disable_interrupts + costs.enable_interrupts) * interrupt_pairs,

@@ -40,6 +40,7 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
   bool return_to_user() override { return machine_.running().interrupt_return(); }
   void executed(sim::Cycles, u32 interrupt_pairs) override;
   void did(Operation operation, u32 times) override;
+  void let_interrupts_in(bool in) override;
   model::Task<> create_space(AddressSpace& space) override;
   model::Task<> release_space(AddressSpace& space) override;
   model::Task<> create_table(AddressSpace& space, u32 slot) override;

@@ -24,8 +24,15 @@ struct ImageLayout {
   u32 control_list() const { return arguments() + hv::kPageSize; }        // domain 0's batches
   u32 balloon_list() const { return control_list() + kUpdateListBytes; }  // one page
   u32 end() const { return first + kKernelImagePages; }
+
+  // Every virtual CPU has an update list and an argument page.
+  u32 update_list_of(u32 processor) const {
+    return processor == 0 ? update_list() : balloon_list() + hv::kPageSize + (processor - 1) * kBytesPerProcessor;
+  }
+  u32 arguments_of(u32 processor) const { return update_list_of(processor) + kUpdateListBytes; }
+  static constexpr u32 kBytesPerProcessor = kUpdateListBytes + hv::kPageSize;
 };
-static_assert(2 * kUpdateListPages + 2 < kKernelDataPages);
+static_assert(kUpdateListPages + 1 + hv::kMaxVcpusPerDomain * (kUpdateListPages + 1) <= kKernelDataPages);
 
 // The argument page: one block per use, so that a handler never overwrites what it has interrupted.
 inline constexpr u32 kArgumentDone = 0;            // word: requests of a batch that were done
@@ -36,6 +43,7 @@ inline constexpr u32 kArgumentBlock = 384;         // answers of get_ring and pr
 inline constexpr u32 kArgumentControl = 512;       // ControlOp
 inline constexpr u32 kArgumentControlDone = 1020;  // word
 inline constexpr u32 kArgumentTrapTable = 1024;
+inline constexpr u32 kArgumentVcpu = 1152;  // VcpuContext
 
 // Entries of the kernel's map behind its pages, see StartInfo::spare_address.
 inline constexpr u32 kSpareVifRing = 0, kSpareForeignPage = 1, kSpareBlockRing = 2;

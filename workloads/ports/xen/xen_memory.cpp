@@ -54,29 +54,29 @@ PageEntry XenPort::entry(const AddressSpace& space, u32 address) {
 
 model::Task<> XenPort::flush() {
   const bool disabled = save_and_disable_events();
-  co_await updates_.flush();
+  co_await updates().flush();
   give_unprotected_tables();
   co_await restore_events(disabled);
 }
 
 void XenPort::give_unprotected_tables() {
-  for (const GuestFrame table : unprotected_) kernel_.pages().give(table);
-  unprotected_.clear();
+  for (const GuestFrame table : here().unprotected) kernel_.pages().give(table);
+  here().unprotected.clear();
 }
 
 // Two requests: the kernel gives up its right to write the page, and asks for it to be checked and kept as a table.
 model::Task<> XenPort::protect_table(GuestFrame table, hv::MmuCommand pin) {
   const hv::MachineFrame frame = machine_frame(table);
-  co_await updates_.update_entry(entry_machine_address(table.kernel_address()), frame.address() | kReadOnlyKernelPage);
-  co_await updates_.command(pin, frame.address());
+  co_await updates().update_entry(entry_machine_address(table.kernel_address()), frame.address() | kReadOnlyKernelPage);
+  co_await updates().command(pin, frame.address());
 }
 
 // And back again. The page may be used when both were done.
 model::Task<> XenPort::unprotect_table(GuestFrame table) {
   const hv::MachineFrame frame = machine_frame(table);
-  co_await updates_.command(hv::MmuCommand::unpin, frame.address());
-  co_await updates_.update_entry(entry_machine_address(table.kernel_address()), frame.address() | kKernelPage);
-  unprotected_.push_back(table);
+  co_await updates().command(hv::MmuCommand::unpin, frame.address());
+  co_await updates().update_entry(entry_machine_address(table.kernel_address()), frame.address() | kKernelPage);
+  here().unprotected.push_back(table);
 }
 
 GuestFrame XenPort::fresh_table() {
@@ -99,10 +99,10 @@ model::Task<> XenPort::keep(std::vector<GuestFrame>& kept, GuestFrame table) {
 }
 
 model::Task<> XenPort::trim_tables() {
-  if (kept_tables_.size() + kept_directories_.size() <= kMostKeptTables) co_return;
+  if (here().kept_tables.size() + here().kept_directories.size() <= kMostKeptTables) co_return;
   const bool disabled = save_and_disable_events();
-  while (kept_tables_.size() + kept_directories_.size() > kTablesKept) {
-    for (std::vector<GuestFrame>* kept : {&kept_directories_, &kept_tables_}) {
+  while (here().kept_tables.size() + here().kept_directories.size() > kTablesKept) {
+    for (std::vector<GuestFrame>* kept : {&here().kept_directories, &here().kept_tables}) {
       if (kept->empty()) continue;
       const GuestFrame table = kept->back();
       kept->pop_back();
@@ -113,24 +113,25 @@ model::Task<> XenPort::trim_tables() {
 }
 
 model::Task<> XenPort::create_space(AddressSpace& space) {
-  if (!kept_directories_.empty()) {
-    space.directory = kept_directories_.back();
-    kept_directories_.pop_back();
+  if (!here().kept_directories.empty()) {
+    space.directory = here().kept_directories.back();
+    here().kept_directories.pop_back();
     co_return;
   }
   space.directory = fresh_table();
   // The kernel's part is the same in all of them.
   std::array<u32, hv::kGuestDirectorySlots - kFirstKernelSlot> kernel_slots;
-  memory_.read(entry_address(loaded_directory_, kFirstKernelSlot), kernel_slots.data(), sizeof kernel_slots);
+  memory_.read(entry_address(here().loaded_directory, kFirstKernelSlot), kernel_slots.data(), sizeof kernel_slots);
   memory_.write(entry_address(space.directory, kFirstKernelSlot), kernel_slots.data(), sizeof kernel_slots);
   const bool disabled = save_and_disable_events();
   co_await protect_table(space.directory, hv::MmuCommand::pin_l2);
+  if (processors_.size() > 1) co_await flush();  // another one may be the first to load it
   co_await restore_events(disabled);
 }
 
 model::Task<> XenPort::release_space(AddressSpace& space) {
   const bool disabled = save_and_disable_events();
-  co_await keep(kept_directories_, space.directory);
+  co_await keep(here().kept_directories, space.directory);
   co_await restore_events(disabled);
 }
 
@@ -141,16 +142,16 @@ u32 XenPort::slot_machine_address(const AddressSpace& space, u32 slot) const {
 model::Task<> XenPort::create_table(AddressSpace& space, u32 slot) {
   const bool disabled = save_and_disable_events();
   GuestFrame table{0};
-  if (kept_tables_.empty()) {
+  if (here().kept_tables.empty()) {
     co_await flush();  // taking a page may sleep
     table = fresh_table();
     co_await protect_table(table, hv::MmuCommand::pin_l1);
   } else {
-    table = kept_tables_.back();
-    kept_tables_.pop_back();
+    table = here().kept_tables.back();
+    here().kept_tables.pop_back();
   }
   space.tables.emplace(slot, table);
-  co_await updates_.update_entry(slot_machine_address(space, slot), machine_frame(table).address() | kTableEntry);
+  co_await updates().update_entry(slot_machine_address(space, slot), machine_frame(table).address() | kTableEntry);
   co_await flush();
   co_await restore_events(disabled);
 }
@@ -158,8 +159,8 @@ model::Task<> XenPort::create_table(AddressSpace& space, u32 slot) {
 model::Task<> XenPort::release_table(AddressSpace& space, u32 slot) {
   const bool disabled = save_and_disable_events();
   const auto table = space.tables.find(slot);
-  co_await updates_.update_entry(slot_machine_address(space, slot), 0);
-  co_await keep(kept_tables_, table->second);
+  co_await updates().update_entry(slot_machine_address(space, slot), 0);
+  co_await keep(here().kept_tables, table->second);
   space.tables.erase(table);
   co_await restore_events(disabled);
 }
@@ -175,7 +176,7 @@ model::Task<> XenPort::set_entry(AddressSpace& space, u32 address, PageEntry ent
   const bool disabled = save_and_disable_events();
   const hv::MachineFrame table = machine_frame(space.tables.at(slot_of(address)));
   const u32 word = entry_word(entry, entry.present ? look_up_machine_frame(entry.frame) : hv::MachineFrame{0});
-  co_await updates_.update_entry(table.address() | index_in_table(address) * 4, word);
+  co_await updates().update_entry(table.address() | index_in_table(address) * 4, word);
   co_await restore_events(disabled);
 }
 
@@ -190,9 +191,10 @@ model::Task<> XenPort::entry_installed(AddressSpace& space, u32 address, bool re
 
 model::Task<> XenPort::flush_page(AddressSpace& space, u32 address) {
   const bool disabled = save_and_disable_events();
-  if (space.directory == loaded_directory_) {
-    co_await updates_.command(hv::MmuCommand::invalidate_page, address & hv::kEntryFrameMask);
+  if (space.directory == here().loaded_directory) {
+    co_await updates().command(hv::MmuCommand::invalidate_page, address & hv::kEntryFrameMask);
   }
+  flush_elsewhere(space);
   co_await flush();
   co_await restore_events(disabled);
 }
@@ -201,15 +203,55 @@ model::Task<> XenPort::flush_range(AddressSpace& space, u32, u32) { return flush
 
 model::Task<> XenPort::flush_space(AddressSpace& space) {
   const bool disabled = save_and_disable_events();
-  if (space.directory == loaded_directory_) co_await updates_.command(hv::MmuCommand::flush_tlb, 0);
+  if (space.directory == here().loaded_directory) co_await updates().command(hv::MmuCommand::flush_tlb, 0);
+  flush_elsewhere(space);
   co_await flush();
   co_await restore_events(disabled);
+}
+
+// Another virtual CPU that has it loaded is told by an event, and flushes before it goes back to that space's process.
+// Pages that leave the domain, or become tables, the hypervisor has flushed everywhere.
+void XenPort::flush_elsewhere(const AddressSpace& space) {
+  for (u32 i = 0; i < processors_.size(); ++i) {
+    if (i == processor() || processors_[i].loaded_directory != space.directory) continue;
+    processors_[i].flush_due = true;
+    send_reschedule(i);
+  }
+}
+
+model::Task<> XenPort::flush_here() {
+  here().flush_due = false;
+  co_await updates().command(hv::MmuCommand::flush_tlb, 0);
+  co_await flush();
+}
+
+u32 XenPort::kept_pages() const {
+  std::size_t pages = 0;
+  for (const Processor& each : processors_) {
+    pages += each.kept_tables.size() + each.kept_directories.size() + each.unprotected.size();
+  }
+  return static_cast<u32>(pages);
+}
+
+u64 XenPort::page_table_requests() const {
+  u64 sum = 0;
+  for (const Processor& each : processors_) sum += each.updates.requests();
+  return sum;
+}
+
+u64 XenPort::page_table_batches() const {
+  u64 sum = 0;
+  for (const Processor& each : processors_) sum += each.updates.flushes();
+  return sum;
 }
 
 // --- audit -----------------------------------------------------------------------------------------------------------
 
 std::optional<std::string> XenPort::audit() {
-  if (!kernel_.up() || !updates_.empty()) return std::nullopt;  // what is queued the tables do not say yet
+  if (!kernel_.up()) return std::nullopt;
+  for (const Processor& processor : processors_) {  // what is queued the tables do not say yet
+    if (!processor.updates.empty()) return std::nullopt;
+  }
   constexpr u32 kNone = ~0u;
   std::vector<u32> guest_frames(machine_.memory().frame_count(), kNone);  // by machine frame
   for (u32 number = 0; number < frames_.size(); ++number) {

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "interface/layout.h"
+#include "interface/vcpu.h"
 #include "model/execution.h"
 #include "workloads/ports/page_entry.h"
 
@@ -18,19 +19,20 @@ constexpr u32 kSystemCallVector = 0x80;
 }  // namespace
 
 XenPort::XenPort(std::string name, model::Machine& machine, const HostSpec& spec, IpAddress address,
-                 std::vector<NamedProgram> programs, std::vector<std::string> disks)
+                 std::vector<NamedProgram> programs, std::vector<std::string> disks, u32 vcpus)
     : machine_{machine},
       programs_{std::move(programs)},
       seed_{spec.seed},
-      kernel_{std::move(name), machine, *this, 1, address, kernel_file(spec)},
+      kernel_{std::move(name), machine, *this, vcpus, address, kernel_file(spec)},
       memory_{kernel_},
-      updates_{kernel_},
       events_{kernel_},
       vif_{*this, events_},
       disk_names_{std::move(disks)},
       vbds_{*this, events_} {
+  for (u32 i = 0; i < vcpus; ++i) processors_.emplace_back(kernel_);
   auto& code = machine.code();
   boot_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(boot()); });
+  other_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(start_processor()); });
   upcall_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(event_upcall()); });
   page_fault_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(page_fault()); });
   unexpected_entry_ = code.add_entry([this](model::Cpu&) { kernel_.panic("an exception that nothing here raises"); });
@@ -51,29 +53,61 @@ void XenPort::read_start_info(u32 address) {
   if (layout_.end() >= boot_stack_page) kernel_.panic("too little memory for the kernel");
   kernel_.give_memory(GuestFrame{layout_.end()}, boot_stack_page - layout_.end(), GuestFrame{start_.pages}, seed_);
   kernel_.idle_process(0).kernel_stack = GuestFrame{boot_stack_page}.kernel_address() + hv::kPageSize;
-  loaded_directory_ = GuestFrame{start_.table_first + start_.table_pages - 1};
-  updates_.place(layout_.update_list(), layout_.arguments() + kArgumentDone);
+  for (u32 i = 0; i < processors_.size(); ++i) {
+    processors_[i].loaded_directory = GuestFrame{start_.table_first + start_.table_pages - 1};
+    processors_[i].updates.place(layout_.update_list_of(i), layout_.arguments_of(i) + kArgumentDone);
+  }
   events_.place(start_.shared_info_address);
 }
 
 model::Task<> XenPort::boot() {
   read_start_info(machine_.running().registers().esi);
   co_await install_traps();
-  timer_port_ = co_await bind_virq(hv::Virq::timer);
-  accounted_time_ = events_.system_time();
+  co_await bind_own_ports();
+  accounted_time_ = here().accounted_time;
   if (start_.vifs > 0) {
-    network_port_ = co_await bind_virq(hv::Virq::network);
+    network_port_ = co_await bind(hv::EventChannelCommand::bind_virq, static_cast<u32>(hv::Virq::network));
     co_await vif_.start();
   }
   if (!disk_names_.empty()) {
-    block_port_ = co_await bind_virq(hv::Virq::block);
+    block_port_ = co_await bind(hv::EventChannelCommand::bind_virq, static_cast<u32>(hv::Virq::block));
     co_await vbds_.start(disk_names_);
   }
   co_await enable_events();
+  co_await start_processors();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
   co_await kernel_.start_daemons();
   kernel_.set_up();
   co_await kernel_.idle();
+}
+
+// The others begin on stacks of their own in the address space of this one.
+model::Task<> XenPort::start_processors() {
+  const u32 address = layout_.arguments() + kArgumentVcpu;
+  for (u32 i = 1; i < processors_.size(); ++i) {
+    const u32 stack = kernel_.take_page().kernel_address() + hv::kPageSize;
+    kernel_.idle_process(i).kernel_stack = stack;
+    memory_.put(address, hv::VcpuContext{other_entry_, stack, machine_frame(here().loaded_directory).number(), i});
+    co_await expect_success("virtual CPU", hv::Hypercall::vcpu_op, static_cast<u32>(hv::VcpuOp::initialise), i,
+                            address);
+    co_await expect_success("virtual CPU", hv::Hypercall::vcpu_op, static_cast<u32>(hv::VcpuOp::up), i);
+  }
+}
+
+model::Task<> XenPort::start_processor() {
+  disable_events();
+  co_await set_entries();
+  co_await bind_own_ports();
+  co_await enable_events();
+  co_await kernel_.idle();
+}
+
+model::Task<> XenPort::bind_own_ports() {
+  Processor& processor = here();
+  processor.timer_port = co_await bind(hv::EventChannelCommand::bind_virq, static_cast<u32>(hv::Virq::timer));
+  processor.accounted_time = events_.system_time();
+  if (processors_.size() == 1) co_return;
+  processor.reschedule_port = co_await bind(hv::EventChannelCommand::bind_ipi, this->processor());
 }
 
 model::Task<> XenPort::install_traps() {
@@ -88,20 +122,24 @@ model::Task<> XenPort::install_traps() {
   const u32 address = layout_.arguments() + kArgumentTrapTable;
   memory_.put(address, table);
   co_await expect_success("trap table", hv::Hypercall::set_trap_table, address);
+  co_await set_entries();
+}
+
+model::Task<> XenPort::set_entries() {
   co_await expect_success("callbacks", hv::Hypercall::set_callbacks, hw::kRing1Cs, upcall_entry_, hw::kRing1Cs,
                           unexpected_entry_);
   co_await expect_success("fast trap", hv::Hypercall::set_fast_trap, kSystemCallVector);
   co_await expect_success("kernel stack", hv::Hypercall::stack_switch, hw::kRing1Ds,
-                          kernel_.idle_process(0).kernel_stack);
+                          kernel_.idle_process(processor()).kernel_stack);
 }
 
-model::Task<u32> XenPort::bind_virq(hv::Virq virq) {
+model::Task<u32> XenPort::bind(hv::EventChannelCommand command, u32 number) {
   hv::EventChannelOp op{};
-  op.command = static_cast<u32>(hv::EventChannelCommand::bind_virq);
-  op.number = static_cast<u32>(virq);
-  const u32 address = layout_.arguments() + kArgumentEvents;
+  op.command = static_cast<u32>(command);
+  op.number = number;
+  const u32 address = layout_.arguments_of(processor()) + kArgumentEvents;
   memory_.put(address, op);
-  co_await expect_success("virtual interrupt", hv::Hypercall::event_channel_op, address);
+  co_await expect_success("event port", hv::Hypercall::event_channel_op, address);
   const u32 port = memory_.get<hv::EventChannelOp>(address).port1;
   events_.unmask_port(port);
   co_return port;
@@ -127,7 +165,7 @@ model::Task<> XenPort::page_fault() {
   const u32 interrupted_cs = memory_.load(registers.esp + sizeof(u32));
   error_code = (error_code & ~hw::kFaultUser) | ((interrupted_cs & 3) == 3 ? hw::kFaultUser : 0);
 
-  if (!updates_.empty()) {  // the update that the access needs may be waiting: flush and let it try again
+  if (!updates().empty()) {  // the update that the access needs may be waiting: flush and let it try again
     kernel_.charge(kernel_.paths().exception);
     co_await flush();
   } else {
@@ -139,6 +177,7 @@ model::Task<> XenPort::page_fault() {
 // To what an upcall or an exception has interrupted; its frame is on the stack, its other registers in `interrupted`.
 model::Task<> XenPort::return_from(hw::Registers interrupted) {
   const bool to_user = (memory_.load(interrupted.esp + sizeof(u32)) & 3) == 3;
+  co_await send_reschedules();
   co_await enable_events();
   if (to_user) {
     co_await kernel_.reschedule_if_needed();
@@ -155,7 +194,8 @@ model::Task<> XenPort::dispatch_events() {
       const u32 word = static_cast<u32>(std::countr_zero(words));
       for (u32 ports = events_.take_ports(word); ports != 0; ports &= ports - 1) {
         const u32 port = word * 32 + static_cast<u32>(std::countr_zero(ports));
-        if (port == timer_port_) timer_event();
+        if (port == here().reschedule_port && here().flush_due) co_await flush_here();
+        if (port == here().timer_port) timer_event();
         if (port == network_port_) co_await vif_.interrupt();
         if (port == block_port_) co_await vbds_.interrupt();
         if (kernel_.soft_interrupts_pending()) co_await kernel_.run_soft_interrupts();
@@ -164,11 +204,38 @@ model::Task<> XenPort::dispatch_events() {
   } while (events_.upcall_pending());
 }
 
+// Whichever virtual CPU is first keeps the time of all: any of them may be without a CPU.
 void XenPort::timer_event() {
-  const s64 ticks = (events_.system_time() - accounted_time_) / kTickNanoseconds;
-  if (ticks <= 0) return;
-  accounted_time_ += ticks * kTickNanoseconds;
-  kernel_.timer_interrupt(static_cast<u32>(ticks));
+  const s64 now = events_.system_time();
+  const auto take_ticks = [now](s64& accounted) {
+    const s64 ticks = (now - accounted) / kTickNanoseconds;
+    if (ticks <= 0) return 0u;
+    accounted += ticks * kTickNanoseconds;
+    return static_cast<u32>(ticks);
+  };
+  const u32 of_all = take_ticks(accounted_time_);
+  const u32 ticks = take_ticks(here().accounted_time);
+  if (ticks > 0 || of_all > 0) kernel_.timer_interrupt(ticks, of_all);
+}
+
+// An event for each: it says that the flag for rescheduling was set.
+model::Task<> XenPort::send_reschedules() {
+  Processor& sender = here();
+  while (sender.reschedules_due != 0) {
+    const u32 target = static_cast<u32>(std::countr_zero(sender.reschedules_due));
+    sender.reschedules_due &= sender.reschedules_due - 1;
+    if (processors_[target].reschedule_port == 0) continue;  // it has not begun, and will look
+    hv::EventChannelOp op{};
+    op.command = static_cast<u32>(hv::EventChannelCommand::send);
+    op.port1 = processors_[target].reschedule_port;
+    const u32 address = layout_.arguments_of(processor()) + kArgumentEvents;
+    memory_.put(address, op);
+    co_await expect_success("interprocessor event", hv::Hypercall::event_channel_op, address);
+  }
+}
+
+model::Task<> XenPort::yield() {
+  co_await expect_success("yield", hv::Hypercall::sched_op, static_cast<u32>(hv::SchedOp::yield));
 }
 
 // --- deferring events ------------------------------------------------------------------------------------------------
@@ -209,22 +276,24 @@ void XenPort::did(Operation operation, u32 times) {
 // --- processes and idleness ------------------------------------------------------------------------------------------
 
 model::Task<> XenPort::load(const AddressSpace& space) {
-  loaded_directory_ = space.directory;
-  return updates_.command(hv::MmuCommand::new_base_pointer, machine_frame(loaded_directory_).address());
+  here().loaded_directory = space.directory;
+  here().flush_due = false;
+  return updates().command(hv::MmuCommand::new_base_pointer, machine_frame(space.directory).address());
 }
 
 model::Task<> XenPort::activate_space(AddressSpace& space) {
-  if (space.directory == loaded_directory_) co_return;
+  if (space.directory == here().loaded_directory && !here().flush_due) co_return;
   const bool disabled = save_and_disable_events();
   co_await load(space);
-  co_await updates_.flush();
+  co_await updates().flush();
   co_await restore_events(disabled);
 }
 
 // One hypercall, whatever is queued: the updates with the new base pointer, then the new kernel stack.
 model::Task<> XenPort::switch_process(const Process& next) {
-  if (next.space && next.space->directory != loaded_directory_) co_await load(*next.space);
-  const u32 list = layout_.arguments() + kArgumentMulticall;
+  co_await send_reschedules();
+  if (next.space && (next.space->directory != here().loaded_directory || here().flush_due)) co_await load(*next.space);
+  const u32 list = layout_.arguments_of(processor()) + kArgumentMulticall;
   u32 entries = 0;
   const auto append = [&](hv::Hypercall number, u32 a, u32 b, u32 c) {
     hv::MulticallEntry entry{};
@@ -234,8 +303,8 @@ model::Task<> XenPort::switch_process(const Process& next) {
     entry.arguments[2] = c;
     memory_.put(list + entries++ * static_cast<u32>(sizeof entry), entry);
   };
-  if (!updates_.empty()) {
-    const UpdateQueue::Batch batch = updates_.take_batch();
+  if (!updates().empty()) {
+    const UpdateQueue::Batch batch = updates().take_batch();
     append(hv::Hypercall::mmu_update, batch.list, batch.count, batch.done);
   }
   append(hv::Hypercall::stack_switch, hw::kRing1Ds, next.kernel_stack, 0);
@@ -251,6 +320,7 @@ model::Task<> XenPort::switch_process(const Process& next) {
 // somebody would be slept through.
 model::Task<> XenPort::wait_for_interrupt(std::optional<u64> timer_ticks) {
   co_await trim_tables();
+  co_await send_reschedules();
   disable_events();
   if (kernel_.need_reschedule()) {
     co_await enable_events();

@@ -4,6 +4,7 @@
 // switch is one multicall, system calls come straight from ring 3, an idle kernel blocks until its next timer.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,13 +29,14 @@ class XenPort final : public Port {
   // Programs become processes when the domain boots. They, the machine and the spec's files outlive the port. `disks`:
   // names of its VBDs, in their order.
   XenPort(std::string name, model::Machine& machine, const HostSpec& spec, IpAddress address,
-          std::vector<NamedProgram> programs, std::vector<std::string> disks = {});
+          std::vector<NamedProgram> programs, std::vector<std::string> disks = {}, u32 vcpus = 1);
 
   u32 boot_entry() const { return boot_entry_; }  // EIP of a fresh domain
   Kernel& kernel() { return kernel_; }
   const Kernel& kernel() const { return kernel_; }
-  UpdateQueue& updates() { return updates_; }
-  const UpdateQueue& updates() const { return updates_; }
+  UpdateQueue& updates() { return here().updates; }  // of the virtual CPU that runs this code
+  u64 page_table_requests() const;                   // of all of them,
+  u64 page_table_batches() const;                    // and the hypercalls of their own that took these
   const VifDriver& vif() const { return vif_; }
   const VbdDriver& vbds() const { return vbds_; }
   void without_barriers(std::size_t disk) { vbds_.without_barriers(disk); }  // before it boots
@@ -57,9 +59,13 @@ class XenPort final : public Port {
 
   // --- Port --------------------------------------------------------------------------------------------------------
   Selectors selectors() const override { return {hw::kRing1Cs, hw::kRing1Ds}; }
-  u32 processor() const override { return 0; }  // domains have one virtual CPU
+  u32 processor() const override {
+    return processors_.size() == 1 ? 0 : machine_.supervisor().virtual_processor(machine_.running());
+  }
   void disable_events() override;
   model::Task<> enable_events() override;
+  model::Task<> take_interrupts() override { return send_reschedules(); }
+  model::Task<> yield() override;
   KernelImage image() const override;
   bool enter_system_call() override { return machine_.running().system_call_entry(); }
   bool return_to_user() override { return machine_.running().interrupt_return(); }
@@ -80,16 +86,37 @@ class XenPort final : public Port {
   model::Task<> activate_space(AddressSpace& space) override;
   model::Task<> start_child(AddressSpace&) override { co_return; }
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
-  void send_reschedule(u32) override {}  // there is nobody else
+  // At the end of the present call or handler: a hypercall may end on another CPU, or much later.
+  void send_reschedule(u32 processor) override { here().reschedules_due |= 1u << processor; }
   NetworkInterface* network() override { return vif_.open() ? &vif_ : nullptr; }
   Balloon* balloon() override { return &balloon_; }
   u32 memory_pages() const override { return start_.pages; }
 
  private:
+  // What a virtual CPU has of its own.
+  struct Processor {
+    explicit Processor(Kernel& kernel) : updates{kernel} {}
+    UpdateQueue updates;
+    GuestFrame loaded_directory{0};
+    bool flush_due = false;                                 // of what is loaded, before it is used again
+    std::vector<GuestFrame> kept_tables, kept_directories;  // freed: of tables all entries are absent
+    std::vector<GuestFrame> unprotected;                    // no longer tables once the queue is flushed
+    u32 timer_port = 0, reschedule_port = 0;
+    u32 reschedules_due = 0;  // of others, as a mask
+    s64 accounted_time = 0;   // system time up to which ticks were counted
+  };
+  Processor& here() { return processors_[processor()]; }
+  const Processor& here() const { return processors_[processor()]; }
+
   model::Task<> boot();
+  model::Task<> start_processors();
+  model::Task<> start_processor();
+  model::Task<> bind_own_ports();
+  model::Task<> send_reschedules();
   void read_start_info(u32 address);
   model::Task<> install_traps();
-  model::Task<u32> bind_virq(hv::Virq virq);
+  model::Task<> set_entries();                                         // where the hypervisor enters this virtual CPU
+  model::Task<u32> bind(hv::EventChannelCommand command, u32 number);  // the port
 
   model::Task<> event_upcall();
   model::Task<> page_fault();
@@ -110,9 +137,9 @@ class XenPort final : public Port {
   model::Task<> unprotect_table(GuestFrame table);
   model::Task<> keep(std::vector<GuestFrame>& kept, GuestFrame table);
   void give_unprotected_tables();
-  u32 kept_pages() const {
-    return static_cast<u32>(kept_tables_.size() + kept_directories_.size() + unprotected_.size());
-  }
+  u32 kept_pages() const;
+  void flush_elsewhere(const AddressSpace& space);
+  model::Task<> flush_here();
   model::Task<> trim_tables();
   model::Task<> expect_success(const char* what, hv::Hypercall number, u32 a = 0, u32 b = 0, u32 c = 0, u32 d = 0);
 
@@ -121,23 +148,20 @@ class XenPort final : public Port {
   u64 seed_;
   Kernel kernel_;
   KernelMemory memory_;
-  UpdateQueue updates_;
+  std::deque<Processor> processors_;
   EventPage events_;
   VifDriver vif_;
   std::vector<std::string> disk_names_;
   VbdDriver vbds_;
   XenBalloon balloon_{*this};
-  u32 boot_entry_, upcall_entry_, page_fault_entry_, unexpected_entry_;
+  u32 boot_entry_, other_entry_, upcall_entry_, page_fault_entry_, unexpected_entry_;
 
   hv::StartInfo start_{};
   ImageLayout layout_{0};
   std::vector<hv::MachineFrame> frames_;  // the physical-to-machine array
-  GuestFrame loaded_directory_{0};
-  GuestFrame last_read_{0};                                 // of the entry that was read last
-  std::vector<GuestFrame> kept_tables_, kept_directories_;  // freed: of tables all entries are absent
-  std::vector<GuestFrame> unprotected_;                     // no longer tables once the queue is flushed
-  u32 timer_port_ = 0, network_port_ = 0, block_port_ = 0;
-  s64 accounted_time_ = 0;  // system time up to which ticks were counted
+  GuestFrame last_read_{0};               // of the entry that was read last
+  u32 network_port_ = 0, block_port_ = 0;
+  s64 accounted_time_ = 0;  // the same of the kernel's time
 };
 
 }  // namespace guest
