@@ -196,6 +196,7 @@ model::Task<> ProcessLife::load_segments(Process& process, const std::shared_ptr
 model::Task<> ProcessLife::exit(u32 status) {
   Process& process = kernel_.current();
   kernel_.charge(kernel_.paths().exit);
+  kernel_.set_alarm(process, 0);
   co_await kernel_.memory().clear(*process.space);
   process.space.reset();  // this processor has it loaded until the next switch to another
   co_await close_all(kernel_, process);
