@@ -35,12 +35,12 @@ std::unique_ptr<sim::OutsideWorld> make_world(const HostSpec& spec, sim::EventQu
   return std::make_unique<sim::FifoWire>(queue, settings);
 }
 
-// Calls visit(number of the guest, settings) for each.
-template <class Visit>
-void for_each_ttcp(HostSpec& spec, Visit visit) {
+// Calls visit(number of the guest, settings) for each program of that kind.
+template <class Settings, class Visit>
+void for_each_program(HostSpec& spec, Visit visit) {
   for (std::size_t guest = 0; guest < spec.guests.size(); ++guest) {
     for (ProgramSpec& program : spec.guests[guest].programs) {
-      if (auto* ttcp = std::get_if<TtcpSettings>(&program)) visit(guest, *ttcp);
+      if (auto* settings = std::get_if<Settings>(&program)) visit(guest, *settings);
     }
   }
 }
@@ -74,9 +74,11 @@ struct Host::Parts {
   }
   void tell_traces() const;
   void make_peers();
+  void make_web_users();
   std::vector<Metric> collect() const;
   void add_client_metrics(std::size_t index, std::vector<Metric>& metrics) const;
   void add_peer_metrics(std::size_t index, std::vector<Metric>& metrics) const;
+  void add_web_metrics(std::size_t index, std::vector<Metric>& metrics) const;
 
   HostSpec spec;
   sim::EventQueue queue;
@@ -87,7 +89,10 @@ struct Host::Parts {
   std::unique_ptr<Platform> platform;
   std::vector<std::unique_ptr<UdpClient>> clients;
   std::vector<std::unique_ptr<UdpReceiver>> receivers;
-  std::vector<std::unique_ptr<TcpPeer>> peers;  // of the guests' ttcp programs, in their order
+  std::vector<std::unique_ptr<TcpPeer>> peers;       // of the guests' ttcp programs, in their order
+  std::vector<std::unique_ptr<WebUsers>> web_users;  // of the guests' web99 programs, in their order
+  std::vector<std::size_t> web_guests;               // whose they are
+  std::size_t first_web_station = 0;
   std::optional<sim::Time> booted_at;
   std::vector<Metric> at_boot;
   std::vector<std::int64_t> useful_at_boot;
@@ -102,9 +107,15 @@ Host::Parts::Parts(HostSpec given)
   if (!spec.activity_traces.empty()) machine.observe(&reporter);
   if (spec.drive != nullptr) machine.install_drive(*spec.drive, spec.bad_sectors);
   std::size_t station = spec.clients.size() + spec.receivers.size();
-  for_each_ttcp(spec, [&](std::size_t, TtcpSettings& ttcp) {
+  for_each_program<TtcpSettings>(spec, [&](std::size_t, TtcpSettings& ttcp) {
     ttcp.peer = {client_address(station), kFirstClientMac + station};
     ++station;
+  });
+  first_web_station = station;
+  std::uint16_t web_port = Web99Settings{}.port;
+  for_each_program<Web99Settings>(spec, [&](std::size_t, Web99Settings& web) {
+    web.requests = std::make_shared<WebRequests>();
+    web.port = web_port++;
   });
   platform = info_of(spec.system).make(spec, machine);
   // The drive behind what guests have; one kernel alone on the machine shows its own requests as those of the drive.
@@ -113,11 +124,28 @@ Host::Parts::Parts(HostSpec given)
   }
   make_clients();
   make_peers();
+  make_web_users();
+}
+
+void Host::Parts::make_web_users() {
+  const sim::Random random{spec.seed};
+  const sim::LinkSettings link{machine.file().nic.line_rate, machine.file().network.cable_latency};
+  std::size_t station = first_web_station;
+  for_each_program<Web99Settings>(spec, [&](std::size_t guest, const Web99Settings& web) {
+    const WebUsers::Addresses addresses{kFirstClientMac + station,
+                                        machine.nic().mac_address(),
+                                        client_address(station),
+                                        {platform->address_of(guest), web.port}};
+    web_users.push_back(std::make_unique<WebUsers>(web, addresses, link, queue, *world, random,
+                                                   fmt::format("web99.{}", web_users.size())));
+    web_guests.push_back(guest);
+    ++station;
+  });
 }
 
 void Host::Parts::make_peers() {
   const sim::LinkSettings link{machine.file().nic.line_rate, machine.file().network.cable_latency};
-  for_each_ttcp(spec, [&](std::size_t guest, const TtcpSettings& ttcp) {
+  for_each_program<TtcpSettings>(spec, [&](std::size_t guest, const TtcpSettings& ttcp) {
     const TcpPeer::Addresses addresses{ttcp.peer.mac, machine.nic().mac_address(), ttcp.peer.address,
                                        platform->address_of(guest)};
     peers.push_back(std::make_unique<TcpPeer>(ttcp, addresses, link, queue, *world));
@@ -197,6 +225,7 @@ void Host::boot() {
     parts.receivers[i]->start(parts.queue.now() + parts.spec.receivers[i].start);
   }
   for (const auto& peer : parts.peers) peer->start(parts.queue.now());
+  for (const auto& users : parts.web_users) users->start(parts.queue.now());
 }
 
 void Host::run_for(sim::Duration duration) { parts_->run_until(parts_->queue.now() + duration); }
@@ -206,6 +235,9 @@ sim::Time Host::booted_at() const { return parts_->booted_at.value_or(sim::Time:
 std::size_t Host::client_count() const { return parts_->clients.size(); }
 const UdpClient& Host::client(std::size_t index) const { return *parts_->clients.at(index); }
 const UdpReceiver& Host::receiver(std::size_t index) const { return *parts_->receivers.at(index); }
+std::size_t Host::web_server_count() const { return parts_->web_users.size(); }
+const WebUsers& Host::web_users(std::size_t index) const { return *parts_->web_users.at(index); }
+std::size_t Host::guest_of_web_server(std::size_t index) const { return parts_->web_guests.at(index); }
 std::uint64_t Host::core_bytes(std::size_t guest) const { return parts_->platform->core_bytes(guest); }
 std::uint64_t Host::fingerprint() const { return parts_->fingerprint.value(); }
 std::vector<sim::Fingerprint::Event> Host::recent_events() const { return parts_->fingerprint.recent(); }
@@ -269,6 +301,19 @@ void Host::Parts::add_peer_metrics(std::size_t index, std::vector<Metric>& metri
   count("retransmitted", counts.retransmitted, "packets");
 }
 
+void Host::Parts::add_web_metrics(std::size_t index, std::vector<Metric>& metrics) const {
+  const WebUsers& users = *web_users[index];
+  const auto count = [&](const char* name, std::uint64_t value, const char* unit) {
+    metrics.push_back({fmt::format("web.{}.{}", index, name), static_cast<std::int64_t>(value), unit});
+  };
+  count("requests", users.counts().requests, "");
+  count("answers", users.counts().answers, "");
+  count("connections", users.counts().connections, "");
+  count("failed", users.counts().failed, "connections");
+  count("bytes_read", users.counts().bytes, "B");
+  count("retransmitted", users.retransmitted(), "packets");
+}
+
 std::vector<Metric> Host::Parts::collect() const {
   std::vector<Metric> metrics;
   const auto add = [&](std::string name, std::int64_t value, const char* unit) {
@@ -305,6 +350,7 @@ std::vector<Metric> Host::Parts::collect() const {
   }
   add("wire.lost", static_cast<std::int64_t>(world->counts().dropped_for(sim::DropReason::lost_on_link)), "packets");
   for (std::size_t i = 0; i < peers.size(); ++i) add_peer_metrics(i, metrics);
+  for (std::size_t i = 0; i < web_users.size(); ++i) add_web_metrics(i, metrics);
   return metrics;
 }
 
@@ -325,6 +371,13 @@ std::optional<std::string> Host::audit() const {
     const UdpClient& client = *parts_->clients[i];
     if (client.sent() != client.samples().size() + client.lost() + client.outstanding()) {
       return fmt::format("requests of client {} are not conserved", i);
+    }
+  }
+  for (std::size_t i = 0; i < parts_->web_users.size(); ++i) {
+    const WebUsers& users = *parts_->web_users[i];
+    const WebUsers::Counts& counts = users.counts();
+    if (counts.requests != counts.answers + counts.lost + users.waiting()) {
+      return fmt::format("requests of the users of web server {} are not conserved", i);
     }
   }
   const sim::TrafficCounts& traffic = parts_->world->counts();

@@ -20,6 +20,7 @@
 #include "sim/time.h"
 #include "workloads/clients/udp_client.h"
 #include "workloads/clients/udp_receiver.h"
+#include "workloads/clients/web_users.h"
 #include "workloads/hosts/platform.h"
 #include "workloads/spec.h"
 
@@ -45,6 +46,10 @@ class Host {
   std::size_t client_count() const;
   const UdpClient& client(std::size_t index) const;      // in the order of HostSpec::clients
   const UdpReceiver& receiver(std::size_t index) const;  // in the order of HostSpec::receivers
+  // The users of each web99 program, in the order of the guests.
+  std::size_t web_server_count() const;
+  const WebUsers& web_users(std::size_t index) const;
+  std::size_t guest_of_web_server(std::size_t index) const;
 
   // Cycles of finished program work of a guest, without cache refills, faults and kernels, since boot() ended. Counted
   // in the profile's work units.

@@ -38,6 +38,8 @@ struct OsdbProfile;
 struct ProcessShapes;
 struct SpecIntProfile;
 struct UmlFile;
+struct Web99Profile;
+class WebRequests;
 struct WorkstationFile;
 
 class SpecError : public std::runtime_error {
@@ -212,10 +214,18 @@ struct BalloonSettings {
 // The services of an idle Red Hat 7.2 with sshd and Apache.
 struct ServicesSettings {};
 
+// The server of SPEC WEB99, with as many users outside as it may have connections.
+struct Web99Settings {
+  std::uint32_t connections = 100;
+  std::shared_ptr<const Web99Profile> profile;  // null: workloads/profiles/web99.json as it is
+  std::shared_ptr<WebRequests> requests;        // between the users and the server; given by the Host
+  std::uint16_t port = 80;                      // given by the Host: one server's is not another's in one kernel
+};
+
 using ProgramSpec = std::variant<ComputeSettings, UdpEchoSettings, LmbenchSettings, UdpFloodSettings, RawDiskSettings,
                                  FileIoSettings, TtcpSettings, SpecIntSettings, DbenchSettings, KernelBuildSettings,
                                  OsdbSettings, DdSettings, SmallFilesSettings, ForkBombSettings, MemoryHogSettings,
-                                 BalloonSettings, ServicesSettings, BurstSettings>;
+                                 BalloonSettings, ServicesSettings, BurstSettings, Web99Settings>;
 
 // BVT's warp: the domain is favoured by `value` of virtual time for at most `limit` at a stretch, then not for
 // `unwarp`.

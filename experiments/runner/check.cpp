@@ -12,6 +12,7 @@
 #include "experiments/runner/names.h"
 #include "experiments/runner/parameters.h"
 #include "experiments/runner/quantity.h"
+#include "experiments/runner/search.h"
 #include "workloads/hosts/partitions.h"
 
 namespace runner {
@@ -252,6 +253,7 @@ void check_setup(const Setup& setup, const Place& place) {
     throw InputError{place.below("steady"),
                      Mismatch{"a run that ends after its duration", "one that ends when its programs do", ""}};
   }
+  check_search(setup, place);
 }
 
 void check_experiment(const Experiment& experiment, const Place& place) {

@@ -42,6 +42,16 @@ struct Steady {
   sim::Duration interval = sim::Duration::milliseconds(100);  // of the series
 };
 
+// Instead of one run: the value of a number in the set-up at which a metric falls to a limit.
+struct SearchSettings {
+  std::string key;     // dotted; its own value is where the search begins
+  std::string metric;  // falls as the key's value grows
+  std::int64_t at_least = 0;
+  std::uint32_t tolerance = 5;  // of the value, in thousandths
+  std::uint32_t most_runs = 10;
+  std::string name;  // of the metric that the value found is reported as
+};
+
 // What one point builds and measures.
 struct Setup {
   std::string machine = "dell2650";
@@ -53,6 +63,7 @@ struct Setup {
   sim::Duration duration = sim::Duration::seconds(10);
   Until until = Until::duration;
   std::optional<Steady> steady;
+  std::optional<SearchSettings> search;
 };
 
 // A new value for one key. Dotted: "scheduler.variant", "domains.web.memory", "domains.0.memory".

@@ -71,6 +71,8 @@ guest::HostSpec host_spec(const Setup& setup, const ModelFiles& files, std::uint
           build->shapes = files.shapes;
         }
         if (auto* osdb = std::get_if<guest::OsdbSettings>(&program)) osdb->profile = files.osdb;
+        auto* web99 = std::get_if<guest::Web99Settings>(&program);
+        if (web99 != nullptr) web99->profile = files.web99;
         auto* raw_disk = std::get_if<guest::RawDiskSettings>(&program);
         if (raw_disk != nullptr) raw_disk->trace = found_here_or_in_project(raw_disk->trace);
       }

@@ -85,6 +85,8 @@ std::vector<std::string> known_scheduler_variants(const std::string& scheduler) 
 
 std::vector<std::string> known_scheduler_variants() { return known_scheduler_variants(""); }
 
+std::vector<std::string> known_search_names() { return {"web99.score", "found"}; }
+
 std::vector<std::string> known_metrics() {
   std::vector<std::string> names;
   for (const MetricInfo& metric : metric_catalogue()) names.emplace_back(metric.name);
@@ -119,6 +121,11 @@ std::vector<std::string> known_metrics() {
       names.push_back(fmt::format("lock.{}.{}", lock, what));
     }
   }
+  for (const std::string_view web :
+       {"rate", "assured_rate", "conforming", "sustained", "answers", "answer_time", "request_cost"}) {
+    names.push_back("web99." + std::string{web});
+  }
+  for (const std::string& found : known_search_names()) names.push_back(found);
   const std::size_t plain = names.size();
   for (std::size_t i = 0; i < plain; ++i) names.push_back(loss_name(names[i]));
   return names;

@@ -16,6 +16,7 @@ std::filesystem::path drive_path(const std::string& name);    // of model/drives
 std::vector<std::string> known_machines();  // all in alphabetical order
 std::vector<std::string> known_drives();
 std::vector<std::string> known_drives_or_none();  // with "none" for a host without one
+std::vector<std::string> known_search_names();    // what the value that a search finds can be called
 std::vector<std::string> known_profiles();        // of workloads/profiles
 std::vector<std::string> known_schedulers();
 std::vector<std::string> known_scheduler_variants();  // of any scheduler

@@ -87,6 +87,7 @@ const std::vector<ParameterEntry>& known_parameters(const std::string& machine, 
   add(guest::DbenchProfile::standard());
   add(guest::BuildProfile::standard());
   add(guest::OsdbProfile::standard());
+  add(guest::Web99Profile::standard());
   for (const std::string& profile : known_profiles()) {
     for (ParameterEntry& entry : guest::profile_entries(profile)) entries.push_back(std::move(entry));
   }
@@ -102,7 +103,8 @@ ModelFiles::ModelFiles(const Setup& setup, const Place& place)
       spec_int{shared(guest::SpecIntProfile::standard(), setup, place)},
       dbench{shared(guest::DbenchProfile::standard(), setup, place)},
       kernel_build{shared(guest::BuildProfile::standard(), setup, place)},
-      osdb{shared(guest::OsdbProfile::standard(), setup, place)} {
+      osdb{shared(guest::OsdbProfile::standard(), setup, place)},
+      web99{shared(guest::Web99Profile::standard(), setup, place)} {
   if (setup.drive != "none") drive = with_parameters(load_known_drive(setup.drive), setup, place);
 }
 

@@ -20,6 +20,7 @@
 #include "workloads/programs/lmbench/process_shapes.h"
 #include "workloads/programs/osdb/osdb_profile.h"
 #include "workloads/programs/spec_int/spec_int_profile.h"
+#include "workloads/programs/web99/profile.h"
 #include "workloads/spec.h"
 
 namespace runner {
@@ -46,6 +47,7 @@ struct ModelFiles {
   std::shared_ptr<const guest::DbenchProfile> dbench;
   std::shared_ptr<const guest::BuildProfile> kernel_build;
   std::shared_ptr<const guest::OsdbProfile> osdb;
+  std::shared_ptr<const guest::Web99Profile> web99;
   std::optional<model::DriveFile> drive;
 };
 

@@ -8,6 +8,7 @@
 #include "experiments/runner/latencies.h"
 #include "experiments/runner/parameters.h"
 #include "experiments/runner/runner.h"
+#include "experiments/runner/web_window.h"
 #include "model/machine.h"
 #include "workloads/host.h"
 
@@ -187,6 +188,18 @@ void add_packets(Measurements& out, const Reading& begin, const Reading& end, do
   }
 }
 
+// The same per answer of the web servers.
+void add_request_cost(Measurements& out, const Reading& begin, const Reading& end, double answers) {
+  if (answers == 0) return;
+  double sum = 0;
+  for (std::size_t i = 0; i < end.causes.size(); ++i) {
+    const double cost = static_cast<double>((end.causes[i] - begin.causes[i]).count()) / answers;
+    if (cost > 0) out.add(fmt::format("web99.request_cost.{}", model::kCauseNames[i]), cost, "cycles");
+    sum += cost;
+  }
+  out.add("web99.request_cost", sum, "cycles");
+}
+
 void add_goodput(Measurements& out, const guest::HostSpec& spec, const Reading& begin, const Reading& end,
                  double seconds) {
   if (spec.receivers.empty() || seconds == 0) return;
@@ -298,11 +311,12 @@ void add_latencies(Measurements& out, const RequestWindow& window, const Request
 // A beginning, or an end, of measured time.
 struct Mark {
   Mark(const guest::Host& host, const guest::HostSpec& spec)
-      : reading{read(host, spec)}, time{host.now()}, window{host} {}
+      : reading{read(host, spec)}, time{host.now()}, window{host}, web{host} {}
 
   Reading reading;
   sim::Time time;
   RequestWindow window;  // from here on
+  WebWindow web;         // the same; measured at the end of the run only
 };
 
 void add_rates(Measurements& out, const guest::HostSpec& spec, const Mark& begin, const Mark& end) {
@@ -367,6 +381,9 @@ Replication measure_on(guest::Host& host, const guest::HostSpec& spec, const Set
   Measurements measurements;
   add_rates(measurements, spec, begin, end);
   for (Measurement& m : at_the_end.take()) measurements.add(std::move(m.metric), m.value, std::move(m.unit));
+  for (Measurement& m : begin.web.measure(host, spec))
+    measurements.add(std::move(m.metric), m.value, std::move(m.unit));
+  add_request_cost(measurements, begin.reading, end.reading, begin.web.answers(host));
   RequestWindow::Replies replies = begin.window.replies(host);
   add_latencies(measurements, begin.window, replies);
   if (setup.steady) {

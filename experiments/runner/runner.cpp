@@ -7,6 +7,7 @@
 #include "experiments/runner/processes.h"
 #include "experiments/runner/progress.h"
 #include "experiments/runner/results.h"
+#include "experiments/runner/search.h"
 #include "experiments/runner/stopwatch.h"
 #include "model/machine.h"
 
@@ -78,7 +79,7 @@ void catch_interrupts() {
 std::variant<Replication, Failure> try_run(const Setup& setup, std::uint64_t seed, const RunOptions& options) {
   try {
     const Stopwatch stopwatch;
-    Replication replication = run_once(setup, seed, options);
+    Replication replication = setup.search ? search(setup, seed, options) : run_once(setup, seed, options);
     replication.host_seconds = stopwatch.seconds();
     return replication;
   } catch (const guest::SpecError& error) {

@@ -69,9 +69,10 @@ struct NamesOf<guest::IntervalSettings::Kind> {
 };
 template <>
 struct NamesOf<guest::ProgramSpec> {
-  static constexpr std::array names{"compute",     "udp_echo",  "lmbench",    "udp_flood",    "raw_disk", "file_io",
-                                    "ttcp",        "spec_int",  "dbench",     "kernel_build", "osdb",     "dd",
-                                    "small_files", "fork_bomb", "memory_hog", "balloon",      "services", "bursts"};
+  static constexpr std::array names{"compute", "udp_echo", "lmbench",     "udp_flood", "raw_disk",
+                                    "file_io", "ttcp",     "spec_int",    "dbench",    "kernel_build",
+                                    "osdb",    "dd",       "small_files", "fork_bomb", "memory_hog",
+                                    "balloon", "services", "bursts",      "web99"};
 };
 template <>
 struct NamesOf<guest::DropRule::Protocol> {
@@ -399,6 +400,15 @@ void describe(Visit&& visit, const guest::BurstSettings*) {
 }
 
 template <class Visit>
+void describe(Visit&& visit, const guest::Web99Settings*) {
+  visit.value("connections", RINGZERO_MEMBER(connections),
+              {.text = "Users outside, each with one connection at a time: the load, and the size of the data set.",
+               .source = "SPECweb99: simultaneous connections",
+               .min = 1,
+               .max = 4000});
+}
+
+template <class Visit>
 void describe(Visit&& visit, const guest::WarpSettings*) {
   visit.value("value", RINGZERO_MEMBER(value),
               {.text = "How far the domain is favoured, in units of virtual time: 10 are 100 us of CPU at weight 256.",
@@ -674,6 +684,11 @@ void describe(Visit&& visit, const Setup*) {
               {.text = "Leaves out as much of the measured time's beginning as MSER-5 finds to be warm-up; absent: "
                        "nothing but `warmup`.",
                .source = "White, Cobb and Spratt 2000"});
+  visit.value(
+      "search", RINGZERO_MEMBER(search),
+      {.text = "Instead of one run, as many as it takes to find the value of a key at which a metric falls to a "
+               "limit; absent: one run.",
+       .source = "Ringzero"});
 }
 
 template <class Visit>
@@ -751,6 +766,34 @@ void describe(Visit&& visit, const Picture*) {
               {.text = "A key or \"case\" that has a small picture of its own for each value.", .source = "Ringzero"});
   visit.value("x_scale", RINGZERO_MEMBER(x_scale), {.text = "Scale of what goes to the right.", .source = "Ringzero"});
   visit.value("y_scale", RINGZERO_MEMBER(y_scale), {.text = "Scale of what goes up.", .source = "Ringzero"});
+}
+
+template <class Visit>
+void describe(Visit&& visit, const SearchSettings*) {
+  visit.value(
+      "key", RINGZERO_MEMBER(key),
+      {.text = "The whole number that is looked for, dotted; its value in the set-up is where the search begins.",
+       .source = "Ringzero",
+       .required = true});
+  visit.value("metric", RINGZERO_MEMBER(metric),
+              {.text = "The metric that decides; it falls as the key's value grows.",
+               .source = "Ringzero",
+               .choices = known_metrics,
+               .required = true});
+  visit.value("at_least", RINGZERO_MEMBER(at_least),
+              {.text = "What the metric has to reach, in its unit.", .source = "Ringzero", .required = true});
+  visit.value("tolerance", RINGZERO_MEMBER(tolerance),
+              {.text = "The search ends when the value is known to so many thousandths.",
+               .source = "Ringzero",
+               .min = 1,
+               .max = 500});
+  visit.value("most_runs", RINGZERO_MEMBER(most_runs),
+              {.text = "Runs after which the search gives up.", .source = "Ringzero", .min = 2, .max = 100});
+  visit.value("name", RINGZERO_MEMBER(name),
+              {.text = "The metric that the value found is reported as.",
+               .source = "Ringzero",
+               .choices = known_search_names,
+               .required = true});
 }
 
 template <class Visit>

@@ -27,6 +27,7 @@ TcpConnection TcpPeer::make_connection(SocketAddress own, SocketAddress guest) c
   TcpSettings tcp;
   tcp.mtu = settings_.mtu;
   tcp.send_buffer = tcp.receive_buffer = 2 * Ttcp::kSocketBuffer;  // Linux doubles what is asked for
+  tcp.send_buffer_grows = false;
   return TcpConnection{tcp, own, guest, kFirstSequence};
 }
 

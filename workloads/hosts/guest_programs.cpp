@@ -23,6 +23,7 @@
 #include "workloads/programs/ttcp.h"
 #include "workloads/programs/udp_echo.h"
 #include "workloads/programs/udp_flood.h"
+#include "workloads/programs/web99/apache.h"
 
 namespace guest {
 
@@ -153,6 +154,11 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std
       auto made = std::make_unique<Osdb>(*osdb, name, sim::Random{seed});
       resident_pages_ += made->resident_pages();
       entries_.push_back({"osdb", std::move(made)});
+    } else if (const auto* web = std::get_if<Web99Settings>(&program)) {
+      if (!spec.network) throw SpecError{spec.name, "web99 needs a network interface"};
+      auto apache = std::make_unique<Apache>(*web, spec.name);
+      resident_pages_ += apache->resident_pages();
+      entries_.push_back({"web99", std::move(apache)});
     } else {
       const auto& echo = std::get<UdpEchoSettings>(program);
       entries_.push_back({"udp_echo", std::make_unique<UdpEcho>(echo.port)});

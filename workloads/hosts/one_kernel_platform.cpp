@@ -80,7 +80,13 @@ bool OneKernelPlatform::up() const {
 
 void OneKernelPlatform::add_metrics(std::vector<Metric>& metrics) const {
   const Kernel& kernel = on_machine_->kernel();
-  metrics.push_back({"kernel.ticks", static_cast<std::int64_t>(kernel.ticks()), ""});
+  const auto count = [&](const char* name, u64 value) {
+    metrics.push_back({name, static_cast<std::int64_t>(value), ""});
+  };
+  count("kernel.ticks", kernel.ticks());
+  count("kernel.system_calls", kernel.activity().system_calls);
+  count("kernel.page_faults", kernel.activity().page_faults);
+  count("kernel.process_switches", kernel.activity().switches);
   metrics.push_back(
       {"kernel.socket_dropped", static_cast<std::int64_t>(kernel.network().udp().buffer_full()), "packets"});
   add_lock_metrics(kernel, "kernel", metrics);

@@ -306,6 +306,9 @@ void XenPlatform::add_metrics(std::vector<Metric>& metrics) const {
     add(".page_table_batches", port.page_table_batches(), "");
     add(".free_pages", port.free_pages(), "pages");
     add_memory_metrics(port.kernel(), prefix, metrics);
+    add(".system_calls", port.kernel().activity().system_calls, "");
+    add(".page_faults", port.kernel().activity().page_faults, "");
+    add(".process_switches", port.kernel().activity().switches, "");
   }
 }
 

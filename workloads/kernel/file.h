@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,12 @@ class Inode {
   std::map<u32, BlockPointer> pages;             // the page cache: resident pages by their number in the file
   std::shared_ptr<const Executable> executable;  // null: cannot be executed
   Mutex mutex;                                   // of whoever changes it [i_sem]
+  Mutex record_lock;                             // of processes that agree to ask for it (fcntl, the whole file)
+};
+
+// A part of the user's memory, for a call that takes several (struct iovec).
+struct Piece {
+  u32 address = 0, bytes = 0;
 };
 
 struct OpenFlags {
@@ -62,7 +69,9 @@ class OpenFile {
   };
   virtual Ready poll(Kernel&) { return {true, true}; }  // charged; what never blocks costs nothing
   // Where somebody waits until poll() would answer otherwise; null: it never does.
-  virtual WaitQueue* waiters(bool) { return nullptr; }        // for writing, or for reading
+  virtual WaitQueue* waiters(bool) { return nullptr; }  // for writing, or for reading
+  // Several pieces of memory one after the other, as one write.
+  virtual model::Task<u32> write_pieces(Kernel& kernel, std::span<const Piece> pieces);
   virtual model::Task<> release(Kernel&) { co_return; }       // its last descriptor was closed
   virtual std::shared_ptr<Inode> inode() { return nullptr; }  // that mmap can map; null: nothing to map
 

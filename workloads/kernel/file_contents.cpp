@@ -124,6 +124,10 @@ BlockPointer FileSystem::insert(RegularFile& file, u32 page, GuestFrame frame, B
 }
 
 model::Task<BlockPointer> FileSystem::start_page(RegularFile& file, u32 page) {
+  if (file.warm()) {
+    const std::optional<GuestFrame> frame = kernel_.pages().take(PageUse::user);
+    co_return insert(file, page, frame ? *frame : kernel_.take_page(PageUse::user), kNoBlock);
+  }
   if (file.data().at(page)) {
     const bool listed = co_await read_lists(file, page);
     if (!listed) co_return nullptr;

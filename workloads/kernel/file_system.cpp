@@ -316,6 +316,17 @@ void FileSystem::install_device(std::string_view path, std::shared_ptr<Inode> de
   add_entry_blocks(*directory);
 }
 
+bool FileSystem::installed(std::string_view path) const {
+  const Directory* directory = root_.get();
+  while (directory != nullptr) {
+    const auto name = directory->names.find(take_name(path));
+    if (name == directory->names.end() || !name->second.inode) return false;
+    if (path.empty()) return true;
+    directory = dynamic_cast<const Directory*>(name->second.inode.get());
+  }
+  return false;
+}
+
 void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable,
                          Residence residence) {
   const std::shared_ptr<Directory> directory = install_directories(path);
@@ -324,8 +335,9 @@ void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const
   const auto file = std::make_shared<RegularFile>(*this, take_inode(directory->number().group));
   file->bytes = bytes;
   file->executable = std::move(executable);
-  const bool in_memory = residence == Residence::memory || !cache_;
-  for (u32 page = 0; page < pages_for(bytes); ++page) {
+  const bool in_memory = residence != Residence::disk || !cache_;
+  if (residence == Residence::used) file->set_warm();
+  for (u32 page = 0; !file->warm() && page < pages_for(bytes); ++page) {
     const std::optional<BlockNumber> block = place_page(*file, page);
     if (!block) kernel_.panic("no room on the disk for file " + std::string{path});
     if (!in_memory) continue;

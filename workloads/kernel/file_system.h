@@ -94,11 +94,14 @@ class FileSystem {
   model::Task<> write_back();  // what is due every five seconds
 
   // --- before the programs begin: no cost ---------------------------------------------------------------------------
-  // A file, and the directories on the way to it; with all its pages in memory, or only on the disk.
-  enum class Residence : u8 { memory, disk };
+  // A file, and the directories on the way to it; with all its pages in memory, or only on the disk. Used: as in
+  // memory, but a page gets its frame when it is first used, for nothing; for large sets of files of which a run uses a
+  // part, and which has no place on the disk.
+  enum class Residence : u8 { memory, disk, used };
   void install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable = nullptr,
                Residence residence = Residence::memory);
   void install_device(std::string_view path, std::shared_ptr<Inode> device);  // its file
+  bool installed(std::string_view path) const;
 
   u32 blocks_in_use() const { return blocks_in_use_; }
 

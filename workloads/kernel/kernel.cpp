@@ -167,6 +167,7 @@ model::Task<> Kernel::idle() {
   while (true) {
     while (!need_reschedule()) {
       std::optional<u64> next = timers_.next();
+      if (!alarms_.empty()) next = std::min(next.value_or(alarms_.begin()->first.first), alarms_.begin()->first.first);
       if (const std::optional<u64> tcp = network_->tcp().next_timer()) next = std::min(next.value_or(*tcp), *tcp);
       co_await port_.wait_for_interrupt(next ? std::optional{*next > ticks_ ? *next - ticks_ : 0} : std::nullopt);
     }
@@ -230,6 +231,14 @@ model::Task<> Kernel::sleep_on_any(std::span<WaitQueue* const> queues, std::opti
   process.waits_in = nullptr;
 }
 
+u64 Kernel::set_alarm(Process& process, u64 ticks) {
+  const u64 left = process.alarm_at > ticks_ ? process.alarm_at - ticks_ : 0;
+  alarms_.erase({process.alarm_at, process.id});
+  process.alarm_at = ticks == 0 ? 0 : ticks_ + ticks;
+  if (ticks != 0) alarms_.emplace(std::pair{process.alarm_at, process.id}, &process);
+  return left;
+}
+
 void Kernel::wake(Process& process) {
   charge(paths().wake_task);
   const std::optional<u32> processor = scheduler_.wake(process);
@@ -265,6 +274,11 @@ void Kernel::timer_interrupt(u32 ticks, u32 of_all) {
   ticks_ += of_all;
   if (of_all > 0) {
     while (Process* process = timers_.take_due(ticks_)) wake(*process);
+    while (!alarms_.empty() && alarms_.begin()->first.first <= ticks_) {
+      Process& process = *alarms_.begin()->second;
+      set_alarm(process, 0);
+      signal(process, Signal::alarm);
+    }
   }
   scheduler_.tick(port_.processor(), ticks);
 }

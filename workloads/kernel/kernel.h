@@ -6,11 +6,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/machine.h"
@@ -100,6 +102,8 @@ class Kernel {
   model::Task<> sleep_for(u64 ticks);
   // Until taken from one of the queues, a signal, or the jiffy; none: for ever.
   model::Task<> sleep_on_any(std::span<WaitQueue* const> queues, std::optional<u64> until_jiffy);
+  // The process gets Signal::alarm in so many ticks, 0: never; how many were left of the alarm before.
+  u64 set_alarm(Process& process, u64 ticks);
   void wake(Process& process);
   void wake_all(WaitQueue& queue);
   void signal(Process& process, Signal signal);        // charged; wakes it if it waits for something
@@ -180,6 +184,7 @@ class Kernel {
   Scheduler scheduler_;
   KernelLocks locks_;
   TimerList timers_;
+  std::map<std::pair<u64, ProcessId>, Process*> alarms_;  // by jiffy
   std::unique_ptr<NetworkStack> network_;
   PageAllocator pages_;
   std::vector<std::unique_ptr<RequestQueue>> queues_;

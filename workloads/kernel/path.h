@@ -91,6 +91,7 @@ struct KernelFile : model::ParameterTable {
 
     // Signals.
     Path signal_action, signal_send, signal_deliver, signal_return;
+    Path alarm;  // the process's timer set or stopped
 
     // Files.
     Path user_copy;        // one copy from or to user memory, beyond its bytes
@@ -106,6 +107,7 @@ struct KernelFile : model::ParameterTable {
     Path select_descriptor;  // one descriptor polled, beyond its file's own answer
     Path socket_poll;
     Path page_cache;      // finding a page of a file in memory
+    Path file_lock;       // a record lock of a file taken or given back
     Path file_create;     // a new inode and its name, in one transaction
     Path file_delete;     // and away with it
     Path block_allocate;  // one block for a file that grows, with its buffer
@@ -116,6 +118,7 @@ struct KernelFile : model::ParameterTable {
     // Network.
     Path socket_receive;  // receive call from its entry to the data, or to sleeping
     Path socket_send;     // send call from its entry to the protocol
+    Path socket_option;   // getsockname, setsockopt: beyond the descriptor
     Path udp_receive;     // one packet from the driver to the socket queue: IP, UDP
     Path udp_send;        // one packet from the socket to the driver: UDP, IP, route, neighbour
     Path driver_receive;  // one packet through the network driver

@@ -28,7 +28,7 @@ inline constexpr UserId kSuperUser = 0;
 // What a process does in user mode. The object outlives the coroutine that it makes.
 using UserCode = std::function<model::Task<>(SystemCalls&)>;
 
-enum class Signal : u8 { child = 17, user1 = 10, segmentation = 11, kill = 9 };  // numbers of i386 Linux
+enum class Signal : u8 { child = 17, alarm = 14, user1 = 10, segmentation = 11, kill = 9 };  // numbers of i386 Linux
 inline constexpr u32 kSignals = 32;
 
 struct Process {
@@ -77,6 +77,7 @@ struct Process {
 
   std::array<UserCode, kSignals> signal_handlers;  // empty: the default action
   u32 pending_signals = 0, blocked_signals = 0;    // bit per number
+  u64 alarm_at = 0;                                // jiffy of its next alarm; 0: none is set
   WaitQueue* waits_in = nullptr;                   // that a signal takes it out of; null: it does not sleep in one
 };
 

@@ -197,6 +197,7 @@ model::Task<> ProcessLife::exit(u32 status) {
   Process& process = kernel_.current();
   co_await kernel_.big_lock().take();
   kernel_.charge(kernel_.paths().exit);
+  kernel_.set_alarm(process, 0);
   co_await kernel_.big_lock().release();
   co_await kernel_.memory().clear(*process.space);
   process.space.reset();  // this processor has it loaded until the next switch to another

@@ -42,6 +42,9 @@ class RegularFile final : public Inode {
 
   BlockList<&CachedBlock::in_file>& dirty_pages() { return dirty_pages_; }  // the oldest first
   void write_failed() { write_failed_ = true; }
+  // Whether its pages are as if they had been in memory for long.
+  bool warm() const { return warm_; }
+  void set_warm() { warm_ = true; }
   bool take_write_failed() { return std::exchange(write_failed_, false); }
   // Whether its times change on the disk, which they do once a second.
   bool touch(u64 second) { return std::exchange(touched_, second) != second; }
@@ -52,6 +55,7 @@ class RegularFile final : public Inode {
   BlockMap data_;
   std::map<u32, BlockNumber> lists_;
   BlockList<&CachedBlock::in_file> dirty_pages_;
+  bool warm_ = false;
   bool write_failed_ = false;  // of its pages, since somebody was told
   u64 touched_ = ~u64{0};      // second
 };

@@ -60,6 +60,8 @@ class SystemCalls {
   // --- signals ------------------------------------------------------------------------------------------------------
   model::Task<> signal_action(Signal signal, UserCode handler);             // empty: the default action
   model::Task<bool> kill(ProcessId process, std::optional<Signal> signal);  // none: only asks whether it is there
+  // Signal::alarm comes in so many seconds, 0: not at all; what was left of the one before.
+  model::Task<u32> alarm(u32 seconds);
 
   // --- memory -------------------------------------------------------------------------------------------------------
   model::Task<u32> map(Mapping mapping);  // mmap; the address; 0: not so much memory, or no room for it
@@ -75,6 +77,7 @@ class SystemCalls {
   model::Task<Descriptor> duplicate(Descriptor file);
   model::Task<u32> read(Descriptor file, u32 address, u32 bytes);
   model::Task<u32> write(Descriptor file, u32 address, u32 bytes);
+  model::Task<u32> write(Descriptor file, std::span<const Piece> pieces);  // writev; the span outlives it
   // At `offset` [pread64, pwrite64]; nothing: an error.
   model::Task<std::optional<u32>> read_at(Descriptor file, u64 offset, u32 address, u32 bytes);
   model::Task<std::optional<u32>> write_at(Descriptor file, u64 offset, u32 address, u32 bytes);
@@ -99,6 +102,9 @@ class SystemCalls {
   // How many of `files` can be written (or, `for_writing` false, read) at once. Polls every one; when there is none it
   // waits so many ticks for one, or for a signal; no number: for ever. The span outlives it.
   model::Task<u32> select(std::span<const Descriptor> files, bool for_writing, std::optional<u64> ticks = 0);
+  // The whole file, with all others who ask for it (fcntl F_SETLKW). False: it has no inode.
+  model::Task<bool> lock_file(Descriptor file);
+  model::Task<bool> unlock_file(Descriptor file);
 
   // --- semaphores of System V ---------------------------------------------------------------------------------------
   model::Task<u32> semaphore(u32 value);            // semget of one, set to a value; its number
@@ -111,9 +117,11 @@ class SystemCalls {
   model::Task<Descriptor> tcp_socket();
   model::Task<> set_socket_buffers(Descriptor socket, u32 send, u32 receive);    // setsockopt SO_SNDBUF, SO_RCVBUF
   model::Task<bool> listen(Descriptor socket, std::uint16_t port, u32 backlog);  // with bind; false: the port is taken
-  model::Task<Descriptor> accept(Descriptor socket);
-  model::Task<bool> connect(Descriptor socket, SocketAddress to);  // false: refused, or nobody answers
-  model::Task<> shut_down(Descriptor socket);                      // no more will be written
+  model::Task<Descriptor> accept(Descriptor socket, SocketAddress* peer = nullptr);
+  model::Task<> set_no_delay(Descriptor socket);                             // setsockopt TCP_NODELAY
+  model::Task<std::optional<SocketAddress>> socket_name(Descriptor socket);  // getsockname; nothing: not connected
+  model::Task<bool> connect(Descriptor socket, SocketAddress to);            // false: refused, or nobody answers
+  model::Task<> shut_down(Descriptor socket);                                // no more will be written
   model::Task<Descriptor> local_listen(std::string path);   // a stream socket of the Unix domain, bound, listening
   model::Task<Descriptor> local_connect(std::string path);  // socket and connect; negative: nobody listens
   model::Task<Descriptor> local_connection();  // one end of a connection to ourselves, established, nothing in flight

@@ -14,6 +14,7 @@ namespace {
 constexpr u32 kStatus = 96;            // struct stat64
 constexpr u32 kTime = 8;               // struct timeval
 constexpr u32 kFileSystemStatus = 64;  // struct statfs
+constexpr u32 kLock = 16;              // struct flock
 constexpr u32 kTwoDescriptors = 8;
 
 // A set of descriptors up to `last`, in whole words.
@@ -101,6 +102,18 @@ model::Task<u32> SystemCalls::write(Descriptor file, u32 address, u32 bytes) {
   kernel_.charge(kernel_.paths().descriptor);
   OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
   const u32 done = open_file != nullptr ? co_await open_file->write(kernel_, address, bytes) : 0;
+  co_await kernel_.leave_system_call();
+  co_return done;
+}
+
+model::Task<u32> SystemCalls::write(Descriptor file, std::span<const Piece> pieces) {
+  kernel_.enter_system_call();
+  process_.error = Error::none;
+  kernel_.charge(kernel_.paths().write);
+  kernel_.charge(kernel_.paths().descriptor);
+  kernel_.charge_user_copy(static_cast<u32>(pieces.size_bytes()));
+  OpenFile* open_file = open_file_of(process_, file).get();  // its descriptor keeps it
+  const u32 done = open_file != nullptr ? co_await open_file->write_pieces(kernel_, pieces) : 0;
   co_await kernel_.leave_system_call();
   co_return done;
 }
@@ -248,6 +261,30 @@ model::Task<> SystemCalls::control(Descriptor) {
   kernel_.charge(kernel_.paths().descriptor);
   kernel_.charge(kernel_.paths().control);
   co_await kernel_.leave_system_call();
+}
+
+model::Task<bool> SystemCalls::lock_file(Descriptor file) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().descriptor);
+  kernel_.charge(kernel_.paths().file_lock);
+  kernel_.charge_user_copy(kLock);
+  const std::shared_ptr<OpenFile> open_file = open_file_of(process_, file);
+  const std::shared_ptr<Inode> inode = open_file ? open_file->inode() : nullptr;
+  if (inode) co_await inode->record_lock.lock(kernel_);
+  co_await kernel_.leave_system_call();
+  co_return inode != nullptr;
+}
+
+model::Task<bool> SystemCalls::unlock_file(Descriptor file) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().descriptor);
+  kernel_.charge(kernel_.paths().file_lock);
+  kernel_.charge_user_copy(kLock);
+  const std::shared_ptr<OpenFile> open_file = open_file_of(process_, file);
+  const std::shared_ptr<Inode> inode = open_file ? open_file->inode() : nullptr;
+  if (inode) inode->record_lock.unlock(kernel_);
+  co_await kernel_.leave_system_call();
+  co_return inode != nullptr;
 }
 
 model::Task<SystemCalls::PipeEnds> SystemCalls::pipe() {

@@ -93,7 +93,26 @@ model::Task<bool> SystemCalls::listen(Descriptor socket, std::uint16_t port, u32
   co_return listens;
 }
 
-model::Task<Descriptor> SystemCalls::accept(Descriptor socket) {
+model::Task<> SystemCalls::set_no_delay(Descriptor socket) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().socket_option);
+  kernel_.charge_user_copy(sizeof(u32));
+  if (const std::shared_ptr<TcpSocket> tcp = tcp_socket_of(socket)) tcp->set_no_delay();
+  co_await kernel_.leave_system_call();
+}
+
+model::Task<std::optional<SocketAddress>> SystemCalls::socket_name(Descriptor socket) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().socket_option);
+  kernel_.charge_user_copy(kSocketAddress);
+  const std::shared_ptr<TcpSocket> tcp = tcp_socket_of(socket);
+  std::optional<SocketAddress> name;
+  if (tcp && tcp->endpoint() != nullptr) name = tcp->endpoint()->connection.own();
+  co_await kernel_.leave_system_call();
+  co_return name;
+}
+
+model::Task<Descriptor> SystemCalls::accept(Descriptor socket, SocketAddress* peer) {
   kernel_.enter_system_call();
   Descriptor descriptor = -1;
   const auto local = std::dynamic_pointer_cast<LocalListener>(open_file_of(process_, socket));
@@ -105,7 +124,10 @@ model::Task<Descriptor> SystemCalls::accept(Descriptor socket) {
     std::shared_ptr<TcpSocket> accepted = co_await tcp->accept(kernel_);
     kernel_.charge(kernel_.paths().open);
     kernel_.charge_user_copy(kSocketAddress);
-    if (accepted) descriptor = add_descriptor(process_, std::move(accepted));
+    if (accepted) {
+      if (peer != nullptr) *peer = accepted->endpoint()->connection.peer();
+      descriptor = add_descriptor(process_, std::move(accepted));
+    }
   }
   co_await kernel_.leave_system_call();
   co_return descriptor;

@@ -13,6 +13,14 @@ model::Task<> SystemCalls::signal_action(Signal signal, UserCode handler) {
   co_await kernel_.leave_system_call();
 }
 
+model::Task<u32> SystemCalls::alarm(u32 seconds) {
+  kernel_.enter_system_call();
+  kernel_.charge(kernel_.paths().alarm);
+  const u64 left = kernel_.set_alarm(process_, u64{seconds} * kTicksPerSecond);
+  co_await kernel_.leave_system_call();
+  co_return static_cast<u32>((left + kTicksPerSecond - 1) / kTicksPerSecond);
+}
+
 model::Task<bool> SystemCalls::kill(ProcessId process, std::optional<Signal> signal) {
   kernel_.enter_system_call();
   Process* const target = kernel_.find_process(process);

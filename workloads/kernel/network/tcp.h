@@ -54,11 +54,14 @@ class TcpSocket final : public OpenFile {
   // --- OpenFile -----------------------------------------------------------------------------------------------------
   model::Task<u32> read(Kernel& kernel, u32 address, u32 bytes) override;
   model::Task<u32> write(Kernel& kernel, u32 address, u32 bytes) override;
+  model::Task<u32> write_pieces(Kernel& kernel, std::span<const Piece> pieces) override;
   Ready poll(Kernel& kernel) override;
+  WaitQueue* waiters(bool for_writing) override;
   model::Task<> release(Kernel& kernel) override;
 
   // --- the calls that only sockets have -----------------------------------------------------------------------------
   void set_buffers(u32 send, u32 receive);       // SO_SNDBUF, SO_RCVBUF: the kernel doubles what is asked for
+  void set_no_delay();                           // TCP_NODELAY
   bool listen(std::uint16_t port, u32 backlog);  // false: the port is taken
   model::Task<std::shared_ptr<TcpSocket>> accept(Kernel& kernel);
   model::Task<bool> connect(Kernel& kernel, SocketAddress to);
@@ -66,6 +69,8 @@ class TcpSocket final : public OpenFile {
   const TcpEndpoint* endpoint() const { return endpoint_.get(); }  // null: not connected
 
  private:
+  model::Task<u32> append(Kernel& kernel, Piece piece);
+
   TcpLayer& layer_;
   TcpSettings settings_;
   std::uint16_t listening_ = 0;  // port; 0: does not

@@ -47,8 +47,18 @@ bool TcpConnection::take_acknowledgement(const TcpSegment& segment, sim::Time no
   if (smoothed_ > sim::Duration{}) timeout_ = smoothed_ + std::max(variation_ * 4, kLeastTimeout);
   advance_congestion(segments, flight_before);
   retransmit_at_ = in_flight() > 0 ? now + timeout_ : sim::Time::never();
+  if (writer_waits_) grow_send_buffer();
   if (fin_queued_ && unacknowledged_ == written_) sent_is_acknowledged(now);
   return true;
+}
+
+// [tcp_new_space]: twice what the congestion window has under way, with room for segments that are overtaken.
+void TcpConnection::grow_send_buffer() {
+  if (!settings_.send_buffer_grows || in_flight() >= congestion_window_) return;
+  writer_waits_ = false;
+  const std::uint32_t segments = 2 * std::max(congestion_window_, kReordering + 1);
+  const std::uint32_t wanted = segments * buffer_memory(payload_ + kHeaderRoom);
+  settings_.send_buffer = std::max(settings_.send_buffer, std::min(wanted, kMostSendBuffer));
 }
 
 // RFC 793: only by a segment that is not older than the last that did.

@@ -21,6 +21,9 @@ struct TcpSettings {
   // Of the connection's memory, with all that a buffer takes beyond its payload: net.ipv4.tcp_wmem and tcp_rmem.
   std::uint32_t send_buffer = 16'384, receive_buffer = 87'380;
   std::int64_t timestamp_hertz = 100;  // jiffies
+  // Whether the former grows while a writer waits for more than it takes: unless the user has said how large it is.
+  bool send_buffer_grows = true;
+  bool no_delay = false;  // TCP_NODELAY: segments that are not full do not wait for each other
 };
 
 class TcpConnection {
@@ -59,10 +62,12 @@ class TcpConnection {
   // --- the user's side ----------------------------------------------------------------------------------------------
   // Bytes that fit behind what is written, in one segment: 0 when its memory is used up, or writing makes no sense.
   std::uint32_t room() const;
+  void writer_waits() { writer_waits_ = true; }
   bool room_for_writer() const;      // a third is free: a sleeping writer is woken
   bool starts_segment() const;       // the next byte that is written begins a buffer
   void append(std::uint32_t bytes);  // written; full segments may go, see push()
-  void push();                       // the end of a write: the last segment may go though it is not full
+  void set_no_delay() { settings_.no_delay = true; }
+  void push();  // the end of a write: the last segment may go though it is not full
   std::uint32_t readable() const { return readable_; }
   bool at_end() const { return peer_closed_ || failed_; }  // after what is readable
   std::uint32_t read(std::uint32_t bytes);                 // up to the end of one buffer; bytes taken
@@ -128,6 +133,7 @@ class TcpConnection {
   void duplicate_acknowledgement();
   void advance_congestion(std::uint32_t segments, std::uint32_t flight_before);
   void sent_is_acknowledged(sim::Time now);
+  void grow_send_buffer();
 
   // Receiving, tcp_input.cpp.
   void finish_connect(const TcpSegment& answer, sim::Time now);
@@ -165,6 +171,7 @@ class TcpConnection {
   std::deque<Outgoing> queue_;
   std::size_t head_ = 0;
   std::uint32_t memory_sent_ = 0, freed_ = 0;
+  bool writer_waits_ = false;                      // for room
   std::uint32_t unacknowledged_, next_, written_;  // sequence numbers: SND.UNA, SND.NXT, end of the queue
   std::uint32_t peer_window_ = 0, largest_peer_window_ = 0, window_update_ = 0;  // the last: SND.WL1
   std::uint8_t peer_scale_ = 0;

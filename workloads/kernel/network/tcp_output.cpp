@@ -68,7 +68,7 @@ bool TcpConnection::may_send(const Outgoing& next) const {
   if (next.transmissions > 0 || next.fin || next.bytes >= payload_) return true;
   // Not full: at the end of a write, and only one of them under way.
   const bool small_in_flight = after(last_small_, unacknowledged_);
-  return next.pushed && !(in_flight() > 0 && small_in_flight);
+  return next.pushed && (settings_.no_delay || !(in_flight() > 0 && small_in_flight));
 }
 
 void TcpConnection::sent_data(Outgoing& what, sim::Time now) {

@@ -12,6 +12,12 @@ void TcpSocket::set_buffers(u32 send, u32 receive) {
   constexpr u32 kMostAsked = 131'071;  // net.core.wmem_max and rmem_max on a machine with much memory
   settings_.send_buffer = 2 * std::min(send, kMostAsked);
   settings_.receive_buffer = 2 * std::min(receive, kMostAsked);
+  settings_.send_buffer_grows = false;
+}
+
+void TcpSocket::set_no_delay() {
+  settings_.no_delay = true;
+  if (endpoint_) endpoint_->connection.set_no_delay();
 }
 
 bool TcpSocket::listen(std::uint16_t port, u32 backlog) {
@@ -83,17 +89,38 @@ model::Task<u32> TcpSocket::read(Kernel& kernel, u32 address, u32 bytes) {
   co_return done;
 }
 
-// [tcp_sendmsg]
 model::Task<u32> TcpSocket::write(Kernel& kernel, u32 address, u32 bytes) {
+  const Piece piece{address, bytes};
+  co_return co_await write_pieces(kernel, {&piece, 1});
+}
+
+// [tcp_sendmsg]
+model::Task<u32> TcpSocket::write_pieces(Kernel& kernel, std::span<const Piece> pieces) {
   kernel.charge(kernel.paths().socket_send);
   const std::shared_ptr<TcpEndpoint> endpoint = endpoint_;
   if (!endpoint) co_return 0;
-  TcpConnection& connection = endpoint->connection;
   u32 done = 0;
   layer_.enter(*endpoint);
-  while (done < bytes && connection.established()) {
+  for (const Piece& piece : pieces) {
+    const u32 part = co_await append(kernel, piece);
+    done += part;
+    if (part < piece.bytes) break;
+  }
+  endpoint->connection.push();
+  co_await layer_.send(endpoint);
+  co_await layer_.leave(endpoint);
+  co_return done;
+}
+
+// Behind what is written. Inside a call on the connection.
+model::Task<u32> TcpSocket::append(Kernel& kernel, Piece piece) {
+  const std::shared_ptr<TcpEndpoint> endpoint = endpoint_;
+  TcpConnection& connection = endpoint->connection;
+  u32 done = 0;
+  while (done < piece.bytes && connection.established()) {
     const u32 room = connection.room();
     if (room == 0) {
+      connection.writer_waits();
       connection.push();
       co_await layer_.send(endpoint);
       co_await layer_.leave(endpoint);
@@ -103,15 +130,12 @@ model::Task<u32> TcpSocket::write(Kernel& kernel, u32 address, u32 bytes) {
       continue;
     }
     if (connection.starts_segment()) kernel.charge(kernel.paths().tcp_write_buffer);
-    const u32 part = std::min(bytes - done, room);
-    co_await layer_.copy_from_user(address + done, part);
+    const u32 part = std::min(piece.bytes - done, room);
+    co_await layer_.copy_from_user(piece.address + done, part);
     connection.append(part);
     done += part;
     if (connection.starts_segment()) co_await layer_.send(endpoint);  // the last one is full
   }
-  connection.push();
-  co_await layer_.send(endpoint);
-  co_await layer_.leave(endpoint);
   co_return done;
 }
 
@@ -122,6 +146,12 @@ OpenFile::Ready TcpSocket::poll(Kernel& kernel) {
   const TcpConnection& connection = endpoint_->connection;
   return {.read = connection.readable() > 0 || connection.at_end(),
           .write = connection.state() != TcpConnection::State::syn_sent && connection.room_for_writer()};
+}
+
+WaitQueue* TcpSocket::waiters(bool for_writing) {
+  if (listening_ != 0) return &layer_.listeners_.at(listening_).acceptors;
+  if (!endpoint_) return nullptr;
+  return for_writing ? &endpoint_->writers : &endpoint_->readers;
 }
 
 model::Task<> TcpSocket::release(Kernel&) {
