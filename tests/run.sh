@@ -63,7 +63,7 @@ fuzz_memory() {  # 30 s; what it finds is kept for the next time in build/fuzz/c
 
 # Both emulators, the short form; a missing one is skipped with a word. 77: none is there.
 metal() {
-  build_preset core32 core32 metal_image metal_boot_sector && build_preset release hosted_sequence hosted_sequence_faults || return
+  build_preset core32 core32 metal_image metal_boot_sector hosted_sequence32 && build_preset release hosted_sequence hosted_sequence_faults || return
   tests/metal/metal.py both --quiet --planted
   local status=$?
   [ $status -ne 77 ] && return $status
