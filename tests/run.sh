@@ -70,7 +70,7 @@ metal() {
   echo "skipped: neither Bochs nor QEMU is installed"
 }
 
-experiments_are_valid() { $ringzero validate experiments/{paper,sensitivity,examples,devices,sweeps}/*.json; }
+experiments_are_valid() { $ringzero validate experiments/{paper,sensitivity,examples,devices,sweeps,applications,schedulers,smp}/*.json; }
 
 stage "format" check_format
 stage "release: build" build_preset release
