@@ -1,0 +1,23 @@
+# Takes the code out of docs/adding-a-scheduler.md: the first block of C++ is the scheduler, the second its test, and the
+# line without a language is the registration, put behind those of the core.
+#   cmake -DPAGE=... -DCORE=... -DINTO=... -P from_the_text.cmake
+file(READ ${PAGE} text)
+function(take_block fence result)
+  string(FIND "${text}" "\n${fence}\n" from)
+  string(LENGTH "\n${fence}\n" fence_length)
+  math(EXPR from "${from} + ${fence_length}")
+  string(SUBSTRING "${text}" ${from} -1 rest)
+  string(FIND "${rest}" "\n```\n" end)
+  string(SUBSTRING "${rest}" 0 ${end} code)
+  math(EXPR after "${end} + 5")
+  string(SUBSTRING "${rest}" ${after} -1 rest)
+  set(${result} "${code}\n" PARENT_SCOPE)
+  set(text "${rest}" PARENT_SCOPE)
+endfunction()
+take_block("```cpp" scheduler)
+take_block("```" line)
+take_block("```cpp" test)
+file(READ ${CORE}/schedule/schedulers.inc lines)
+file(WRITE ${INTO}/stride.cpp "${scheduler}")
+file(WRITE ${INTO}/schedule/schedulers.inc "${lines}${line}")
+file(WRITE ${INTO}/test_from_the_text.inc "${test}")
