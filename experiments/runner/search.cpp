@@ -46,7 +46,11 @@ std::int64_t value_of(const Setup& setup, const Place& place) {
 }  // namespace
 
 double estimate_crossing(const std::vector<Probe>& probes, double limit) {
-  const auto nearer = [&](const Probe& a, const Probe& b) { return distance(a, limit) < distance(b, limit); };
+  // Of two that give the same, on a level stretch, the one further towards where the other side is.
+  const auto nearer = [&](const Probe& a, const Probe& b) {
+    if (distance(a, limit) != distance(b, limit)) return distance(a, limit) < distance(b, limit);
+    return a.metric >= limit ? a.value > b.value : a.value < b.value;
+  };
   std::vector<Probe> sorted = probes;
   std::ranges::stable_sort(sorted, nearer);
   const Probe& nearest = sorted.front();

@@ -127,6 +127,7 @@ TEST_CASE("random hypercalls of a guest harm nobody but itself") {
         host.pass(20'000'000);
         host.interrupt(hw::kIpiLine);
       }
+      if (!hostile.vcpus[0]->up) break;  // it has taken its only vCPU down: nobody is left to attack
       if (!host.core->run_states().running(*hostile.vcpus[0])) host.give_cpu(hostile);
       if (i % 256 == 0) REQUIRE(audit(*host.core) == nullptr);
     }

@@ -68,7 +68,7 @@ TEST_CASE("every test of lmbench has a positive result on bare hardware and on t
       CHECK(once.at(test) > 0);
       // Where the pages of many processes lie decides what they take from each other in the cache.
       const bool placement = test.starts_with("8p") || test.starts_with("16p");
-      CHECK(again.at(test) == doctest::Approx(once.at(test)).epsilon(placement ? 0.15 : 0.01));
+      CHECK(again.at(test) == doctest::Approx(once.at(test)).epsilon(placement ? 0.35 : 0.01));
     }
   }
 }

@@ -117,7 +117,7 @@ TEST_CASE("what cannot be built is refused with the guest's name and the reason"
   CHECK(with([](auto& s) { s.guests[0].memory_bytes = 2 << 20; }) ==
         "web: 2.0 MiB of memory is too small: its kernel and programs need 5.7 MiB");
   CHECK(with([](auto& s) { s.guests[0].memory_bytes = (16 << 20) + 1; }) == "web: memory must be whole pages of 4 KiB");
-  CHECK(with([](auto& s) { s.guests[0].vcpus = 2; }).find("web: 2 virtual CPUs") == 0);
+  CHECK(with([](auto& s) { s.guests[0].vcpus = 9; }).find("web: 9 virtual CPUs") == 0);
   CHECK(with([](auto& s) { s.guests[0].cpus = guest::CpuSet::only(7); }) ==
         "web: CPU 7 does not exist; the host has 0 to 0");
   CHECK(with([](auto& s) { s.guests[0].weight = 0; }).find("web: weight 0") == 0);

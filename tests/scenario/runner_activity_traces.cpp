@@ -163,7 +163,15 @@ TEST_CASE("xenalyze takes the trace of every scheduler, and finds for every doma
       const std::string name = fmt::format("{} {}", entry.name, entry.variants[v].name);
       INFO(name);
       const test::TemporaryFolder folder;
-      const guest::HostSpec spec = busy_host(entry.name, entry.variants[v].name);
+      guest::HostSpec spec = busy_host(entry.name, entry.variants[v].name);
+      const bool one_each = entry.name == std::string{"null"};  // domain 0 has the other CPU
+      if (one_each) {
+        spec.guests.resize(1);
+        spec.clients.clear();
+      }
+      // Sampled Credit's idle CPUs take what another CPU, whose clock is ahead by a handler, has just put down: for
+      // that long the core has it on both, the trace on one.
+      const double most_us = entry.name == std::string{"credit"} ? 300 : 1;
       // Metrics count from when the host is up, traces from power-on: what both have is the time between two instants.
       std::array<Analysis, 2> analyses;
       std::array<std::vector<double>, 2> ours;
@@ -182,10 +190,10 @@ TEST_CASE("xenalyze takes the trace of every scheduler, and finds for every doma
       for (std::size_t guest = 0; guest < spec.guests.size(); ++guest) {
         const int domain = static_cast<int>(guest) + 1;
         const double time = ours[1][guest] - ours[0][guest];
-        CHECK(std::abs(analyses[1].running_us.at(domain) - analyses[0].running_us.at(domain) - time) < 1);
+        CHECK(std::abs(analyses[1].running_us.at(domain) - analyses[0].running_us.at(domain) - time) < most_us);
         sum += time;
       }
-      CHECK(sum > 0.9 * 2 * kRun.to_seconds() * 1e6);
+      CHECK(sum > 0.9 * (one_each ? 1 : 2) * kRun.to_seconds() * 1e6);
     }
   }
 }

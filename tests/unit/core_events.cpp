@@ -339,7 +339,7 @@ TEST_CASE("close and status of another domain's port need privilege; ports that 
 
 TEST_CASE("an unknown operation is -ENOSYS, unreadable arguments are -EFAULT") {
   Pair pair;
-  EventChannelOp op = operation(static_cast<EventChannelCommand>(7));
+  EventChannelOp op = operation(static_cast<EventChannelCommand>(9));
   CHECK(pair.host.event_op(pair.guest, op) == kEnosys);
   CHECK(pair.host.call(pair.guest, Hypercall::event_channel_op, {0x1000}) == kEfault);
   CHECK(pair.host.call(pair.guest, Hypercall::event_channel_op, {0xfffffff0}) == kEfault);
