@@ -23,8 +23,15 @@ const Unit* find_unit(Dimension dimension, const std::string& name) {
   return unit == units.end() ? nullptr : &*unit;
 }
 
+// Published units name what is counted, or that a rate is a benchmark's score.
+std::string plain(const std::string& unit) {
+  if (unit == "score (MB/s)") return "MB/s";
+  return unit == "clients" || unit == "conforming clients" ? "1" : unit;
+}
+
 // What a value in unit `from` is multiplied by to be one in unit `to`.
-double conversion(const std::string& from, const std::string& to) {
+double conversion(const std::string& metric, const std::string& published) {
+  const std::string from = plain(metric), to = plain(published);
   if (from == to) return 1;
   for (const auto dimension : {Dimension::time, Dimension::size, Dimension::rate, Dimension::frequency}) {
     const Unit* a = find_unit(dimension, from);
