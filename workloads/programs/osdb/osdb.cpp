@@ -52,7 +52,7 @@ model::Task<> Osdb::run(SystemCalls& calls) {
     syncs_ = static_cast<double>(server_.log_writes() - log_writes) / done;
   }
   // Domains with little weight began later and are still measured: the others are to be there until then.
-  co_await calls.sleep(4 * ticks_of(settings_.warmup));
+  co_await calls.sleep(2 * kTicksPerSecond);
   rate_ = rate;
   if (rate_ > 0) {
     for (const ProcessId id : users) co_await calls.wait(id);
