@@ -122,7 +122,10 @@ TEST_CASE("an interrupted sweep keeps what was finished and ends with 130") {
   json["duration"] = "2 ms";
   const std::string file = folder.write("short.json", json.dump()).string(), out = (folder.path() / "out").string();
   const pid_t process = start({RINGZERO_BINARY, "sweep", file, "-j", "2", "--out", out});
-  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  // When it has begun to keep runs, which takes its time with sanitizers.
+  for (int i = 0; i < 600 && rows(ringzero("store dump " + out + "/store.sqlite").out) == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
   kill(-process, SIGINT);  // as a terminal does: workers too
   int status = 0;
   waitpid(process, &status, 0);
