@@ -1,9 +1,9 @@
 // Which CPU takes a device's interrupts, on several CPUs: an idle one if there is one, else each in turn.
 //
 // As Linux 2.4 does it (arch/i386/kernel/io_apic.c, balance_irq, recalled; that Xen 1.x took it over with that file is
-// assumed): after an interrupt, at most once per tick
-// of 10 ms and line, the next CPU that has been idle for more than a tick gets the line; when no CPU is idle the next
-// one does, whatever it runs. In which direction is next a bit of the clock decides.
+// assumed): after an interrupt, at most once per tick of 10 ms and line, the next CPU that has been idle for more than
+// a tick gets the line; when no CPU is idle the next one does, whatever it runs. In which direction is next a bit of
+// the clock decides.
 #pragma once
 
 #include "base/types.h"

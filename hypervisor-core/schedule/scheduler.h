@@ -2,7 +2,8 @@
 //
 // A policy never switches anything and never reads a clock: every call carries the time. The generic layer
 // (schedule/run_state.h) keeps the vCPUs' states, one run timer per CPU, and acts on the answers. A new policy is one
-// file implementing this class, one line in schedule/registry.cpp, one test and one page of documentation.
+// file implementing this class, one line in schedule/schedulers.inc, one test and one page:
+// docs/adding-a-scheduler.md.
 // The rest of the core talks to the generic layer only.
 #pragma once
 
