@@ -6,6 +6,7 @@
 #include "experiments/runner/calibration.h"
 #include "experiments/runner/cli.h"
 #include "experiments/runner/known_names.h"
+#include "experiments/runner/names.h"
 #include "experiments/runner/parameter_writer.h"
 #include "experiments/runner/results.h"
 #include "experiments/runner/verbs.h"
@@ -80,12 +81,22 @@ void write_fits(const std::vector<StageFit>& fits, const std::string& machine, c
   fmt::print("\n");
 }
 
+void keep_stage(Calibration& calibration, const std::string& name) {
+  std::vector<std::string> names;
+  for (const CalibrationStage& stage : calibration.stages) names.push_back(stage.name);
+  if (std::ranges::find(names, name) == names.end()) {
+    throw InputError{{"--stage", ""}, Mismatch{one_of(names), in_quotes(name), nearest_name(name, names)}};
+  }
+  std::erase_if(calibration.stages, [&](const CalibrationStage& stage) { return stage.name != name; });
+}
+
 }  // namespace
 
 int calibrate_verb(const CalibrateArguments& arguments) {
   const std::filesystem::path file =
       arguments.file.empty() ? root() / "experiments/calibration/lmbench.json" : std::filesystem::path{arguments.file};
-  const Calibration calibration = load_calibration(file, load_published(published_path()));
+  Calibration calibration = load_calibration(file, load_published(published_path()));
+  if (!arguments.stage.empty()) keep_stage(calibration, arguments.stage);
   const std::vector<StageFit> fits = calibrate(calibration, arguments.set, arguments.options);
   for (const StageFit& stage : fits) print_stage(stage);
   if (arguments.dry_run) return kDone;

@@ -17,74 +17,13 @@ namespace {
 constexpr double kSelfConsistency = 0.01;                              // of the paper with itself: docs/accuracy.md
 constexpr double kAnything = std::numeric_limits<double>::infinity();  // of a value that is only not negative
 constexpr double kWidestStep = 0.2;  // of the scale: over the steps of page and cache placement, within linearity
+constexpr int kDigits = 5;           // of a large number: more than that no interval is worth
 
-void expect_fittable(const std::string& id, const Place& place, const std::vector<PublishedValue>& published) {
-  const auto found = std::ranges::find(published, id, &PublishedValue::id);
-  if (found == published.end()) {
-    std::vector<std::string> ids;
-    for (const PublishedValue& value : published) ids.push_back(value.id);
-    throw InputError{place, Mismatch{"the id of a published value", in_quotes(id), nearest_name(id, ids)}};
-  }
-  if (found->role != "calibration") {
-    throw InputError{place, Mismatch{"a value with the role \"calibration\"",
-                                     fmt::format("{}, which is a {}", in_quotes(id), found->role), ""}};
-  }
-}
-
-const Json& list_at(const Json& json, const char* key, const Place& place) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_array() || found->empty()) {
-    throw InputError{place.below(key), Mismatch{"a list of at least one", "none", ""}};
-  }
-  return *found;
-}
-
-std::vector<std::string> texts(const Json& json, const char* key, const Place& place) {
-  std::vector<std::string> result;
-  for (const Json& each : list_at(json, key, place)) {
-    if (!each.is_string()) throw InputError{place.below(key), Mismatch{"a list of texts", each.dump(), ""}};
-    result.push_back(each.get<std::string>());
-  }
-  return result;
-}
-
-void expect_object(const Json& json, const Place& place) {
-  if (!json.is_object()) throw InputError{place, Mismatch{"an object", json.dump(), ""}};
-}
-
-void expect_keys(const Json& json, const Place& place, const std::vector<std::string>& known) {
-  expect_object(json, place);
-  for (const auto& [key, value] : json.items()) {
-    if (std::ranges::find(known, key) != known.end()) continue;
-    throw InputError{place.below(key),
-                     Mismatch{"one of the keys " + one_of(known), in_quotes(key), nearest_name(key, known)}};
-  }
-}
-
-CalibrationStage read_stage(const Json& json, const Place& place, const std::vector<PublishedValue>& published) {
-  expect_keys(json, place, {"name", "set", "parameters"});
-  CalibrationStage stage{json.value("name", ""), {}, {}};
-  if (const auto set = json.find("set"); set != json.end()) {
-    expect_object(*set, place.below("set"));
-    for (const auto& [key, value] : set->items()) stage.set.push_back(key + '=' + value.dump());
-  }
-  const Json& parameters = list_at(json, "parameters", place);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Place at = place.below("parameters").below(i);
-    expect_keys(parameters[i], at, {"keys", "ids", "why"});
-    FittedKeys& keys = stage.parameters.emplace_back();
-    keys.keys = texts(parameters[i], "keys", at);
-    keys.ids = texts(parameters[i], "ids", at);
-    for (std::size_t n = 0; n < keys.ids.size(); ++n) expect_fittable(keys.ids[n], at.below("ids").below(n), published);
-  }
-  return stage;
-}
-
-// The simulated value of an id: a metric of one of the points.
+// The simulated value of an id: of these metrics of one of the points, that which its programs have.
 struct Cell {
   PublishedValue published;
   std::size_t point;
-  std::string metric;
+  std::vector<std::string> metrics;
 };
 
 class StageRunner {
@@ -98,6 +37,7 @@ class StageRunner {
     for (Point& point : plan_.points) add(point.setup, fitted);
     find_cells();
     find_entries();
+    if (stage.separate) find_own_cells();
   }
 
   StageFit run() {
@@ -125,12 +65,15 @@ class StageRunner {
   void find_cells() {
     const std::vector<PublishedValue> published = load_published(published_path());
     for (const std::string& id : stage_.ids()) {
-      for (const LedgerLine& line : plan_.experiment.ledger) {
-        for (std::size_t i = 0; i < plan_.points.size(); ++i) {
+      for (std::size_t i = 0; i < plan_.points.size(); ++i) {
+        std::vector<std::string> metrics;
+        for (const LedgerLine& line : plan_.experiment.ledger) {
           if (!concerns(line, plan_.points[i]) || published_id(line, plan_.points[i]) != id) continue;
-          cells_.push_back({*std::ranges::find(published, id, &PublishedValue::id), i, line.metric});
-          if (std::ranges::find(points_, i) == points_.end()) points_.push_back(i);
+          metrics.push_back(line.metric);
         }
+        if (metrics.empty()) continue;
+        cells_.push_back({*std::ranges::find(published, id, &PublishedValue::id), i, std::move(metrics)});
+        if (std::ranges::find(points_, i) == points_.end()) points_.push_back(i);
       }
       if (cells_.empty() || cells_.back().published.id != id) {
         throw InputError{{plan_.file, "/ledger"}, Mismatch{"a line for " + in_quotes(id), "none", ""}};
@@ -158,6 +101,15 @@ class StageRunner {
     }
   }
 
+  void find_own_cells() {
+    for (std::size_t j = 0; j < leads_.size(); ++j) {
+      const std::vector<std::string>& ids = stage_.parameters[j].ids;
+      for (std::size_t i = 0; i < cells_.size(); ++i) {
+        if (std::ranges::find(ids, cells_[i].published.id) != ids.end()) leads_[j].parameter.moves.push_back(i);
+      }
+    }
+  }
+
   // The range of an estimated path says where its author believed it to lie, which is no evidence against a
   // measurement.
   static ParameterEntry::Interval bounds_of(const ParameterEntry& entry) {
@@ -166,11 +118,16 @@ class StageRunner {
     return entry.range.value_or(ParameterEntry::Interval{0, kAnything});
   }
 
+  static double grain_of(const ParameterEntry& entry) {
+    if (entry.unit == "ns" || entry.unit == "us") return 0.1;
+    return entry.value < 1 ? 1 : std::max(1.0, std::pow(10.0, std::floor(std::log10(entry.value)) - (kDigits - 1)));
+  }
+
   static void add_key(Lead& lead, const ParameterEntry& entry) {
     FitParameter& p = lead.parameter;
     const bool first = lead.proportions.empty();
     const double proportion = first ? 1 : entry.value / p.start;
-    const double grain = entry.unit == "ns" || entry.unit == "us" ? 0.1 : 1;
+    const double grain = grain_of(entry);
     const auto [low, high] = bounds_of(entry);
     lead.proportions.push_back(proportion);
     lead.grains.push_back(grain);
@@ -196,7 +153,8 @@ class StageRunner {
   static double value_of(const Lead& lead, std::size_t key, double x) {
     const double grain = lead.grains[key];
     const double whole = std::round(x * lead.proportions[key] / grain);
-    return grain == 1 ? whole : whole / std::round(1 / grain);  // 0.1 is not a binary fraction: 361 / 10 prints as 36.1
+    return grain >= 1 ? whole * grain
+                      : whole / std::round(1 / grain);  // 0.1 is not a binary fraction: 361 / 10 prints as 36.1
   }
 
   // Per point, the simulated values of the cells in their published units.
@@ -210,7 +168,9 @@ class StageRunner {
       }
     }
     runs_ += plan.points.size();
-    const ExperimentResult result = std::move(run_plans({std::move(plan)}, options_).front());
+    RunOptions options = options_;
+    options.title = fmt::format("{}, evaluation {}", stage_.name, ++evaluations_);
+    const ExperimentResult result = std::move(run_plans({std::move(plan)}, options).front());
     report_failures({result});
     std::vector<Vector> values;
     for (std::size_t n = 0; n < points.size(); ++n) {
@@ -223,7 +183,9 @@ class StageRunner {
   double value_in(const ExperimentResult& result, std::size_t n, const Cell& cell) const {
     const auto place = static_cast<std::size_t>(std::ranges::find(points_, cell.point) - points_.begin());
     const auto& metrics = result.points[n * points_.size() + place].metrics;
-    const auto metric = std::ranges::find(metrics, cell.metric, &MetricResult::metric);
+    const auto metric = std::ranges::find_if(metrics, [&](const MetricResult& each) {
+      return std::ranges::find(cell.metrics, each.metric) != cell.metrics.end();
+    });
     if (metric == metrics.end()) throw std::runtime_error{"no value for " + cell.published.id};
     const SimulatedValue value{cell.published.id, metric->mean, {}, {}, metric->unit};
     return make_ledger({cell.published}, {value}).front().simulated;
@@ -282,35 +244,10 @@ class StageRunner {
   std::vector<std::size_t> points_;  // of the plan, that the cells are of
   std::vector<Lead> leads_;
   Vector before_;
-  std::size_t runs_ = 0;
+  std::size_t runs_ = 0, evaluations_ = 0;
 };
 
 }  // namespace
-
-std::vector<std::string> CalibrationStage::ids() const {
-  std::vector<std::string> all;
-  for (const FittedKeys& fitted : parameters) {
-    for (const std::string& id : fitted.ids) {
-      if (std::ranges::find(all, id) == all.end()) all.push_back(id);
-    }
-  }
-  return all;
-}
-
-Calibration load_calibration(const std::filesystem::path& file, const std::vector<PublishedValue>& published) {
-  const Json json = load_json(file);
-  const Place place{file.string(), ""};
-  expect_keys(json, place, {"title", "experiment", "stages"});
-  if (!json.contains("experiment") || !json["experiment"].is_string()) {
-    throw InputError{place.below("experiment"), Mismatch{"the file of an experiment", "none", ""}};
-  }
-  Calibration calibration{root() / json["experiment"].get<std::string>(), {}};
-  const Json& stages = list_at(json, "stages", place);
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    calibration.stages.push_back(read_stage(stages[i], place.below("stages").below(i), published));
-  }
-  return calibration;
-}
 
 double printed_step(double value) { return value < 10 ? 0.01 : std::pow(10.0, std::floor(std::log10(value)) - 2); }
 

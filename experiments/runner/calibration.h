@@ -25,6 +25,7 @@ struct FittedKeys {
 struct CalibrationStage {
   std::string name;
   std::vector<std::string> set;  // "key=value": what its runs need not do
+  bool separate = false;         // each of its parameters moves no values but its own
   std::vector<FittedKeys> parameters;
 
   std::vector<std::string> ids() const;  // of all its parameters, each once

@@ -249,6 +249,7 @@ int dispatch(int argc, const char* const* argv) {
   CLI::App& calibrate =
       *app.add_subcommand("calibrate", "fit parameters to published values, and write them into their files");
   calibrate.add_option("FILE", arguments.calibrate.file, "calibration file; without it, that of lmbench");
+  calibrate.add_option("--stage", arguments.calibrate.stage, "only this of its stages")->type_name("NAME");
   calibrate.add_option("--set", arguments.calibrate.set, "key=value: overrides a setting of its experiment")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

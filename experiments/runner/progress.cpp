@@ -11,7 +11,7 @@ void Progress::show(std::size_t done, std::size_t failed, std::size_t before) {
   shown_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = static_cast<double>(done - before) / seconds;
-  fmt::print(stderr, "\r{} of {} {}{}, {:.3g} {}/s, {} left   ", done, total_, what_,
+  fmt::print(stderr, "\r{}{} of {} {}{}, {:.3g} {}/s, {} left   ", title_, done, total_, what_,
              failed == 0 ? "" : fmt::format(", {} failed", failed), rate, what_,
              duration_text(static_cast<double>(total_ - done) / rate));
   if (done == total_) fmt::print(stderr, "\n");

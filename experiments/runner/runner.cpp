@@ -106,7 +106,7 @@ std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOption
     }
   }
   check_traces(options.traces, jobs.size());
-  Progress progress{options.progress, jobs.size(), "runs"};
+  Progress progress{options.progress, jobs.size(), "runs", options.title};
   const auto run = [&](std::size_t i) {
     RunOptions of_run = options;
     of_run.traces = traces_of_run(options.traces, i);

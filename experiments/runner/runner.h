@@ -57,6 +57,7 @@ struct RunOptions {
   unsigned jobs = 1;
   std::optional<sim::Duration> check_every;  // audits the host so often, besides at the end
   bool progress = false;                     // on stderr
+  std::string title;                         // of the progress
   std::vector<TraceRequest> traces;
   std::vector<guest::ActivityTrace*> activity_traces;  // besides theirs
 };

@@ -24,6 +24,7 @@ struct RunArguments {
 
 struct CalibrateArguments {
   std::string file;              // empty: that of lmbench
+  std::string stage;             // empty: all
   std::vector<std::string> set;  // "key=value", laid over its experiment
   bool dry_run = false;          // parameter files stay as they are
   RunOptions options;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
 #include <stdexcept>
 
 using namespace runner;
@@ -99,6 +100,37 @@ TEST_CASE("a curved problem converges") {
   CHECK(fit.values[1].value == doctest::Approx(3).epsilon(1e-2));
 }
 
-TEST_CASE("as many parameters as values are refused") {
-  CHECK_THROWS_AS(fit_least_squares(linear({parameter(1, 0, 10)}, {{1}}, {2})), std::invalid_argument);
+TEST_CASE("one number on one value: two evaluations show the slope, one the answer") {
+  const Fit fit = fit_least_squares(linear({parameter(1, 0, 10)}, {{4}}, {12}));
+  CHECK(fit.values[0].value == doctest::Approx(3));
+  CHECK(fit.values[0].deviation == doctest::Approx(0.01 / 4));  // nothing is left over that would widen it
+  CHECK(fit.values[0].pinned);
+  CHECK(fit.evaluations == 4);  // the last for the slope at the end, which is far from the start
+}
+
+TEST_CASE("parameters that move no value in common are varied together, and do not disturb one another") {
+  // Each value is a square of its own parameter: curved, so that a dense update would mix them.
+  FitProblem problem{{parameter(2, 0.5, 10), parameter(3, 0.5, 10), parameter(4, 0.5, 10)}, {}};
+  for (std::size_t j = 0; j < 3; ++j) problem.parameters[j].moves = {j};
+  std::size_t calls = 0;
+  problem.residuals = [&](const std::vector<Vector>& points) {
+    ++calls;
+    std::vector<Vector> all;
+    for (const Vector& x : points) {
+      all.push_back({(x[0] * x[0] - 4.2) / 0.01, (x[1] * x[1] - 8.5) / 0.01, (x[2] * x[2] - 16) / 0.01});
+    }
+    return all;
+  };
+  const Fit fit = fit_least_squares(problem);
+  for (const auto& [j, square] : std::map<std::size_t, double>{{0, 4.2}, {1, 8.5}, {2, 16}}) {
+    CHECK(fit.values[j].value == doctest::Approx(std::sqrt(square)).epsilon(1e-3));
+    CHECK(fit.values[j].deviation == doctest::Approx(0.01 / (2 * std::sqrt(square))).epsilon(0.05));
+  }
+  CHECK(fit.evaluations <= 5);
+  CHECK(calls <= 4);
+}
+
+TEST_CASE("more parameters than values are refused") {
+  const auto problem = linear({parameter(1, 0, 10), parameter(1, 0, 10)}, {{1, 1}}, {2});
+  CHECK_THROWS_AS(fit_least_squares(problem), std::invalid_argument);
 }
