@@ -2,18 +2,15 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
-#include "model/parameter_file.h"
 #include "sim/time.h"
+#include "workloads/programs/profile_table.h"
 
 namespace guest {
 
-struct DbenchProfile : model::ParameterTable {
-  // Both throw model::ParameterError.
-  static DbenchProfile load(const std::string& path);
-  static const DbenchProfile& standard();  // the file, loaded once
-  void set(std::string_view key, double value);
+struct DbenchProfile : ProfileTable<DbenchProfile> {
+  static const char* file();
+  model::ParameterFields fields();
 
   sim::Cycles work{0};               // in user mode, per operation: the fitted number
   std::uint32_t operations = 0;      // of a client

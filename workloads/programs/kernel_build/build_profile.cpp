@@ -28,46 +28,49 @@ void add_tool(ParameterFields& fields, const std::string& name, ToolShape& tool)
   fields.push_back({prefix + "cache_lines", "lines of 64 B", &tool.cache_lines});
 }
 
-ParameterFields fields_of(BuildProfile& profile) {
+}  // namespace
+
+const char* BuildProfile::file() { return RINGZERO_KERNEL_BUILD; }
+
+model::ParameterFields BuildProfile::fields() {
   const std::string prefix = "kernel_build.";
   ParameterFields fields = {
-      {prefix + "work", "cycles", &profile.work},
-      {prefix + "files", "files", &profile.files},
-      {prefix + "files_per_make", "files", &profile.files_per_make},
-      {prefix + "makes_per_link", "runs", &profile.makes_per_link},
-      {prefix + "headers", "files", &profile.headers},
-      {prefix + "header_bytes", "B", &profile.header_bytes},
-      {prefix + "headers_opened", "files", &profile.headers_opened},
-      {prefix + "failing_opens", "calls", &profile.failing_opens},
-      {prefix + "preprocessed_bytes", "B", &profile.preprocessed_bytes},
-      {prefix + "assembler_bytes", "B", &profile.assembler_bytes},
-      {prefix + "object_bytes", "B", &profile.object_bytes},
-      {prefix + "make_files", "files", &profile.make_files},
-      {prefix + "make_stats", "calls", &profile.make_stats},
-      {prefix + "touched_bytes", "B", &profile.touched_bytes},
-      {prefix + "page_work", "cycles", &profile.page_work},
+      {prefix + "work", "cycles", &work},
+      {prefix + "files", "files", &files},
+      {prefix + "files_per_make", "files", &files_per_make},
+      {prefix + "makes_per_link", "runs", &makes_per_link},
+      {prefix + "headers", "files", &headers},
+      {prefix + "header_bytes", "B", &header_bytes},
+      {prefix + "headers_opened", "files", &headers_opened},
+      {prefix + "failing_opens", "calls", &failing_opens},
+      {prefix + "preprocessed_bytes", "B", &preprocessed_bytes},
+      {prefix + "assembler_bytes", "B", &assembler_bytes},
+      {prefix + "object_bytes", "B", &object_bytes},
+      {prefix + "make_files", "files", &make_files},
+      {prefix + "make_stats", "calls", &make_stats},
+      {prefix + "touched_bytes", "B", &touched_bytes},
+      {prefix + "page_work", "cycles", &page_work},
   };
-  add_tool(fields, "make", profile.make);
-  add_tool(fields, "sh", profile.sh);
-  add_tool(fields, "gcc", profile.gcc);
-  add_tool(fields, "cpp0", profile.cpp0);
-  add_tool(fields, "cc1", profile.cc1);
-  add_tool(fields, "as", profile.as);
-  add_tool(fields, "ld", profile.ld);
+  add_tool(fields, "make", make);
+  add_tool(fields, "sh", sh);
+  add_tool(fields, "gcc", gcc);
+  add_tool(fields, "cpp0", cpp0);
+  add_tool(fields, "cc1", cc1);
+  add_tool(fields, "as", as);
+  add_tool(fields, "ld", ld);
   return fields;
 }
 
-void check(const BuildProfile& profile) {
+void BuildProfile::check() const {
   const auto require = [&](bool holds, const std::string& key, const char* what) {
-    if (!holds) throw model::ParameterError(profile.name, "kernel_build." + key, what);
+    if (!holds) throw model::ParameterError(name, "kernel_build." + key, what);
   };
-  require(profile.work.count() > 0, "work", "expected more than 0");
-  require(profile.files > 0, "files", "expected more than 0");
-  require(profile.files_per_make > 0, "files_per_make", "expected more than 0");
-  require(profile.makes_per_link > 0, "makes_per_link", "expected more than 0");
-  require(profile.headers_opened > 0 && profile.headers_opened <= profile.headers, "headers_opened",
-          "expected 1 to the number of headers");
-  require(profile.touched_bytes <= hv::kPageSize, "touched_bytes", "more than a page has");
+  require(work.count() > 0, "work", "expected more than 0");
+  require(files > 0, "files", "expected more than 0");
+  require(files_per_make > 0, "files_per_make", "expected more than 0");
+  require(makes_per_link > 0, "makes_per_link", "expected more than 0");
+  require(headers_opened > 0 && headers_opened <= headers, "headers_opened", "expected 1 to the number of headers");
+  require(touched_bytes <= hv::kPageSize, "touched_bytes", "more than a page has");
   const auto tool = [&](const ToolShape& shape, const std::string& key) {
     const ImageShape& image = shape.program.image;
     require(image.text_pages > 0, key + ".text_pages", "expected more than 0");
@@ -76,34 +79,13 @@ void check(const BuildProfile& profile) {
     require(image.bss_written <= image.bss_pages, key + ".bss_written", "more than there are");
     require(shape.hot_pages <= shape.program.heap_pages, key + ".hot_pages", "more than its heap has at first");
   };
-  tool(profile.make, "make");
-  tool(profile.sh, "sh");
-  tool(profile.gcc, "gcc");
-  tool(profile.cpp0, "cpp0");
-  tool(profile.cc1, "cc1");
-  tool(profile.as, "as");
-  tool(profile.ld, "ld");
-}
-
-}  // namespace
-
-BuildProfile BuildProfile::load(const std::string& path) {
-  BuildProfile profile;
-  profile.read(model::read_parameter_text(path), fields_of(profile));
-  check(profile);
-  return profile;
-}
-
-const BuildProfile& BuildProfile::standard() {
-  static const BuildProfile profile = load(RINGZERO_KERNEL_BUILD);
-  return profile;
-}
-
-void BuildProfile::set(std::string_view key, double value) {
-  BuildProfile changed = *this;
-  changed.assign(key, value, fields_of(changed));
-  check(changed);
-  *this = std::move(changed);
+  tool(make, "make");
+  tool(sh, "sh");
+  tool(gcc, "gcc");
+  tool(cpp0, "cpp0");
+  tool(cc1, "cc1");
+  tool(as, "as");
+  tool(ld, "ld");
 }
 
 std::vector<SourceFile> read_source_tree(const std::string& path) {

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "model/parameter_file.h"
 #include "workloads/programs/loader.h"
+#include "workloads/programs/profile_table.h"
 
 namespace guest {
 
@@ -19,11 +18,10 @@ struct ToolShape {
   u32 cache_lines = 0;
 };
 
-struct BuildProfile : model::ParameterTable {
-  // Both throw model::ParameterError.
-  static BuildProfile load(const std::string& path);
-  static const BuildProfile& standard();  // the file, loaded once
-  void set(std::string_view key, double value);
+struct BuildProfile : ProfileTable<BuildProfile> {
+  static const char* file();
+  model::ParameterFields fields();
+  void check() const;
 
   sim::Cycles work{0};                // in user mode, per C file, of all processes: the fitted number
   u32 files = 0;                      // C files of the whole build

@@ -3,20 +3,16 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
-#include "model/parameter_file.h"
 #include "workloads/programs/loader.h"
+#include "workloads/programs/profile_table.h"
 
 namespace guest {
 
-struct ProcessShapes : model::ParameterTable {
-  // Both throw model::ParameterError.
-  static ProcessShapes load(const std::string& path);
-  static const ProcessShapes& standard();  // workloads/programs/lmbench/shapes.json, loaded once
-
-  // Overrides one value, in the unit of its entry: "lmbench.libc.text_touched".
-  void set(std::string_view key, double value);
+struct ProcessShapes : ProfileTable<ProcessShapes> {
+  static const char* file();
+  model::ParameterFields fields();
+  void check() const;
 
   ImageShape loader, libc, libm, libdl, libtermcap, libnss_files;
   ProgramShape bench, hello, shell;

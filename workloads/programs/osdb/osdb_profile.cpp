@@ -27,72 +27,54 @@ void add_query(ParameterFields& fields, const std::string& name, QueryProfile& q
   fields.push_back({prefix + "text_pages", "pages", &query.text_pages});
 }
 
-ParameterFields fields_of(OsdbProfile& profile) {
+}  // namespace
+
+const char* OsdbProfile::file() { return RINGZERO_OSDB; }
+
+model::ParameterFields OsdbProfile::fields() {
   const std::string prefix = "osdb.";
   ParameterFields fields = {
-      {prefix + "users", "users", &profile.users},
-      {prefix + "heap_blocks", "blocks of 8 KiB", &profile.heap_blocks},
-      {prefix + "index_blocks", "blocks of 8 KiB", &profile.index_blocks},
-      {prefix + "log_blocks", "blocks of 8 KiB", &profile.log_blocks},
-      {prefix + "shared_pages", "pages", &profile.shared_pages},
-      {prefix + "server_pages", "pages", &profile.server_pages},
-      {prefix + "server_text_pages", "pages", &profile.server_text_pages},
-      {prefix + "hot_pages", "pages", &profile.hot_pages},
-      {prefix + "cache_lines", "lines of 64 B", &profile.cache_lines},
-      {prefix + "client_cache_lines", "lines of 64 B", &profile.client_cache_lines},
-      {prefix + "client_share", "per 1000", &profile.client_share},
-      {prefix + "buffer_lock", "cycles", &profile.buffer_lock},
-      {prefix + "spin", "cycles", &profile.spin},
-      {prefix + "spins", "looks", &profile.spins},
+      {prefix + "users", "users", &users},
+      {prefix + "heap_blocks", "blocks of 8 KiB", &heap_blocks},
+      {prefix + "index_blocks", "blocks of 8 KiB", &index_blocks},
+      {prefix + "log_blocks", "blocks of 8 KiB", &log_blocks},
+      {prefix + "shared_pages", "pages", &shared_pages},
+      {prefix + "server_pages", "pages", &server_pages},
+      {prefix + "server_text_pages", "pages", &server_text_pages},
+      {prefix + "hot_pages", "pages", &hot_pages},
+      {prefix + "cache_lines", "lines of 64 B", &cache_lines},
+      {prefix + "client_cache_lines", "lines of 64 B", &client_cache_lines},
+      {prefix + "client_share", "per 1000", &client_share},
+      {prefix + "buffer_lock", "cycles", &buffer_lock},
+      {prefix + "spin", "cycles", &spin},
+      {prefix + "spins", "looks", &spins},
   };
-  add_query(fields, "cursor", profile.cursor);
-  add_query(fields, "plain", profile.plain);
-  add_query(fields, "update", profile.update);
-  add_query(fields, "full_scan", profile.full_scan);
-  add_query(fields, "new_connection", profile.new_connection);
+  add_query(fields, "cursor", cursor);
+  add_query(fields, "plain", plain);
+  add_query(fields, "update", update);
+  add_query(fields, "full_scan", full_scan);
+  add_query(fields, "new_connection", new_connection);
   return fields;
 }
 
-void check(const OsdbProfile& profile) {
+void OsdbProfile::check() const {
   const auto require = [&](bool holds, const std::string& key, const char* what) {
-    if (!holds) throw model::ParameterError(profile.name, "osdb." + key, what);
+    if (!holds) throw model::ParameterError(name, "osdb." + key, what);
   };
-  require(profile.users > 0, "users", "expected more than 0");
-  require(profile.heap_blocks > 0 && profile.index_blocks > 0 && profile.log_blocks > 0, "heap_blocks",
-          "expected files that are not empty");
-  require(profile.client_share < 1000, "client_share", "expected less than 1000");
-  require(profile.hot_pages <= profile.server_pages, "hot_pages", "more than a server process has");
+  require(users > 0, "users", "expected more than 0");
+  require(heap_blocks > 0 && index_blocks > 0 && log_blocks > 0, "heap_blocks", "expected files that are not empty");
+  require(client_share < 1000, "client_share", "expected less than 1000");
+  require(hot_pages <= server_pages, "hot_pages", "more than a server process has");
   const auto query = [&](const QueryProfile& each, const std::string& key) {
     require(each.round_trips > 0, key + ".round_trips", "expected more than 0");
-    require(each.copied_pages <= profile.server_pages, key + ".copied_pages", "more than a server process has");
-    require(each.reads / 1000 <= profile.heap_blocks, key + ".reads", "more than the table has blocks");
+    require(each.copied_pages <= server_pages, key + ".copied_pages", "more than a server process has");
+    require(each.reads / 1000 <= heap_blocks, key + ".reads", "more than the table has blocks");
   };
-  query(profile.cursor, "cursor");
-  query(profile.plain, "plain");
-  query(profile.update, "update");
-  query(profile.full_scan, "full_scan");
-  query(profile.new_connection, "new_connection");
-}
-
-}  // namespace
-
-OsdbProfile OsdbProfile::load(const std::string& path) {
-  OsdbProfile profile;
-  profile.read(model::read_parameter_text(path), fields_of(profile));
-  check(profile);
-  return profile;
-}
-
-const OsdbProfile& OsdbProfile::standard() {
-  static const OsdbProfile profile = load(RINGZERO_OSDB);
-  return profile;
-}
-
-void OsdbProfile::set(std::string_view key, double value) {
-  OsdbProfile changed = *this;
-  changed.assign(key, value, fields_of(changed));
-  check(changed);
-  *this = std::move(changed);
+  query(cursor, "cursor");
+  query(plain, "plain");
+  query(update, "update");
+  query(full_scan, "full_scan");
+  query(new_connection, "new_connection");
 }
 
 const QueryProfile& OsdbProfile::query(OsdbSettings::Query kind) const {

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
-#include "model/parameter_file.h"
 #include "sim/time.h"
 #include "workloads/kernel/memory.h"
+#include "workloads/programs/profile_table.h"
 #include "workloads/spec.h"
 
 namespace guest {
@@ -21,11 +20,10 @@ struct QueryProfile {
   u32 copied_pages = 0, fresh_pages = 0, text_pages = 0;  // touched by a new server process, each time
 };
 
-struct OsdbProfile : model::ParameterTable {
-  // Both throw model::ParameterError.
-  static OsdbProfile load(const std::string& path);
-  static const OsdbProfile& standard();  // the file, loaded once
-  void set(std::string_view key, double value);
+struct OsdbProfile : ProfileTable<OsdbProfile> {
+  static const char* file();
+  model::ParameterFields fields();
+  void check() const;
 
   u32 users = 0;
   u32 heap_blocks = 0, index_blocks = 0, log_blocks = 0;  // of 8 KiB

@@ -7,14 +7,18 @@ namespace {
 constexpr std::array<std::string_view, 12> kNames = {"gzip", "vpr",     "gcc", "mcf",    "crafty", "parser",
                                                      "eon",  "perlbmk", "gap", "vortex", "bzip2",  "twolf"};
 
-model::ParameterFields fields_of(SpecIntProfile& profile) {
+}  // namespace
+
+const char* SpecIntProfile::file() { return RINGZERO_SPEC_INT; }
+
+model::ParameterFields SpecIntProfile::fields() {
   model::ParameterFields fields = {
-      {"spec_int.work", "cycles", &profile.work},
-      {"spec_int.sample", "cycles", &profile.sample},
-      {"spec_int.page_part", "pages", &profile.page_part},
+      {"spec_int.work", "cycles", &work},
+      {"spec_int.sample", "cycles", &sample},
+      {"spec_int.page_part", "pages", &page_part},
   };
   for (std::size_t i = 0; i < kNames.size(); ++i) {
-    SpecIntProfile::Benchmark& benchmark = profile.benchmarks[i];
+    SpecIntProfile::Benchmark& benchmark = benchmarks[i];
     benchmark.name = kNames[i];
     const std::string prefix = "spec_int." + std::string{kNames[i]} + '.';
     fields.push_back({prefix + "reference_time", "s", &benchmark.reference_time});
@@ -27,41 +31,20 @@ model::ParameterFields fields_of(SpecIntProfile& profile) {
   return fields;
 }
 
-void check(const SpecIntProfile& profile) {
+void SpecIntProfile::check() const {
   const auto require = [&](bool holds, const std::string& key, const char* what) {
-    if (!holds) throw model::ParameterError(profile.name, "spec_int." + key, what);
+    if (!holds) throw model::ParameterError(name, "spec_int." + key, what);
   };
-  require(profile.work.count() > 0, "work", "expected more than 0");
-  require(profile.sample.count() > 0, "sample", "expected more than 0");
-  require(profile.page_part > 0, "page_part", "expected more than 0");
-  for (const SpecIntProfile::Benchmark& each : profile.benchmarks) {
-    const std::string name{each.name};
-    require(each.reference_time > 0, name + ".reference_time", "expected more than 0");
-    require(each.hot_pages <= each.resident_pages / profile.page_part, name + ".hot_pages",
+  require(work.count() > 0, "work", "expected more than 0");
+  require(sample.count() > 0, "sample", "expected more than 0");
+  require(page_part > 0, "page_part", "expected more than 0");
+  for (const SpecIntProfile::Benchmark& each : benchmarks) {
+    const std::string prefix{each.name};
+    require(each.reference_time > 0, prefix + ".reference_time", "expected more than 0");
+    require(each.hot_pages <= each.resident_pages / page_part, prefix + ".hot_pages",
             "more than the pages that are simulated");
-    require(each.cache_lines <= 65'535, name + ".cache_lines", "more than a cache can have");
+    require(each.cache_lines <= 65'535, prefix + ".cache_lines", "more than a cache can have");
   }
-}
-
-}  // namespace
-
-SpecIntProfile SpecIntProfile::load(const std::string& path) {
-  SpecIntProfile profile;
-  profile.read(model::read_parameter_text(path), fields_of(profile));
-  check(profile);
-  return profile;
-}
-
-const SpecIntProfile& SpecIntProfile::standard() {
-  static const SpecIntProfile profile = load(RINGZERO_SPEC_INT);
-  return profile;
-}
-
-void SpecIntProfile::set(std::string_view key, double value) {
-  SpecIntProfile changed = *this;
-  changed.assign(key, value, fields_of(changed));
-  check(changed);
-  *this = std::move(changed);
 }
 
 }  // namespace guest

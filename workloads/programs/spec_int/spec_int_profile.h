@@ -5,16 +5,15 @@
 #include <string>
 #include <string_view>
 
-#include "model/parameter_file.h"
 #include "sim/time.h"
+#include "workloads/programs/profile_table.h"
 
 namespace guest {
 
-struct SpecIntProfile : model::ParameterTable {
-  // Both throw model::ParameterError.
-  static SpecIntProfile load(const std::string& path);
-  static const SpecIntProfile& standard();  // the file, loaded once
-  void set(std::string_view key, double value);
+struct SpecIntProfile : ProfileTable<SpecIntProfile> {
+  static const char* file();
+  model::ParameterFields fields();
+  void check() const;
 
   struct Benchmark {
     std::string_view name;

@@ -4,20 +4,16 @@
 
 #include <array>
 #include <string>
-#include <string_view>
 
-#include "model/parameter_file.h"
 #include "workloads/programs/loader.h"
+#include "workloads/programs/profile_table.h"
 
 namespace guest {
 
-struct Web99Profile : model::ParameterTable {
-  // Both throw model::ParameterError.
-  static Web99Profile load(const std::string& path);
-  static const Web99Profile& standard();  // workloads/profiles/web99.json, loaded once
-
-  // Overrides one value, in the unit of its entry: "web99.user_work".
-  void set(std::string_view key, double value);
+struct Web99Profile : ProfileTable<Web99Profile> {
+  static const char* file();
+  model::ParameterFields fields();
+  void check() const;
 
   // --- the mix ------------------------------------------------------------------------------------------------------
   // Of 10 000 requests; the rest are for static files.
