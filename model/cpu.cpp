@@ -131,9 +131,8 @@ bool Cpu::begin_burst(CodePlace& place) {
     }
     for (; burst.pages_touched < footprint.pages; ++burst.pages_touched) {
       const std::uint32_t address = (footprint.first_page & hv::kEntryFrameMask) + burst.pages_touched * hv::kPageSize;
-      const TlbResult page =
-          reach(address, burst.pages_touched < footprint.writable_pages ? Use::write : Use::read, user);
-      if (!page.ok) {
+      Reached page;
+      if (!reach(address, burst.pages_touched < footprint.writable_pages ? Use::write : Use::read, user, page)) {
         trap_exception(hw::kVectorPageFault, page.fault_code, address);
         return false;
       }

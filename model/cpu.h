@@ -175,8 +175,17 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   Account account_here() const;                               // of the present ring
   Cause own_cause() const;                                    // of a path of whoever is running
   bool within_segment(hv::u32 address, hv::u32 bytes) const;  // of the present ring
-  // Through the TLB or the page tables, charged.
-  TlbResult reach(hv::u32 address, Use use, bool user);
+  struct Reached {
+    hv::u32 machine_address = 0;
+    hv::u32 fault_code = 0;  // page-fault error code, when the access is not allowed
+  };
+  // Through the TLB or the page tables, charged. False: it faults.
+  bool reach(hv::u32 address, Use use, bool user, Reached& to) {
+    Tlb& tlb = use == Use::execute ? instruction_tlb_ : data_tlb_;
+    const Access access{use == Use::write, user};
+    return tlb.hit(address, access, to.machine_address) || walk_to(tlb, address, access, to);
+  }
+  bool walk_to(Tlb& tlb, hv::u32 address, Access access, Reached& to);
   bool fault_is_hidden(hv::u32 address, hv::u32 error_code);  // and resolved
   void use_line(hv::u32 machine_address, bool write, sim::Cycles miss);
   bool sweep(Burst& burst);  // false: a page of it faulted and the supervisor was entered

@@ -15,17 +15,17 @@ bool Cpu::within_segment(hv::u32 address, hv::u32 bytes) const {
          std::uint64_t{address} + bytes <= hv::kHypervisorPrivate;
 }
 
-TlbResult Cpu::reach(hv::u32 address, Use use, bool user) {
-  Tlb& tlb = use == Use::execute ? instruction_tlb_ : data_tlb_;
+bool Cpu::walk_to(Tlb& tlb, hv::u32 address, Access access, Reached& to) {
   while (true) {
-    const TlbResult result =
-        tlb.translate(machine_.physical_memory(), directory_, address, Access{use == Use::write, user});
-    if (result.walk.levels_read == 0) return result;
+    const TlbResult result = tlb.translate(machine_.physical_memory(), directory_, address, access);
     charge(result.cost, Cause::tlb);
     for (hv::u32 level = 0; level < result.walk.levels_read; ++level) {
       use_line(result.walk.entry_address[level], false, machine_.file().memory.latency);
     }
-    if (result.ok || !fault_is_hidden(address, result.fault_code)) return result;
+    if (result.ok || !fault_is_hidden(address, result.fault_code)) {
+      to = {result.machine_address, result.fault_code};
+      return result.ok;
+    }
   }
 }
 
@@ -52,8 +52,8 @@ void Cpu::use_line(hv::u32 machine_address, bool write, sim::Cycles miss) {
 
 bool Cpu::touch(std::uint32_t address, std::uint32_t lines, Use use) {
   if (!within_segment(address, 1)) return false;
-  const TlbResult page = reach(address, use, registers_.ring() == 3);
-  if (!page.ok) return false;
+  Reached page;
+  if (!reach(address, use, registers_.ring() == 3, page)) return false;
   const hv::u32 line = l2_.line_bytes();
   const hv::u32 last = page.machine_address | (hv::kPageSize - line);  // a page's lines follow each other in memory
   for (hv::u32 i = 0, at = page.machine_address; i < lines; ++i, at = std::min(at + line, last)) {
@@ -75,8 +75,8 @@ bool Cpu::sweep(Burst& burst) {
     while (burst.bytes_swept < sweep.bytes) {
       const hv::u32 address = sweep.first + burst.bytes_swept;
       const hv::u32 in_page = std::min(sweep.bytes - burst.bytes_swept, hv::kPageSize - address % hv::kPageSize);
-      const TlbResult page = reach(address, sweep.use, user);
-      if (!page.ok) {
+      Reached page;
+      if (!reach(address, sweep.use, user, page)) {
         trap_exception(hw::kVectorPageFault, page.fault_code, address);
         return false;
       }
@@ -93,8 +93,8 @@ bool Cpu::sweep(Burst& burst) {
 bool Cpu::transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host) {
   while (bytes > 0) {
     const hv::u32 in_page = std::min(bytes, hv::kPageSize - address % hv::kPageSize);
-    const TlbResult page = reach(address, write ? Use::write : Use::read, user);
-    if (!page.ok) return false;
+    Reached page;
+    if (!reach(address, write ? Use::write : Use::read, user, page)) return false;
     if (write) {
       machine_.physical_memory().write_bytes(page.machine_address, host, in_page);
     } else {
@@ -134,8 +134,8 @@ bool Cpu::access_or_raise(hv::u32 address, hv::u32 bytes, bool write, unsigned c
   }
   const bool user = registers_.ring() == 3;
   for (hv::u32 at = address;; at = (at & hv::kEntryFrameMask) + hv::kPageSize) {
-    const TlbResult page = reach(at, write ? Use::write : Use::read, user);
-    if (!page.ok) {
+    Reached page;
+    if (!reach(at, write ? Use::write : Use::read, user, page)) {
       trap_exception(hw::kVectorPageFault, page.fault_code, at);
       return false;
     }

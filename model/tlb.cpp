@@ -13,26 +13,18 @@ Tlb::Tlb(hv::u32 entries, const TranslationCost& cost) : cost_{cost}, entries_(e
 }
 
 TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access) {
-  const hv::u32 offset = address % hv::kPageSize;
-  const Slot slot = slot_for(address);
-  if (slot != kNone) {
-    const Entry& entry = entries_[slot];
-    if (entry.rights.allow(access) && (!access.write || entry.dirty || MODEL_PLANTED(dirty_not_set_on_hit))) {
-      ++hits_;
-      if (slot != newest_) {
-        unlink_from_order(slot);
-        link_as_newest(slot);
-      }
-      const hv::u32 page = is_large(entry) ? small_key(address) % hv::kEntriesPerTable : 0;
-      return {.ok = true, .machine_address = hv::MachineFrame{entry.first_page + page}.address() | offset};
-    }
-    drop(slot);
+  if (hv::u32 machine_address; hit(address, access, machine_address)) {
+    return {.ok = true, .machine_address = machine_address};
   }
+  if (const Slot slot = slot_for(address); slot != kNone) drop(slot);
   ++misses_;
   const Walk done = walk(memory, directory, address, access);
   if (!done.translated) return {.fault_code = done.error_code, .cost = cost_.of(done), .walk = done};
   insert(address, done);
-  return {.ok = true, .machine_address = done.frame.address() | offset, .cost = cost_.of(done), .walk = done};
+  return {.ok = true,
+          .machine_address = done.frame.address() | address % hv::kPageSize,
+          .cost = cost_.of(done),
+          .walk = done};
 }
 
 void Tlb::flush() {
@@ -53,17 +45,6 @@ void Tlb::invalidate(hv::u32 address) {
 }
 
 bool Tlb::holds(hv::u32 address) const { return slot_for(address) != kNone; }
-
-Tlb::Slot Tlb::slot_for(hv::u32 address) const {
-  const Slot slot = slot_of(small_key(address));
-  return slot == kNone && large_entries_ > 0 ? slot_of(large_key(address)) : slot;
-}
-
-Tlb::Slot Tlb::slot_of(hv::u32 key) const {
-  Slot slot = buckets_[bucket_of(key)];
-  while (slot != kNone && entries_[slot].key != key) slot = entries_[slot].next_in_bucket;
-  return slot;
-}
 
 void Tlb::insert(hv::u32 address, const Walk& walk) {
   if (free_.empty()) drop(oldest_);

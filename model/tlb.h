@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/mmu.h"
+#include "model/planted.h"
 #include "sim/time.h"
 
 namespace model {
@@ -41,6 +42,10 @@ class Tlb {
   // One access through this TLB and the tables under `directory`. What an entry does not allow, and a store through a
   // clean entry, walks again. A fault drops the entry for the address.
   TlbResult translate(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access);
+
+  // What translate() does when an entry allows the access as it stands; else false, and nothing has happened. Nearly
+  // all accesses end here, so it is inlined and returns no more than an address.
+  bool hit(hv::u32 address, Access access, hv::u32& machine_address);
 
   void flush();                      // all but the global entries
   void flush_global();               // the global entries too
@@ -86,5 +91,32 @@ class Tlb {
   hv::u32 large_entries_ = 0;
   std::uint64_t hits_ = 0, misses_ = 0;
 };
+
+inline Tlb::Slot Tlb::slot_of(hv::u32 key) const {
+  Slot slot = buckets_[bucket_of(key)];
+  while (slot != kNone && entries_[slot].key != key) slot = entries_[slot].next_in_bucket;
+  return slot;
+}
+
+inline Tlb::Slot Tlb::slot_for(hv::u32 address) const {
+  const Slot slot = slot_of(small_key(address));
+  return slot == kNone && large_entries_ > 0 ? slot_of(large_key(address)) : slot;
+}
+
+inline bool Tlb::hit(hv::u32 address, Access access, hv::u32& machine_address) {
+  const Slot slot = slot_for(address);
+  if (slot == kNone) return false;
+  const Entry& entry = entries_[slot];
+  if (!entry.rights.allow(access)) return false;
+  if (access.write && !entry.dirty && !MODEL_PLANTED(dirty_not_set_on_hit)) return false;
+  ++hits_;
+  if (slot != newest_) {
+    unlink_from_order(slot);
+    link_as_newest(slot);
+  }
+  const hv::u32 page = is_large(entry) ? small_key(address) % hv::kEntriesPerTable : 0;
+  machine_address = hv::MachineFrame{entry.first_page + page}.address() | address % hv::kPageSize;
+  return true;
+}
 
 }  // namespace model

@@ -96,6 +96,7 @@ bool SwapSpace::add(GuestFrame frame) {
 }
 
 SwapSlot SwapSpace::slot_of(GuestFrame frame) const {
+  if (queue_ == nullptr) return 0;
   const CachedBlock* owner = kernel_.pages().lists().owner(frame);
   return owner != nullptr && owner->swap ? owner->block : 0;
 }
