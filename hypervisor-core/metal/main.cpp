@@ -84,7 +84,6 @@ void start(u32 magic, u32 information) {
   machine().start(linear_of(stack_top));
   if (!known) machine().stop("not loaded by multiboot");
   if (kilobytes > boot.memory_kilobytes() || kilobytes < 16 * 1024) machine().stop("memory= is not what there is");
-  attach_devices(machine(), boot);
 
   BootParameters parameters;
   char scheduler[16] = "bvt", variant[16] = "paper";

@@ -19,6 +19,8 @@ void MetalMachine::start(u32 stack_top) {
   tables_.start(stack_top);
   controllers_.start();
   if (!apic_.start()) stop("this CPU has no local interrupt controller");
+  has_card_ = card_.start();
+  has_disk_ = disk_.start();
 }
 
 u64 MetalMachine::wall_clock_seconds() {

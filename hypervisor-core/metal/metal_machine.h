@@ -2,10 +2,11 @@
 #pragma once
 
 #include "hardware/machine.h"
-#include "metal/boot_information.h"
+#include "metal/ata_disk.h"
 #include "metal/interrupt_controllers.h"
 #include "metal/metal_cpu.h"
 #include "metal/metal_memory.h"
+#include "metal/ne2000.h"
 #include "metal/serial_console.h"
 
 namespace metal {
@@ -14,7 +15,8 @@ class MetalMachine final : public hw::Machine {
  public:
   explicit MetalMachine(u32 frames) : memory_{frames}, cpu_{memory_, tables_, apic_} {}
 
-  // Takes the machine over from the firmware. `stack_top`: where every entry's frame ends.
+  // Takes the machine over from the firmware and looks for devices where PCs have them. `stack_top`: where every
+  // entry's frame ends.
   void start(u32 stack_top);
 
   u32 cpu_count() const override { return 1; }
@@ -23,13 +25,10 @@ class MetalMachine final : public hw::Machine {
   hw::Memory& memory() override { return memory_; }
   hw::InterruptController& interrupts() override { return controllers_; }
   hw::Console& console() override { return console_; }
-  hw::NetworkDevice* network() override { return network_; }
-  hw::BlockDevice* block() override { return block_; }
+  hw::NetworkDevice* network() override { return has_card_ ? &card_ : nullptr; }
+  hw::BlockDevice* block() override { return has_disk_ ? &disk_ : nullptr; }
   u64 wall_clock_seconds() override;
   [[noreturn]] void stop(const char* reason) override;
-
-  void attach(hw::NetworkDevice* network) { network_ = network; }
-  void attach(hw::BlockDevice* block) { block_ = block; }
 
   DescriptorTables& tables() { return tables_; }
   LocalApic& apic() { return apic_; }
@@ -42,12 +41,10 @@ class MetalMachine final : public hw::Machine {
   MetalCpu cpu_;
   InterruptControllers controllers_;
   SerialConsole console_;
-  hw::NetworkDevice* network_ = nullptr;
-  hw::BlockDevice* block_ = nullptr;
+  Ne2000 card_{memory_};
+  AtaDisk disk_{memory_};
+  bool has_card_ = false, has_disk_ = false;
 };
-
-// Devices that the PC has, found where PCs have them; devices.cpp.
-void attach_devices(MetalMachine& machine, const BootInformation& boot);
 
 // Ends the run, under an emulator that can be told to.
 [[noreturn]] void power_off();

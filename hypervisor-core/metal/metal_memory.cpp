@@ -8,18 +8,19 @@ namespace metal {
 
 hw::Words MetalMemory::frame(MachineFrame frame) {
   // The core's own frames and those it shares are the first that it takes: they are within reach of the direct map.
-  return frame.number() < kDirectMapFrames ? hw::Words{at_linear<u32>(kHypervisorPrivate + frame.address())}
-                                           : window(frame);
+  return window(frame);
 }
 
-hw::Words MetalMemory::window(MachineFrame wanted) {
-  if (wanted.number() < kDirectMapFrames) return frame(wanted);
-  if (mapped_ != wanted) {
-    mapped_ = wanted;
-    machine_table[kWindowPage] = wanted.address() | kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
+hw::Words MetalMemory::window(MachineFrame frame) { return hw::Words{at_linear<u32>(address(frame))}; }
+
+u32 MetalMemory::address(MachineFrame frame) {
+  if (frame.number() < kDirectMapFrames) return kHypervisorPrivate + frame.address();
+  if (mapped_ != frame) {
+    mapped_ = frame;
+    machine_table[kWindowPage] = frame.address() | kEntryPresent | kEntryWritable | kEntryAccessed | kEntryDirty;
     invalidate(machine_page_address(kWindowPage));
   }
-  return hw::Words{at_linear<u32>(machine_page_address(kWindowPage))};
+  return machine_page_address(kWindowPage);
 }
 
 void MetalMemory::zero(MachineFrame frame) {

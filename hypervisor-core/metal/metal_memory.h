@@ -15,6 +15,9 @@ class MetalMemory final : public hw::Memory {
   hw::Words window(MachineFrame frame) override;
   void zero(MachineFrame frame) override;
 
+  // Where any frame is mapped, for string instructions; as long as the Words of window() are.
+  u32 address(MachineFrame frame);
+
  private:
   u32 frames_;
   MachineFrame mapped_;

@@ -13,8 +13,12 @@ inline u8 in8(u16 port) {
   asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
+inline u16 in16(u16 port) {
+  u16 value;
+  asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
 inline void out16(u16 port, u16 value) { asm volatile("outw %0, %1" ::"a"(value), "Nd"(port)); }
-inline void out32(u16 port, u32 value) { asm volatile("outl %0, %1" ::"a"(value), "Nd"(port)); }
 inline void in16s(u16 port, void* to, u32 words) {
   asm volatile("rep insw" : "+D"(to), "+c"(words) : "d"(port) : "memory");
 }

@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 
+import wire
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MACHINE = ROOT / "model/machines/dell2650.json"
 MEGABYTES = 32  # of the emulated PC; the hypervisor uses 24
-SECTOR = 512
-CYLINDER = 16 * 63 * SECTOR
+SECTOR, CYLINDER = wire.SECTOR, wire.CYLINDER
 
 # What an emulator does not do as hardware does, and how it is kept out of the comparison. docs/metal.md has the reasons.
 GAPS = {
@@ -46,13 +47,13 @@ class Emulator:
     def installed(self):
         return shutil.which("qemu-system-i386" if self.name == "qemu" else "bochs") is not None
 
-    def run(self, options, timeout, show=False, disk=None):
-        """The console's lines, and the seconds it took."""
+    def run(self, options, timeout, show=False, disk=None, cable=None):
+        """The console's lines, and the seconds it took. With a disk (a file) and a network card on a cable if there are."""
         line = " ".join(options + ([f"gaps={self.name}"] if GAPS[self.name] else []))
         with tempfile.TemporaryDirectory(prefix="ringzero-metal-") as folder:
             boot = pathlib.Path(folder) / "boot.img"
             boot.write_bytes(boot_disk(self.build, line))
-            command = self.qemu(boot, disk) if self.name == "qemu" else self.bochs(folder, boot, disk)
+            command = self.qemu(boot, disk, cable) if self.name == "qemu" else self.bochs(folder, boot, disk, cable)
             begin = time.monotonic()
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
             lines = []
@@ -69,16 +70,19 @@ class Emulator:
                 process.wait()
             return lines, time.monotonic() - begin
 
-    def qemu(self, boot, disk):
+    def qemu(self, boot, disk, cable):
         command = ["qemu-system-i386", "-M", "pc", "-cpu", "pentium3", "-m", str(MEGABYTES), "-nodefaults", "-display", "none",
                    "-no-reboot", "-icount", "shift=4,sleep=off", "-debugcon", "stdio",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                    "-drive", f"file={boot},format=raw,if=ide,index=0"]
         if disk:
-            command += ["-drive", f"file={disk},format=raw,if=ide,index=1"]
+            command += ["-drive", f"file={disk},format=raw,if=ide,index=1", "-trace", "ide_exec_cmd", "-D", f"{disk}.log"]
+        if cable:
+            command += ["-netdev", f"socket,id=cable,udp=127.0.0.1:{cable.port},localaddr=127.0.0.1:{cable.port - 1}",
+                        "-device", f"ne2k_isa,netdev=cable,iobase=0x300,irq=10,mac={wire.CARD.hex(':')}"]
         return command
 
-    def bochs(self, folder, boot, disk):
+    def bochs(self, folder, boot, disk, cable):
         disks = [("ata0-master", boot)] + ([("ata0-slave", disk)] if disk else [])
         cylinders = {name: path.stat().st_size // CYLINDER for name, path in disks}
         config = pathlib.Path(folder) / "bochsrc"
@@ -91,6 +95,7 @@ class Emulator:
             "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
             *[f"{name}: type=disk, path={path}, mode=flat, cylinders={cylinders[name]}, heads=16, spt=63"
               for name, path in disks],
+            *([f"ne2k: ioaddr=0x300, irq=10, mac={wire.CARD.hex(':')}, ethmod=socket, ethdev={cable.port - 1}"] if cable else []),
             'display_library: rfb, options="timeout=0"',
             "port_e9_hack: enabled=1",
             f"log: {folder}/bochs.log",
@@ -148,14 +153,26 @@ class Judge:
         self.good = self.good and good
         print(f"{'ok    ' if good else 'FAILED'}  {text}", flush=True)
 
-    def boot(self, emulator, part, options=(), show=True):
-        lines, seconds = emulator.run([f"run={part}", *options], 120, show=show and self.arguments.show)
+    def boot(self, emulator, part, options=(), **devices):
+        lines, seconds = emulator.run([f"run={part}", *options], 120, show=self.arguments.show, **devices)
         self.seconds += seconds
         good = verdict(lines, part)
         if not good and not self.arguments.show:
             print("\n".join(f"  {line}" for line in lines[-25:]))
         self.say(good, f"{emulator.name}: {part}, {seconds:.1f} s")
         return lines
+
+    def devices(self, emulator):
+        """Two domains use disk and card; the disk's file and what was on the cable are looked at from outside."""
+        with tempfile.TemporaryDirectory(prefix="ringzero-metal-") as folder, wire.Wire() as cable:
+            disk = pathlib.Path(folder) / "disk.img"
+            disk.write_bytes(wire.blank_disk())
+            self.boot(emulator, "devices", [f"sectors={wire.DISK_SECTORS}"], disk=disk, cable=cable)
+            self.say(disk.read_bytes() == wire.written_disk(), f"{emulator.name}: the disk's file has what was written, where it belongs")
+            wrong = cable.wrong(16)
+            self.say(wrong is None, f"{emulator.name}: on the cable, {wrong or '16 packets of two domains, all from the card'}")
+            log = pathlib.Path(f"{disk}.log")
+            print(log.read_text()[-2000:] if log.exists() else "no log")
 
     def same_core(self):
         """The image has the library's code, and so has the 32-bit hosted side where it was built."""
@@ -233,7 +250,7 @@ def main():
     parser.add_argument("emulator", nargs="?", default="both", choices=["bochs", "qemu", "both"])
     parser.add_argument("--long", action="store_true", help="more than a million operations under each emulator")
     parser.add_argument("--quiet", dest="show", action="store_false", help="verdicts without the console")
-    parser.add_argument("--only", choices=["tour", "attack", "shares", "sequence"], help="this part alone")
+    parser.add_argument("--only", choices=["tour", "attack", "shares", "devices", "sequence"], help="this part alone")
     parser.add_argument("--planted", action="store_true", help="also with each fault that can be planted")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/core32", help="where the image is")
     parser.add_argument("--hosted", type=pathlib.Path, default=ROOT / "build/release/tests/hosted_sequence")
@@ -255,6 +272,8 @@ def main():
         for part in ("tour", "attack", "shares"):
             if arguments.only in (None, part):
                 judge.boot(emulator, part)
+        if arguments.only in (None, "devices"):
+            judge.devices(emulator)
         if arguments.only in (None, "sequence"):
             seeds = range(1, 5) if arguments.long else (1,)
             operations = 150_000 if arguments.long else 10_000

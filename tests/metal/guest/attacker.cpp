@@ -227,15 +227,6 @@ void instructions() {
   report("popf: interrupts off, ports open", (flags & 0x3200) == 0x200, "flags stay 0x", flags);
 }
 
-u32 probe_audit() {
-  u32 result;
-  asm volatile("int %[vector]"
-               : "=a"(result)
-               : [vector] "i"(metal::kProbeVectorOfTests), "0"(metal::kProbeAudit)
-               : "memory");
-  return result;
-}
-
 // How domains die that can take no exception: alone.
 constexpr const char* kDeaths[] = {"stack=1", "stack=2", "stack=3", "stack=4"};
 
@@ -286,7 +277,7 @@ u32 attack() {
   const s32 made = build_domain({.line = qemu ? "run=attacker gaps=qemu" : "run=attacker"}, &step);
   checks.that(made > 0, "a domain that attacks");
   if (made <= 0) return 1;
-  while (port_events[deaths] == 0) block();
+  sleep_until([&] { return port_events[deaths] != 0; });
   checks.that(domain_info(static_cast<u32>(made), info) && (info.flags >> 6 & 1) == 1 && (info.flags >> 8 & 0xff) == 0,
               "it has given up");
   for (const char* death : kDeaths) {
@@ -297,7 +288,7 @@ u32 attack() {
     line[at_end] = '\0';
     const u32 before = port_events[deaths];
     const s32 doomed = build_domain({.line = line}, &step);
-    while (doomed > 0 && port_events[deaths] == before) block();
+    if (doomed > 0) sleep_until([&] { return port_events[deaths] != before; });
     checks.that(doomed > 0 && domain_info(static_cast<u32>(doomed), info) && (info.flags >> 5 & 1) == 1,
                 "a domain with a bad stack crashes, alone");
     checks.result(destroy(static_cast<u32>(doomed)), 0, "and can be destroyed");
@@ -306,7 +297,7 @@ u32 attack() {
   bool unchanged = true;
   for (u32 i = 0; i < 1024; ++i) unchanged = unchanged && at<u32>(page_address(secret))[i] == i * 0x9e3779b9;
   checks.that(unchanged, "domain 0's memory is what it was");
-  checks.that(probe_audit() == 1, "the hypervisor's conservation laws hold");
+  checks.that(probe(metal::kProbeAudit) == 1, "the hypervisor's conservation laws hold");
   return checks.failed();
 }
 

@@ -47,6 +47,13 @@ s32 unpause(u32 domain) {
   return control(ControlCommand::unpause_domain, op);
 }
 
+u32 connect(u32 domain) {
+  EventChannelOp op{};
+  op.dom1 = kDomainSelf;
+  op.dom2 = domain;
+  return event_op(EventChannelCommand::bind_interdomain, op) == 0 ? op.port1 : 0;
+}
+
 s32 destroy(u32 domain) {
   ControlOp op{};
   op.domain = domain;

@@ -15,6 +15,7 @@ struct Order {
 // Its id. On an error the negated hypercall's; *step says which one.
 s32 build_domain(const Order& order, const char** step);
 s32 unpause(u32 domain);
+u32 connect(u32 domain);  // a channel to it: our port; 0: refused
 s32 destroy(u32 domain);
 // False: there is none with this id.
 bool domain_info(u32 domain, DomainInfo& info);

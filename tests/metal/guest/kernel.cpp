@@ -1,6 +1,7 @@
 #include "metal/guest/kernel.h"
 
 #include "metal/guest_image.h"
+#include "metal/image/probe_calls.h"
 
 extern "C" {
 extern const hv::u32 trap_stubs[32];
@@ -143,6 +144,32 @@ u32 bind_virq(Virq virq) {
   EventChannelOp op{};
   op.number = static_cast<u32>(virq);
   return event_op(EventChannelCommand::bind_virq, op) == 0 ? op.port1 : 0;
+}
+
+u32 channel() {
+  for (u32 port = 1; port < 8; ++port) {
+    EventChannelOp op{};
+    op.dom1 = kDomainSelf;
+    op.port1 = port;
+    if (event_op(EventChannelCommand::status, op) == 0 && op.state == static_cast<u32>(PortState::interdomain))
+      return port;
+  }
+  return 0;
+}
+
+void send_event(u32 port) {
+  EventChannelOp op{};
+  op.port1 = port;
+  (void)event_op(EventChannelCommand::send, op);
+}
+
+u32 probe(u32 what, u32 frame, u32 index) {
+  u32 result;
+  asm volatile("int %[vector]"
+               : "=a"(result)
+               : [vector] "i"(metal::kProbeVectorOfTests), "0"(what), "b"(frame), "c"(index)
+               : "memory");
+  return result;
 }
 
 u64 divide(u64 dividend, u32 divisor) {

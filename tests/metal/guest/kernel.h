@@ -82,15 +82,6 @@ extern "C" {
 extern char user_code[], user_load[], user_store[], user_call[], user_code_end[];
 }
 
-// --- time and events -------------------------------------------------------------------------------------------------
-u64 system_time();   // ns since the hypervisor booted, as the time page had it last
-u64 virtual_time();  // ns that this vCPU has run
-void set_alarm(u64 time);
-void block();                           // until an event
-void wait_until(u64 time);              // blocked; the timer's port must be bound
-u32 bind_virq(Virq virq);               // its port
-u64 divide(u64 dividend, u32 divisor);  // the quotient
-
 // --- this domain -----------------------------------------------------------------------------------------------------
 extern const StartInfo* start_info;
 inline SharedInfo& shared() { return *at<SharedInfo>(start_info->shared_info_address); }
@@ -107,6 +98,31 @@ inline u32 first_page_behind_image() { return (address_of(image_end) - kGuestKer
 const char* command_line();
 u32 option(const char* name, u32 otherwise);
 bool option_is(const char* name, const char* value);
+
+// --- time and events -------------------------------------------------------------------------------------------------
+u64 system_time();   // ns since the hypervisor booted, as the time page had it last
+u64 virtual_time();  // ns that this vCPU has run
+void set_alarm(u64 time);
+void block();  // until an event
+// Blocks until something holds that an event tells of. Looking and sleeping must be one step, so upcalls wait
+// meanwhile.
+template <class F>
+void sleep_until(F holds) {
+  for (volatile u32& mask = shared().vcpu[0].upcall_mask;; block()) {
+    mask = 1;
+    if (!holds()) continue;
+    mask = 0;
+    (void)hypercall(Hypercall::xen_version);  // what came meanwhile is delivered on the way out
+    return;
+  }
+}
+void wait_until(u64 time);  // blocked; the timer's port must be bound
+u32 bind_virq(Virq virq);   // its port
+u32 channel();              // the port of the one channel that somebody has made to this domain; 0: none
+void send_event(u32 port);
+u64 divide(u64 dividend, u32 divisor);  // the quotient
+
+u32 probe(u32 what, u32 frame = 0, u32 index = 0);  // image/probe_calls.h
 
 // Traps, callbacks, stack, system-call gate.
 void set_up_kernel();

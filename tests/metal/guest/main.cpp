@@ -9,8 +9,11 @@ struct Program {
   const char* name;
   hv::u32 (*run)();
 };
-constexpr Program kPrograms[] = {
-    {"tour", guest::tour}, {"shares", guest::shares}, {"attack", guest::attack}, {"sequence", guest::run_sequence}};
+constexpr Program kPrograms[] = {{"tour", guest::tour},
+                                 {"shares", guest::shares},
+                                 {"attack", guest::attack},
+                                 {"sequence", guest::run_sequence},
+                                 {"devices", guest::devices}};
 
 }  // namespace
 
@@ -22,6 +25,7 @@ extern "C" void guest_main(const hv::StartInfo* info) {
   if (option_is("run", "second")) second();
   if (option_is("run", "attacker")) attacker();
   if (option_is("run", "doomed")) doomed();
+  if (option_is("run", "device_domain")) device_domain();
   for (const Program& program : kPrograms) {
     if (!option_is("run", program.name)) continue;
     const u32 failed = program.run();

@@ -13,15 +13,6 @@ namespace guest {
 
 namespace {
 
-u32 probe(u32 what, u32 frame, u32 index = 0) {
-  u32 result;
-  asm volatile("int %[vector]"
-               : "=a"(result)
-               : [vector] "i"(metal::kProbeVectorOfTests), "0"(what), "b"(frame), "c"(index)
-               : "memory");
-  return result;
-}
-
 sequence::Fault fault_of(const Trap& trap) { return {trap.vector, trap.error_code, trap.fault_address, trap.ring}; }
 
 // INT n of the kernel for the vectors that sequences use, and where the same are in the user's code.

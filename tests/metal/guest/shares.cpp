@@ -52,7 +52,7 @@ u32 shares() {
   Line{} << "domain 0: they ran " << static_cast<u32>(divide(cpu_time(a), 1'000'000)) << " and "
          << static_cast<u32>(divide(cpu_time(b), 1'000'000)) << " ms, 1:" << ratio / 100 << "." << ratio / 10 % 10
          << ratio % 10;
-  while (port_events[deaths] == 0) block();
+  sleep_until([&] { return port_events[deaths] != 0; });
   if (!domain_info(static_cast<u32>(light), a)) return 1;
   const bool crashed = (a.flags >> 5 & 1) != 0;
   Line{} << "domain 0: domain " << light << (crashed ? " has crashed" : " is gone");

@@ -211,23 +211,19 @@ void second_domain() {
     return;
   }
   const auto other = static_cast<u32>(made);
-  EventChannelOp op{};
-  op.dom1 = kDomainSelf;
-  op.dom2 = other;
-  const u32 deaths = bind_virq(Virq::domain_exception);
-  checks.result(event_op(EventChannelCommand::bind_interdomain, op), 0, "a channel to it");
-  const u32 port = op.port1;
+  const u32 deaths = bind_virq(Virq::domain_exception), port = connect(other);
+  checks.that(port != 0, "a channel to it");
   checks.result(unpause(other), 0, "it is let go");
-  while (port_events[port] == 0) block();
+  sleep_until([&] { return port_events[port] != 0; });
   checks.that(true, "and sends an event");
-  op = EventChannelOp{};
+  EventChannelOp op{};
   op.port1 = port;
   op.dom1 = kDomainSelf;
   checks.result(event_op(EventChannelCommand::status, op), 0, "the channel's status");
   checks.that(op.state == static_cast<u32>(PortState::interdomain) && op.dom2 == other, "names it");
   op.port1 = port;
   checks.result(event_op(EventChannelCommand::send, op), 0, "an event back");
-  while (port_events[deaths] == 0) block();
+  sleep_until([&] { return port_events[deaths] != 0; });
   DomainInfo info{};
   checks.that(domain_info(other, info) && (info.flags >> 6 & 1) == 1 && (info.flags >> 8 & 0xff) == 7,
               "it shuts down with its reason");
@@ -255,24 +251,12 @@ u32 tour() {
 
 // Sends an event through the only channel it has, waits for one, and shuts down.
 void second() {
-  EventChannelOp op{};
-  op.port1 = 1;
-  u32 state = 0;
-  for (u32 port = 1; port < 8; ++port) {
-    op = EventChannelOp{};
-    op.dom1 = kDomainSelf;
-    op.port1 = port;
-    if (event_op(EventChannelCommand::status, op) == 0) state = op.state;
-    if (state == static_cast<u32>(PortState::interdomain)) {
-      EventChannelOp send{};
-      send.port1 = port;
-      (void)event_op(EventChannelCommand::send, send);
-      while (port_events[port] == 0) block();
-      Line{} << "the second domain has its answer";
-      shut_down(7);
-    }
-  }
-  shut_down(8);
+  const u32 port = channel();
+  if (port == 0) shut_down(8);
+  send_event(port);
+  sleep_until([&] { return port_events[port] != 0; });
+  Line{} << "the second domain has its answer";
+  shut_down(7);
 }
 
 }  // namespace guest
