@@ -47,13 +47,13 @@ class Emulator:
     def installed(self):
         return shutil.which("qemu-system-i386" if self.name == "qemu" else "bochs") is not None
 
-    def run(self, options, timeout, show=False, disk=None, cable=None):
-        """The console's lines, and the seconds it took. With a disk (a file) and a network card on a cable if there are."""
+    def run(self, options, timeout, show=False, devices=None):
+        """The console's lines, and the seconds it took. `devices`: the PC has a second disk and a network card."""
         line = " ".join(options + ([f"gaps={self.name}"] if GAPS[self.name] else []))
         with tempfile.TemporaryDirectory(prefix="ringzero-metal-") as folder:
             boot = pathlib.Path(folder) / "boot.img"
             boot.write_bytes(boot_disk(self.build, line))
-            command = self.qemu(boot, disk, cable) if self.name == "qemu" else self.bochs(folder, boot, disk, cable)
+            command = self.qemu(boot, devices) if self.name == "qemu" else self.bochs(folder, boot, devices)
             begin = time.monotonic()
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
             lines = []
@@ -70,20 +70,23 @@ class Emulator:
                 process.wait()
             return lines, time.monotonic() - begin
 
-    def qemu(self, boot, disk, cable):
+    def qemu(self, boot, devices):
         command = ["qemu-system-i386", "-M", "pc", "-cpu", "pentium3", "-m", str(MEGABYTES), "-nodefaults", "-display", "none",
                    "-no-reboot", "-icount", "shift=4,sleep=off", "-debugcon", "stdio",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                    "-drive", f"file={boot},format=raw,if=ide,index=0"]
-        if disk:
-            command += ["-drive", f"file={disk},format=raw,if=ide,index=1", "-trace", "ide_exec_cmd", "-D", f"{disk}.log"]
-        if cable:
-            command += ["-netdev", f"socket,id=cable,udp=127.0.0.1:{cable.port},localaddr=127.0.0.1:{cable.port - 1}",
-                        "-device", f"ne2k_isa,netdev=cable,iobase=0x300,irq=10,mac={wire.CARD.hex(':')}"]
+        if devices:
+            port, mac = devices.cable.port, wire.CARD.hex(":")
+            command += ["-drive", f"file={devices.disk},format=raw,if=ide,index=1", "-trace", "ide_exec_cmd", "-D", devices.log,
+                        "-netdev", f"socket,id=cable,udp=127.0.0.1:{port},localaddr=127.0.0.1:{port - 1}",
+                        "-device", f"ne2k_isa,netdev=cable,iobase=0x300,irq=10,mac={mac}"]
         return command
 
-    def bochs(self, folder, boot, disk, cable):
-        disks = [("ata0-master", boot)] + ([("ata0-slave", disk)] if disk else [])
+    def bochs(self, folder, boot, devices):
+        disks, card = [("ata0-master", boot)], []
+        if devices:
+            disks.append(("ata0-slave", devices.disk))
+            card = [f"ne2k: ioaddr=0x300, irq=10, mac={wire.CARD.hex(':')}, ethmod=socket, ethdev={devices.cable.port - 1}"]
         cylinders = {name: path.stat().st_size // CYLINDER for name, path in disks}
         config = pathlib.Path(folder) / "bochsrc"
         config.write_text("\n".join([
@@ -95,7 +98,7 @@ class Emulator:
             "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
             *[f"{name}: type=disk, path={path}, mode=flat, cylinders={cylinders[name]}, heads=16, spt=63"
               for name, path in disks],
-            *([f"ne2k: ioaddr=0x300, irq=10, mac={wire.CARD.hex(':')}, ethmod=socket, ethdev={cable.port - 1}"] if cable else []),
+            *card,
             'display_library: rfb, options="timeout=0"',
             "port_e9_hack: enabled=1",
             f"log: {folder}/bochs.log",
@@ -153,26 +156,32 @@ class Judge:
         self.good = self.good and good
         print(f"{'ok    ' if good else 'FAILED'}  {text}", flush=True)
 
-    def boot(self, emulator, part, options=(), **devices):
-        lines, seconds = emulator.run([f"run={part}", *options], 120, show=self.arguments.show, **devices)
+    def boot(self, emulator, part, devices=None):
+        options = [f"run={part}"] + ([f"sectors={wire.DISK_SECTORS}"] if devices else [])
+        lines, seconds = emulator.run(options, 120, self.arguments.show, devices)
         self.seconds += seconds
         good = verdict(lines, part)
         if not good and not self.arguments.show:
             print("\n".join(f"  {line}" for line in lines[-25:]))
         self.say(good, f"{emulator.name}: {part}, {seconds:.1f} s")
-        return lines
 
     def devices(self, emulator):
         """Two domains use disk and card; the disk's file and what was on the cable are looked at from outside."""
-        with tempfile.TemporaryDirectory(prefix="ringzero-metal-") as folder, wire.Wire() as cable:
-            disk = pathlib.Path(folder) / "disk.img"
-            disk.write_bytes(wire.blank_disk())
-            self.boot(emulator, "devices", [f"sectors={wire.DISK_SECTORS}"], disk=disk, cable=cable)
-            self.say(disk.read_bytes() == wire.written_disk(), f"{emulator.name}: the disk's file has what was written, where it belongs")
-            wrong = cable.wrong(16)
-            self.say(wrong is None, f"{emulator.name}: on the cable, {wrong or '16 packets of two domains, all from the card'}")
-            log = pathlib.Path(f"{disk}.log")
-            print(log.read_text()[-2000:] if log.exists() else "no log")
+        name = emulator.name
+        with wire.Devices() as devices:
+            self.boot(emulator, "devices", devices)
+            self.say(devices.disk.read_bytes() == wire.written_disk(), f"{name}: the disk's file has what was written, where it belongs")
+            wrong = devices.cable.wrong(16)
+            self.say(wrong is None, f"{name}: on the cable, {wrong or '16 packets of two domains, all with the card as their source'}")
+            if commands := devices.disk_commands():
+                self.say(commands[-5:] == wire.ORDERED, f"{name}: the drive was told last: {' '.join(commands[-5:])}")
+
+    def attack(self, emulator):
+        """Nothing that the attackers ask for reaches the disk or the cable."""
+        with wire.Devices() as devices:
+            self.boot(emulator, "attack", devices)
+            untouched = devices.disk.read_bytes() == wire.blank_disk() and not devices.cable.frames
+            self.say(untouched, f"{emulator.name}: the disk is as it was, and nothing was sent")
 
     def same_core(self):
         """The image has the library's code, and so has the 32-bit hosted side where it was built."""
@@ -269,11 +278,11 @@ def main():
         judge.seconds = 0.0
         for name, meaning in GAPS[emulator.name]:
             print(f"excluded under {emulator.name}: {name}: {meaning}")
-        for part in ("tour", "attack", "shares"):
-            if arguments.only in (None, part):
-                judge.boot(emulator, part)
-        if arguments.only in (None, "devices"):
-            judge.devices(emulator)
+        parts = {"tour": lambda: judge.boot(emulator, "tour"), "attack": lambda: judge.attack(emulator),
+                 "shares": lambda: judge.boot(emulator, "shares"), "devices": lambda: judge.devices(emulator)}
+        for name, part in parts.items():
+            if arguments.only in (None, name):
+                part()
         if arguments.only in (None, "sequence"):
             seeds = range(1, 5) if arguments.long else (1,)
             operations = 150_000 if arguments.long else 10_000

@@ -5,9 +5,12 @@ Both emulators hand whole Ethernet frames to a UDP socket, so the wire is one he
 when it has heard of the PC, asks for an address that nobody has. Every frame is kept.
 """
 import array
+import pathlib
+import re
 import select
 import socket
 import struct
+import tempfile
 import threading
 
 SECTOR, CYLINDER = 512, 16 * 63 * 512
@@ -18,7 +21,7 @@ HOST_ADDRESS, NOBODY = bytes([10, 0, 0, 100]), bytes([10, 0, 0, 50])
 IP, ARP, DOMAIN0_ONLY = b"\x08\x00", b"\x08\x06", b"\x88\xb5"
 
 
-class Wire:
+class Cable:
     def __init__(self):
         self.frames, self.asked = [], False
         while True:  # Bochs listens at a port and sends to the next one
@@ -87,7 +90,33 @@ def internet_sum(header):
     return total
 
 
+class Devices:
+    """A disk and a cable, new, for one run."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="ringzero-devices-")
+        self.disk = pathlib.Path(self.folder.name) / "disk.img"
+        self.log = pathlib.Path(self.folder.name) / "commands.log"
+        self.disk.write_bytes(blank_disk())
+        self.cable = Cable()
+
+    def __enter__(self):
+        self.cable.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self.cable.__exit__(*error)
+        self.folder.cleanup()
+
+    def disk_commands(self):
+        """What the drives were told, by name, where the emulator keeps a log of it."""
+        return [COMMANDS.get(code, code) for code in re.findall(r"ide_exec_cmd.* cmd 0x(\w+)", self.log.read_text())] \
+            if self.log.exists() else []
+
+
 # --- the disk --------------------------------------------------------------------------------------------------------
+COMMANDS = {"20": "read", "30": "write", "e7": "flush"}
+ORDERED = ["write", "flush", "write", "flush", "write"]  # the barrier in the middle, on the medium before the last begins
 DISK_SECTORS = 2 * CYLINDER // SECTOR
 NOBODYS = 0xff
 # First sector, sectors, who wrote there and the first of its own sectors: guest/devices.cpp.

@@ -14,4 +14,7 @@ bool give_disk(u32 domain, u32 name, VbdAccess access, const DiskPlace* places, 
 // A virtual interface, and the two rules that let packets through which have the domain's address (packets.h).
 bool give_network(u32 domain);
 
+// Names of virtual block devices, and sectors of the attacker's two.
+inline constexpr u32 kAttackerDisk = 1, kAttackerReadOnlyDisk = 2, kOthersDisk = 3, kAttackerSectors = 8;
+
 }  // namespace guest

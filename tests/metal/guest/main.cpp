@@ -25,6 +25,7 @@ extern "C" void guest_main(const hv::StartInfo* info) {
   if (option_is("run", "second")) second();
   if (option_is("run", "attacker")) attacker();
   if (option_is("run", "doomed")) doomed();
+  if (option_is("run", "device_attacker")) device_attacker();
   if (option_is("run", "device_domain")) device_domain();
   for (const Program& program : kPrograms) {
     if (!option_is("run", program.name)) continue;

@@ -18,9 +18,8 @@ bool map_ring(u32 place, u32 frame) {
 // --- block -----------------------------------------------------------------------------------------------------------
 
 bool BlockRing::open() {
-  u32 frame = 0;
-  if (hypercall(Hypercall::block_io_op, static_cast<u32>(BlockIoOp::get_ring), address_of(&frame)) != 0) return false;
-  if (bind_virq(Virq::block) == 0 || !map_ring(kBlockPlace, frame)) return false;
+  if (hypercall(Hypercall::block_io_op, static_cast<u32>(BlockIoOp::get_ring), address_of(&frame_)) != 0) return false;
+  if (bind_virq(Virq::block) == 0 || !map_ring(kBlockPlace, frame_)) return false;
   slots_ = at<BlockRingRequest>(spare_address(kBlockPlace));
   return true;
 }
@@ -65,7 +64,8 @@ BlockRingRequest block_request(BlockRequestOp operation, u32 vbd, u64 sector, u3
 bool NetworkRing::open() {
   u32 answer[3] = {};
   if (hypercall(Hypercall::net_io_op, static_cast<u32>(NetIoOp::get_ring), 0, address_of(answer)) != 0) return false;
-  if (bind_virq(Virq::network) == 0 || !map_ring(kNetworkPlace, answer[0])) return false;
+  frame_ = answer[0];
+  if (bind_virq(Virq::network) == 0 || !map_ring(kNetworkPlace, frame_)) return false;
   words_ = at<u32>(spare_address(kNetworkPlace));
   mac_ = join_words(answer[2], answer[1]);
   return true;

@@ -20,11 +20,12 @@ class BlockRing {
   // Sectors of a page of the kernel's map, from its first.
   BlockStatus perform(BlockRequestOp operation, u32 vbd, u64 sector, u32 page, u32 sectors);
 
+  u32 frame() const { return frame_; }
   volatile SharedBlockIndexes& indexes() { return shared().block; }
 
  private:
   BlockRingRequest* slots_ = nullptr;
-  u32 taken_ = 0;
+  u32 frame_ = 0, taken_ = 0;
 };
 BlockRingRequest block_request(BlockRequestOp operation, u32 vbd, u64 sector, u32 segment);
 
@@ -47,12 +48,13 @@ class NetworkRing {
   Received received();  // sleeps until there is one
 
   u64 mac() const { return mac_; }
+  u32 frame() const { return frame_; }
   volatile SharedNetworkIndexes& indexes() { return shared().vif[0]; }
 
  private:
   u32* words_ = nullptr;  // of the ring page
   u64 mac_ = 0;
-  u32 answers_taken_ = 0, receptions_taken_ = 0;
+  u32 frame_ = 0, answers_taken_ = 0, receptions_taken_ = 0;
 };
 
 // Lends pages of the kernel's map, and knows their frames again when packets have come in others.
