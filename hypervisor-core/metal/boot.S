@@ -5,6 +5,7 @@
 #include "layout.h"
 
 #define MACHINE(symbol) (symbol - METAL_PRIVATE)
+#define STACK_ADDRESS (METAL_MACHINE_SLOT << 22) + (METAL_STACK_PAGE << 12)
 #define HEADER_MAGIC 0x1badb002
 #define HEADER_FLAGS 0x00010003  // addresses are given; pages aligned; memory size wanted
 
@@ -31,7 +32,7 @@ multiboot_header:
 start:
   cli
   cld
-  movl $MACHINE(stack_top), %esp
+  movl $MACHINE(stack_memory) + METAL_STACK_BYTES, %esp
   movl %eax, %ebp  // the loader's magic
   // The first directory: machine memory 0..4 MB where it is, and all that the direct map will show, in 4 MB pages.
   movl $MACHINE(first_directory), %edi
@@ -51,6 +52,14 @@ start:
   movl $MACHINE(machine_table), %eax
   orl $0x63, %eax
   movl %eax, METAL_MACHINE_SLOT * 4(%edi)
+  movl $MACHINE(machine_table) + METAL_STACK_PAGE * 4, %esi
+  movl $MACHINE(stack_memory) + 0x63, %eax
+2:
+  movl %eax, (%esi)
+  addl $4, %esi
+  addl $0x1000, %eax
+  cmpl $MACHINE(stack_memory) + 0x63 + METAL_STACK_BYTES, %eax
+  jb 2b
 
   movl %cr4, %eax
   orl $0x290, %eax  // PSE, PGE, OSFXSR
@@ -78,10 +87,10 @@ first_directory:
   .globl machine_table
 machine_table:  // of METAL_MACHINE_SLOT
   .skip 4096
-  .globl stack_bottom
-stack_bottom:
-  .skip METAL_STACK_BYTES - 4 - METAL_FRAME_BYTES  // so that calls from the entry path find it aligned
+stack_memory:
+  .skip METAL_STACK_BYTES
+
+  // Where the stack is mapped. A word is left, so that calls from the entry path find it aligned.
   .globl entry_frame, stack_top
-entry_frame:
-  .skip METAL_FRAME_BYTES
-stack_top:
+  .set stack_top, STACK_ADDRESS + METAL_STACK_BYTES - 4
+  .set entry_frame, stack_top - METAL_FRAME_BYTES

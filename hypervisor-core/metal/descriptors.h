@@ -20,6 +20,11 @@ class DescriptorTables {
   void load_ldt(u32 base, u32 entries);
   void set_ring1_stack(u32 ss, u32 esp);
   void set_direct_gate(const hw::DirectGate& gate);
+
+  // Where the CPU was when it gave up and switched to the task of double faults.
+  u32 given_up_at() const { return task_.eip; }
+  u32 given_up_stack() const { return task_.esp; }
+
   // A gate that `ring` and inner ones may call; it enters the hypervisor as every vector does.
   void open_gate(u32 vector, u32 ring);
 

@@ -8,6 +8,7 @@
 #define METAL_PRIVATE 0xfc400000  // where machine memory begins
 #define METAL_LOAD_ADDRESS 0x00100000
 #define METAL_MACHINE_SLOT 1022  // of every directory: the backend's own page table
+#define METAL_STACK_PAGE 8  // of that table; the page below it is never mapped, so a stack that overflows faults twice
 #define METAL_STACK_BYTES 16384
 #define METAL_HYPERVISOR_CS 0x0808
 #define METAL_HYPERVISOR_DS 0x0810
@@ -35,7 +36,9 @@ inline constexpr u32 kDirectMapFrames = kDirectMapBytes >> kPageShift;
 inline constexpr u32 kMachineArea = u32{METAL_MACHINE_SLOT} << 22;
 inline constexpr u32 kWindowPage = 0;  // a frame that the direct map does not reach
 inline constexpr u32 kApicPage = 1;
+inline constexpr u32 kStackPage = METAL_STACK_PAGE;
 inline constexpr u32 kGdtPage = 16;  // 16 pages: the GDT that is loaded
+static_assert(kApicPage < kStackPage - 1 && kStackPage + METAL_STACK_BYTES / kPageSize <= kGdtPage);
 constexpr u32 machine_page_address(u32 page) { return kMachineArea + (page << kPageShift); }
 
 template <class T>

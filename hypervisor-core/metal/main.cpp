@@ -70,6 +70,19 @@ void copy_in(Domain& domain, u32 page, const char* from, u32 bytes) {
   machine().stop(what);
 }
 
+// The stack had no room for a fault: it has overflowed, or was lost.
+[[noreturn]] void double_fault() {
+  const DescriptorTables& tables = machine().tables();
+  ConsoleLine(machine().console())
+      .text("vector 8 at ")
+      .hexadecimal(tables.given_up_at())
+      .text(", stack ")
+      .hexadecimal(tables.given_up_stack())
+      .text(tables.given_up_stack() < machine_page_address(kStackPage) ? ", which has overflowed" : "")
+      .end();
+  machine().stop("double fault inside the hypervisor");
+}
+
 u32 take_debug_status() {
   u32 status;
   asm volatile("movl %%db6, %0" : "=r"(status));
@@ -192,5 +205,5 @@ hw::Registers* own_fault(hw::Registers& fault) {
 void metal_start(hv::u32 magic, hv::u32 information) { metal::start(magic, information); }
 void metal_enter(hw::Registers& registers) { metal::enter(registers); }
 hw::Registers* metal_own_fault(hw::Registers& registers) { return metal::own_fault(registers); }
-void metal_double_fault() { metal::machine().stop("double fault inside the hypervisor"); }
+void metal_double_fault() { metal::double_fault(); }
 extern "C" void __cxa_pure_virtual() { metal::machine().stop("a pure virtual function was called"); }

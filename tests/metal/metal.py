@@ -183,6 +183,13 @@ class Judge:
             untouched = devices.disk.read_bytes() == wire.blank_disk() and not devices.cable.frames
             self.say(untouched, f"{emulator.name}: the disk is as it was, and nothing was sent")
 
+    def double_fault(self, emulator):
+        """The hypervisor's stack overflows, which is its own test image's doing: the task of double faults says so and stops."""
+        lines, seconds = emulator.run(["run=recursion"], 20, self.arguments.show)
+        self.seconds += seconds
+        said = [line for line in lines[-2:] if line.endswith(("which has overflowed", "machine stopped: double fault inside the hypervisor"))]
+        self.say(len(said) == 2, f"{emulator.name}: double-fault, {seconds:.1f} s: {said[0] if said else 'the machine is gone without a word'}")
+
     def same_core(self):
         """The image has the library's code, and so has the 32-bit hosted side where it was built."""
         build = self.arguments.build
@@ -259,7 +266,7 @@ def main():
     parser.add_argument("emulator", nargs="?", default="both", choices=["bochs", "qemu", "both"])
     parser.add_argument("--long", action="store_true", help="more than a million operations under each emulator")
     parser.add_argument("--quiet", dest="show", action="store_false", help="verdicts without the console")
-    parser.add_argument("--only", choices=["tour", "attack", "shares", "devices", "sequence"], help="this part alone")
+    parser.add_argument("--only", choices=["tour", "attack", "shares", "devices", "double-fault", "sequence"], help="this part alone")
     parser.add_argument("--planted", action="store_true", help="also with each fault that can be planted")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/core32", help="where the image is")
     parser.add_argument("--hosted", type=pathlib.Path, default=ROOT / "build/release/tests/hosted_sequence")
@@ -279,7 +286,8 @@ def main():
         for name, meaning in GAPS[emulator.name]:
             print(f"excluded under {emulator.name}: {name}: {meaning}")
         parts = {"tour": lambda: judge.boot(emulator, "tour"), "attack": lambda: judge.attack(emulator),
-                 "shares": lambda: judge.boot(emulator, "shares"), "devices": lambda: judge.devices(emulator)}
+                 "shares": lambda: judge.boot(emulator, "shares"), "devices": lambda: judge.devices(emulator),
+                 "double-fault": lambda: judge.double_fault(emulator)}
         for name, part in parts.items():
             if arguments.only in (None, name):
                 part()

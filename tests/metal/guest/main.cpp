@@ -9,11 +9,9 @@ struct Program {
   const char* name;
   hv::u32 (*run)();
 };
-constexpr Program kPrograms[] = {{"tour", guest::tour},
-                                 {"shares", guest::shares},
-                                 {"attack", guest::attack},
-                                 {"sequence", guest::run_sequence},
-                                 {"devices", guest::devices}};
+constexpr Program kPrograms[] = {{"tour", guest::tour},       {"shares", guest::shares},
+                                 {"attack", guest::attack},   {"sequence", guest::run_sequence},
+                                 {"devices", guest::devices}, {"recursion", guest::recursion}};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 namespace guest {
 
 hv::u32 tour();                       // every hypercall, and ring 3
+hv::u32 recursion();                  // the hypervisor's stack overflows: does not come back
 hv::u32 run_sequence();               // of tests/metal/sequence; also what its second domain does
 hv::u32 attack();                     // by another domain
 [[noreturn]] void attacker();         // which is this

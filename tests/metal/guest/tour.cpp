@@ -5,6 +5,7 @@
 #include "metal/guest/domain_builder.h"
 #include "metal/guest/programs.h"
 #include "metal/guest/user_space.h"
+#include "metal/image/probe_calls.h"
 
 namespace guest {
 
@@ -248,6 +249,8 @@ u32 tour() {
   Line{} << checks.made() << " checks, " << checks.failed() << " failed";
   return checks.failed();
 }
+
+u32 recursion() { return probe(metal::kProbeRecursion); }
 
 // Sends an event through the only channel it has, waits for one, and shuts down.
 void second() {

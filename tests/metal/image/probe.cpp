@@ -9,6 +9,17 @@ namespace metal {
 
 static_assert(kProbeVectorOfTests == kProbeVector);
 
+namespace {
+
+// What an error of the hypervisor would do to its stack.
+[[gnu::noinline]] hv::u32 recurse(hv::u32 depth) {
+  volatile hv::u32 room[32];
+  room[depth % 32] = depth;
+  return depth == ~0u ? 0 : recurse(depth + 1) + room[depth % 32];
+}
+
+}  // namespace
+
 void probe(hv::Hypervisor& core, hw::Registers& registers) {
   switch (registers.eax) {
     case kProbeFrameTable:
@@ -22,6 +33,9 @@ void probe(hv::Hypervisor& core, hw::Registers& registers) {
       break;
     case kProbeAudit:
       registers.eax = hv::audit(core) == nullptr ? 1 : 0;
+      break;
+    case kProbeRecursion:
+      registers.eax = recurse(0);
       break;
     default:
       registers.eax = 0;

@@ -10,5 +10,6 @@ inline constexpr hv::u32 kProbeFrameTable = 0;  // digest of the frame table
 inline constexpr hv::u32 kProbeContents = 1;    // of frame EBX
 inline constexpr hv::u32 kProbeWord = 2;        // ECX of frame EBX
 inline constexpr hv::u32 kProbeAudit = 3;       // 1: the conservation laws hold
+inline constexpr hv::u32 kProbeRecursion = 4;   // calls itself for ever
 
 }  // namespace metal
