@@ -22,8 +22,8 @@ file(GLOB guest_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/metal/guest/
 set(string_functions ${CMAKE_SOURCE_DIR}/hypervisor-core/counting/string_functions.cpp
   ${CMAKE_SOURCE_DIR}/hypervisor-core/metal/string_functions.cpp)
 # The generator of sequences, without what looks into the hypervisor.
-set(sequence_sources ${CMAKE_SOURCE_DIR}/tests/metal/sequence/sequence.cpp
-  ${CMAKE_SOURCE_DIR}/tests/metal/sequence/operations.cpp)
+file(GLOB sequence_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/metal/sequence/*.cpp)
+list(FILTER sequence_sources EXCLUDE REGEX "state_digest")
 add_executable(metal_guest ${guest_sources} ${sequence_sources} ${string_functions})
 metal_program(metal_guest ${CMAKE_SOURCE_DIR}/tests/metal/guest/guest.ld)
 target_link_libraries(metal_guest PRIVATE ${libgcc})

@@ -37,12 +37,9 @@ class Cable:
         self.pc = ("127.0.0.1", self.port - 1)
         self.done = threading.Event()
         self.thread = threading.Thread(target=self.listen, daemon=True)
-
-    def __enter__(self):
         self.thread.start()
-        return self
 
-    def __exit__(self, *_):
+    def close(self):
         self.done.set()
         self.thread.join()
         self.socket.close()
@@ -91,21 +88,21 @@ def internet_sum(header):
 
 
 class Devices:
-    """A disk and a cable, new, for one run."""
+    """A disk and, if wanted, a cable, new, for one run."""
 
-    def __init__(self):
+    def __init__(self, contents, cabled):
         self.folder = tempfile.TemporaryDirectory(prefix="ringzero-devices-")
         self.disk = pathlib.Path(self.folder.name) / "disk.img"
         self.log = pathlib.Path(self.folder.name) / "commands.log"
-        self.disk.write_bytes(blank_disk())
-        self.cable = Cable()
+        self.disk.write_bytes(contents)
+        self.cable = Cable() if cabled else None
 
     def __enter__(self):
-        self.cable.__enter__()
         return self
 
-    def __exit__(self, *error):
-        self.cable.__exit__(*error)
+    def __exit__(self, *_):
+        if self.cable:
+            self.cable.close()
         self.folder.cleanup()
 
     def disk_commands(self):

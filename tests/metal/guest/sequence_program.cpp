@@ -55,6 +55,9 @@ class MetalPort final : public sequence::Port {
     }
     fault = fault_of(last_trap);
   }
+  void wait_for(u32 address, u32 value) override {
+    sleep_until([&] { return get(address) == value; });
+  }
   u32 get(u32 address) override { return *at<volatile u32>(address); }
   void put(u32 address, u32 value) override { *at<volatile u32>(address) = value; }
   void put_image(u32 address, u32 page) override {

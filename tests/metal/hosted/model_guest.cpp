@@ -34,6 +34,14 @@ void ModelPort::put(u32 address, u32 value) {
   if (!cpu_.write(address, &value, sizeof value)) throw std::runtime_error("the kernel's own memory is not mapped");
 }
 
+void ModelPort::wait_for(u32 address, u32 value) {
+  while (get(address) != value) {
+    if (!disk_.busy()) throw std::runtime_error("nobody will answer");
+    core_.interrupt(cpu_, cpu_.registers(), disk_.interrupt_line());
+    resume();
+  }
+}
+
 u32 ModelPort::start() {
   const u32 start_info = cpu_.registers().esi;
   shared_ = get(start_info + static_cast<u32>(offsetof(StartInfo, shared_info_address)));
@@ -191,7 +199,7 @@ std::vector<std::string> ModelHost::run(const sequence::Options& options, bool e
       const DomainId id = core_->run_states().current(0).domain->id;
       Guest& guest = guests.at(id);
       if (guest.port == nullptr) {
-        guest.port = std::make_unique<ModelPort>(cpu, *core_, eager_accessed);
+        guest.port = std::make_unique<ModelPort>(cpu, *core_, *bare_.block(), eager_accessed);
         guest.sequence = std::make_unique<sequence::Sequence>(*guest.port, options, id);
         if (!guest.sequence->prepare(guest.port->start())) throw std::runtime_error("a domain cannot be prepared");
       } else {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hypervisor.h"
+#include "metal/hosted/memory_disk.h"
 #include "metal/sequence/sequence.h"
 #include "metal/sequence/state_digest.h"
 #include "model/machine.h"
@@ -15,10 +16,11 @@ namespace hosted {
 
 using namespace hv;  // NOLINT
 
-// The model's machine as the core sees it, without its card and disk, for the PC's image has none here either.
+// The model's machine as the core sees it, with a disk that has contents, and without a card, for the PC has none here
+// either.
 class BareMachine final : public hw::Machine {
  public:
-  explicit BareMachine(model::Machine& machine) : machine_{machine} {}
+  explicit BareMachine(model::Machine& machine) : machine_{machine}, disk_{machine.memory()} {}
   u32 cpu_count() const override { return 1; }
   hw::Cpu& cpu(CpuId id) override { return machine_.cpu(id); }
   u64 cycles_per_second() const override { return machine_.cycles_per_second(); }
@@ -26,12 +28,13 @@ class BareMachine final : public hw::Machine {
   hw::InterruptController& interrupts() override { return machine_.interrupts(); }
   hw::Console& console() override { return machine_.console(); }
   hw::NetworkDevice* network() override { return nullptr; }
-  hw::BlockDevice* block() override { return nullptr; }
+  MemoryDisk* block() override { return &disk_; }
   u64 wall_clock_seconds() override { return machine_.wall_clock_seconds(); }
   [[noreturn]] void stop(const char* reason) override { machine_.stop(reason); }
 
  private:
   model::Machine& machine_;
+  MemoryDisk disk_;
 };
 
 // One domain's kernel: what tests/metal/guest does on a PC, done to the model's CPU.
@@ -39,8 +42,8 @@ class ModelPort final : public sequence::Port {
  public:
   // `eager_accessed`: a directory entry is marked accessed also by an access that faults after it, as QEMU does and
   // hardware may.
-  ModelPort(model::Cpu& cpu, Hypervisor& core, bool eager_accessed)
-      : cpu_{cpu}, core_{core}, eager_accessed_{eager_accessed} {}
+  ModelPort(model::Cpu& cpu, Hypervisor& core, MemoryDisk& disk, bool eager_accessed)
+      : cpu_{cpu}, core_{core}, disk_{disk}, eager_accessed_{eager_accessed} {}
 
   // When the domain runs for the first time: handlers and stacks. Its start info's address.
   u32 start();
@@ -50,6 +53,7 @@ class ModelPort final : public sequence::Port {
   bool load(sequence::Mode mode, u32 address, u32& value, sequence::Fault& fault) override;
   bool store(sequence::Mode mode, u32 address, u32 value, sequence::Fault& fault) override;
   void interrupt(sequence::Mode mode, u32 vector, sequence::Fault& fault) override;
+  void wait_for(u32 address, u32 value) override;
   u32 get(u32 address) override;
   void put(u32 address, u32 value) override;
   void put_image(u32, u32) override {}
@@ -65,6 +69,7 @@ class ModelPort final : public sequence::Port {
 
   model::Cpu& cpu_;
   Hypervisor& core_;
+  MemoryDisk& disk_;
   u32 shared_ = 0;
   bool eager_accessed_;
 };

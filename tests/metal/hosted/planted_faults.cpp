@@ -16,7 +16,8 @@ struct Named {
 };
 #define CORE(name) \
   { #name, hv::Fault::name }
-// All of the memory interface but those that only a second CPU, or only the network, could show.
+// All of the memory interface but those that only a second CPU, or only the network, could show; and of the virtual
+// block devices those that a disk shows which has one command at a time.
 constexpr Named<hv::Fault> kCore[] = {
     CORE(l1_forbidden_bits),
     CORE(l1_forbidden_bits_changed),
@@ -57,6 +58,13 @@ constexpr Named<hv::Fault> kCore[] = {
     CORE(stack_of_any_ring),
     CORE(breakpoint_anywhere),
     CORE(pins_kept_at_death),
+    CORE(read_only_written),
+    CORE(beyond_extent),
+    CORE(read_into_any_type),
+    CORE(block_frames_kept),
+    CORE(barrier_early),
+    CORE(barrier_passed),
+    CORE(payload_of_any_owner),
 };
 #undef CORE
 #define MODEL(name) \

@@ -30,6 +30,9 @@ class Port {
   // INT n for a vector without a handler: always a fault.
   virtual void interrupt(Mode mode, u32 vector, Fault& fault) = 0;
 
+  // Until a word of the kernel's memory is `value`, which an event tells of. It sleeps meanwhile, or does nothing else.
+  virtual void wait_for(u32 address, u32 value) = 0;
+
   // The kernel's own memory, which is always mapped.
   virtual u32 get(u32 address) = 0;
   virtual void put(u32 address, u32 value) = 0;

@@ -5,17 +5,13 @@
 
 #include "interface/events.h"
 #include "interface/start_info.h"
+#include "metal/sequence/scratch.h"
 
 namespace sequence {
 
 namespace {
 
-// Of the scratch page: lists and argument blocks, and the text that goes to the console.
-constexpr u32 kScratch = kGuestKernelStart + (kScratchPage << kPageShift);
-constexpr u32 kDone = kScratch, kList = kScratch + 16, kControl = kScratch + 2048, kText = kScratch + 3072;
-constexpr u32 kListRoom = 128;  // requests
 constexpr u32 kFirstMachineDescriptor = 256, kEndMachineDescriptors = 296;
-static_assert(16 + kListRoom * 8 < 1536);
 
 }  // namespace
 
@@ -187,8 +183,10 @@ bool Sequence::prepare(u32 start_info) {
   kernel_last_ = frame_of_page(kPoolPage - 1);
   top_first_ = frame_of_page(pages - 32);
   top_last_ = frame_of_page(pages - 1);
+  shared_frame_ = word(offsetof(StartInfo, shared_info)) >> kPageShift;
   if (!make_user_space()) return false;
-  return domain_ != kDomain0 || build_peer();
+  if (domain_ == kDomain0 && !(build_peer() && give_disk(kDomain0) && give_disk(kPeer))) return false;
+  return open_disk();
 }
 
 bool Sequence::make_user_space() {
@@ -303,7 +301,6 @@ u32 Sequence::some_index() {
 }
 
 u32 Sequence::some_flags() {
-  constexpr u32 kP = kEntryPresent, kW = kEntryWritable, kU = kEntryUser;
   constexpr u32 kLikely[16] = {0,
                                kP,
                                kP,

@@ -40,7 +40,8 @@ inline constexpr u32 kUserSlot = 256;  // of directories: the user's code
 inline constexpr u32 kUserCode = kUserSlot << 22, kUserStack = kUserCode + 0x2000;
 
 inline constexpr DomainId kPeer = 1;  // the domain without privileges
-inline constexpr u32 kPeerPort = 1;   // of both: the channel between them
+// Of both: the channel between them, and the disk's answers. Whatever is drawn leaves them alone.
+inline constexpr u32 kPeerPort = 1, kBlockPort = 2;
 
 class Sequence {
  public:
@@ -126,8 +127,17 @@ class Sequence {
   void clear_page();
   void retype();
   void give_away();
+  void leave_room();
   void self_map();
   void hand_over();
+  void disk();
+
+  // operations_on_disk.cpp
+  bool give_disk(DomainId domain);
+  bool open_disk();
+  u32 some_segment();
+  void put_block_request(u32 number);
+  u32 block_slot(u32 number) const;  // its address
 
   bool build_peer();
   s32 build_domain(u32 pages, bool with_kernel, u32& id);
@@ -144,6 +154,7 @@ class Sequence {
   bool stale_ = false;  // a mapping may have changed without a flush
 
   u32 frame_list_ = 0, spare_ = 0, directory_ = 0, shared_ = 0;
+  u32 shared_frame_ = 0, block_ring_ = 0;
   u32 kernel_table_ = 0;
   u32 kernel_first_ = 0, kernel_last_ = 0, top_first_ = 0, top_last_ = 0;
   u32 pool_[kPoolPages] = {};  // frames; balloons and gifts change them
