@@ -140,7 +140,7 @@ TEST_CASE("uml: a fork's child forces the host to go through all of its 3 GB, pa
     // The parent: each writable page again, and the sweep of the kernel's own range.
     CHECK(events["live_unmaps"] == 100);
     CHECK(events["maps"] == 100);
-    CHECK(events["calls"] >= 1024 + 2 + 9);
+    CHECK(events["calls"] >= 2 * 1024 + 2 + 9);
     const Events run{calls};
     co_await calls.sleep(2);
     CHECK(run["empty_unmaps"] == kSlots - tables + 1024 * tables);
@@ -172,15 +172,66 @@ TEST_CASE("uml: pages of a fork's child are old, which an i386 lets it read, but
   });
 }
 
-TEST_CASE("uml: turning interrupts off and on again in a path is four changes of the signal mask") {
+TEST_CASE("uml: interrupts off and on again are four changes of the signal mask, without saving their state two") {
   run([](SystemCalls& calls) -> Task<> {
+    const auto& paths = calls.kernel().paths();
+    REQUIRE(paths.system_call.interrupt_pairs == 0);
+    REQUIRE(paths.signal_action.interrupt_pairs == 1);
+    REQUIRE(paths.signal_action.plain_pairs == 1);
     co_await calls.signal_action(guest::Signal::user1, {});
+    const Events action{calls};
+    co_await calls.signal_action(guest::Signal::user1, {});
+    CHECK(action["signal_masks"] == 2 + 2);  // and two copies
+    CHECK(action["switches"] == 4);
+
+    REQUIRE(paths.signal_send.interrupt_pairs == 2);
+    REQUIRE(paths.signal_send.plain_pairs == 0);
+    const guest::ProcessId own = calls.process().id;
+    co_await calls.kill(own, std::nullopt);
     const Events events{calls};
-    co_await calls.signal_action(guest::Signal::user1, {});
-    const u32 pairs =
-        calls.kernel().paths().system_call.interrupt_pairs + calls.kernel().paths().signal_action.interrupt_pairs;
-    CHECK(events["signal_masks"] == 4 * pairs + 2);  // and two copies
-    CHECK(events["switches"] == 4);
+    co_await calls.kill(own, std::nullopt);
+    const std::int64_t nothing = events["signal_masks"];
+    co_await calls.kill(own, guest::Signal::child);  // which is ignored
+    CHECK(events["signal_masks"] - nothing == nothing + 2 * 4);
+  });
+}
+
+TEST_CASE("uml: a page that is taken is written to under the fault catcher, one change of the signal mask more") {
+  run([](SystemCalls& calls) -> Task<> {
+    const u32 memory = co_await anonymous(calls, 8);
+    co_await touch(calls, memory, 1, model::Use::write);  // makes the table
+    const Events events{calls};
+    co_await touch(calls, memory + kPage, 1, model::Use::write);
+    const auto& paths = calls.kernel().paths();
+    REQUIRE(paths.page_fault.interrupt_pairs + paths.fault_zero.interrupt_pairs == 0);
+    CHECK(events["signal_masks"] == 4 * paths.page_allocate.interrupt_pairs + 1);
+  });
+}
+
+TEST_CASE("uml: a switch to a process that waits in a pipe changes the signal mask twenty times") {
+  run([](SystemCalls& calls) -> Task<> {
+    const auto there = co_await calls.pipe(), back = co_await calls.pipe();
+    const u32 memory = co_await anonymous(calls, 1);
+    co_await touch(calls, memory, 1, model::Use::write);
+    constexpr int kRounds = 8;
+    const guest::ProcessId child = co_await calls.fork([=](SystemCalls& other) -> Task<> {
+      for (int i = 0; i < kRounds + 2; ++i) {
+        co_await other.read(there.read, memory, 1);
+        co_await other.write(back.write, memory, 1);
+      }
+    });
+    const auto round = [&]() -> Task<> {
+      co_await calls.write(there.write, memory, 1);
+      co_await calls.read(back.read, memory, 1);
+    };
+    co_await round();
+    const Events events{calls};
+    for (int i = 0; i < kRounds; ++i) co_await round();
+    // Each way: two copies; woken, 8; onto the queue and off it, 8; the run queue's lock, 2; from stack to stack, 2.
+    CHECK(events["signal_masks"] == 2 * kRounds * (2 + 8 + 8 + 2 + 2));
+    CHECK(events["calls"] == 2 * kRounds * (2 * 9 + 1));
+    co_await round();
+    co_await calls.wait(child);
   });
 }
 

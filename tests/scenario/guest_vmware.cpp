@@ -121,6 +121,17 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("vmware: a child of fork finds the kernel shadowed, and hidden faults are for user memory and new stacks") {
+  run([](SystemCalls& calls) -> Task<> {
+    const auto child = [](SystemCalls&) -> Task<> { co_return; };
+    co_await calls.wait(co_await calls.fork(child));
+    const Events events{calls};
+    co_await calls.wait(co_await calls.fork(child));
+    MESSAGE("hidden faults of a fork: " << events["hidden_faults"]);
+    CHECK(events["hidden_faults"] < 10);
+  });
+}
+
 TEST_CASE(
     "vmware: a switch between two processes whose tables are in the shadow cache is one load, with no hidden faults") {
   run([](SystemCalls& calls) -> Task<> {

@@ -30,7 +30,8 @@ class NoMonitor final : public model::Supervisor {
 struct Guest {
   static constexpr u32 kFirst = 1'000, kFrames = 8'192;
 
-  explicit Guest(u32 shadow_pages = 64) : shadow{machine, memory, hv::MachineFrame{500}, shadow_pages} {
+  explicit Guest(u32 shadow_pages = 64, bool share_large = true)
+      : shadow{machine, memory, hv::MachineFrame{500}, shadow_pages, share_large} {
     machine.physical_cpu(0).registers().cs = hw::kRing1Cs;
     machine.set_running(&machine.physical_cpu(0));
     machine.set_supervisor(monitor);
@@ -99,6 +100,47 @@ TEST_CASE("pages inside a large one of the guest's are shadowed one by one, neit
   CHECK(!walk.large);
   CHECK(!walk.global);
   CHECK(!guest.access(address + hv::kPageSize, kKernelRead).translated);
+}
+
+TEST_CASE("directories with the same entry for a large page share its shadow, until the entry of one is changed") {
+  constexpr u32 kUsed = hv::kEntryAccessed | hv::kEntryDirty;
+  const u32 address = guest::kKernelStart + 5 * hv::kPageSize;
+  for (const bool share : {true, false}) {
+    Guest guest{64, share};
+    for (const u32 number : {100u, 110u, 120u}) {
+      guest.directory(number, 200 + number);
+      const u32 bits = number == 120 ? kLargeKernelPage : kLargeKernelPage | kUsed;  // the last is not dirty yet
+      guest.memory.store(GuestFrame{number}, guest::kFirstKernelSlot, bits);
+    }
+    guest.shadow.load(GuestFrame{100});
+    guest.shadow.resolve(address, kKernelWrite);
+    guest.shadow.load(GuestFrame{110});
+    guest.shadow.resolve(address + hv::kPageSize, kKernelWrite);
+    CHECK(guest.access(address, kKernelWrite).translated == share);
+    guest.shadow.load(GuestFrame{120});
+    guest.shadow.resolve(address + 2 * hv::kPageSize, kKernelRead);
+    CHECK(!guest.access(address, kKernelRead).translated);
+    guest.shadow.load(GuestFrame{100});
+    CHECK(guest.access(address + hv::kPageSize, kKernelWrite).translated == share);
+    CHECK(!guest.access(address + 2 * hv::kPageSize, kKernelRead).translated);
+    CHECK(!guest.shadow.audit());
+
+    // What is written through the shared table is traced for all of them.
+    const u32 table_place = GuestFrame{111}.kernel_address();
+    guest.shadow.resolve(table_place, kKernelWrite);
+    CHECK(guest.machine.running().touch(table_place, 1, model::Use::write));
+    guest.shadow.load(GuestFrame{110});
+    guest.shadow.resolve(kAddress, kRead);
+    CHECK(!guest.access(table_place, kKernelWrite).translated);
+    guest.shadow.load(GuestFrame{100});
+    CHECK(!guest.machine.running().touch(table_place, 1, model::Use::write));
+
+    guest.shadow.emulate_store(GuestFrame{100}, guest::kFirstKernelSlot, 0);
+    CHECK(!guest.access(address, kKernelRead).translated);
+    guest.shadow.load(GuestFrame{110});
+    CHECK(guest.access(address + hv::kPageSize, kKernelWrite).translated);
+    CHECK(!guest.shadow.audit());
+  }
 }
 
 TEST_CASE("a table is traced from its first use, and may not be written even where it could be before") {

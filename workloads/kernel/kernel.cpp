@@ -79,7 +79,8 @@ void Kernel::charge(const Path& path, u64 times) {
   if (several_processors()) {
     cpu().charge(machine.cpu.locked_operation * static_cast<s64>(path.locks * times), model::Cause::operation);
   }
-  port_.executed(work, path.interrupt_pairs * static_cast<u32>(times));
+  const auto often = static_cast<u32>(times);
+  port_.executed(work, path.interrupt_pairs * often, path.plain_pairs * often);
   if (path.lock != Lock::none && several_processors()) locks_.pass(path, from);
 }
 
@@ -207,7 +208,9 @@ model::Task<> Kernel::sleep_on(WaitQueue& queue) {
   process.state = Process::State::sleeping;
   process.waits_in = &queue;
   queue.add(process);
+  charge(paths().wait_queue);
   co_await schedule();
+  charge(paths().wait_queue);
   process.waits_in = nullptr;
 }
 
@@ -224,9 +227,11 @@ model::Task<> Kernel::sleep_on_any(std::span<WaitQueue* const> queues, std::opti
   WaitQueue alone;  // of a process that waits for a signal or for its time only
   process.waits_in = queues.empty() ? &alone : queues.front();
   for (WaitQueue* queue : queues) queue->add(process);
+  charge(paths().wait_queue, queues.size());
   if (until_jiffy) timers_.add(*until_jiffy, process);
   co_await schedule();
   for (WaitQueue* queue : queues) queue->remove(process);
+  charge(paths().wait_queue, queues.size());
   if (until_jiffy) timers_.remove(*until_jiffy, process);
   process.waits_in = nullptr;
 }
@@ -295,6 +300,7 @@ void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 s
 
 GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);
+  port_.did(Operation::page_taken);
   std::optional<GuestFrame> frame = pages_.take(use);
   if (!frame && reclaim_.drop_clean(kReclaimBatch) > 0) frame = pages_.take(use);
   if (!frame) panic("out of memory");

@@ -31,6 +31,7 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"schedule_task", &Paths::schedule_task, !kDriver, Lock::run_queue},
     {"switch_task", &Paths::switch_task},
     {"wake_task", &Paths::wake_task, !kDriver, Lock::run_queue},
+    {"wait_queue", &Paths::wait_queue},
     {"fork", &Paths::fork},
     {"exec", &Paths::exec},
     {"exit", &Paths::exit},
@@ -59,6 +60,7 @@ constexpr std::array kPaths = std::to_array<NamedPath>({
     {"signal_send", &Paths::signal_send},
     {"signal_deliver", &Paths::signal_deliver},
     {"signal_return", &Paths::signal_return},
+    {"signal_force", &Paths::signal_force},
     {"alarm", &Paths::alarm},
     {"user_copy", &Paths::user_copy},
     {"descriptor", &Paths::descriptor},
@@ -160,6 +162,7 @@ model::ParameterFields fields_of(KernelFile& file) {
     fields.push_back({prefix + ".instructions", "instructions", &path.instructions});
     fields.push_back({prefix + ".locks", "locks", &path.locks, false});
     fields.push_back({prefix + ".interrupt_pairs", "pairs", &path.interrupt_pairs, false});
+    fields.push_back({prefix + ".plain_pairs", "pairs", &path.plain_pairs, false});
     if (named.lock != Lock::none) fields.push_back({prefix + ".held", "percent", &path.held});
   }
   for (std::size_t i = 0; i < file.lock_lines.size(); ++i) {
@@ -176,8 +179,12 @@ void check(const KernelFile& file, const std::string& name) {
   require(file.instructions_per_data_page, "kernel.instructions_per_data_page");
   for (const NamedPath& named : kPaths) {
     constexpr u32 kAll = 100;
-    const std::string key = std::string{"kernel."} + named.name + ".held";
-    if ((file.paths.*named.path).held > kAll) throw model::ParameterError(name, key, "expected at most 100 percent");
+    const Path& path = file.paths.*named.path;
+    const std::string key = std::string{"kernel."} + named.name;
+    if (path.held > kAll) throw model::ParameterError(name, key + ".held", "expected at most 100 percent");
+    if (path.plain_pairs > path.interrupt_pairs) {
+      throw model::ParameterError(name, key + ".plain_pairs", "expected at most as many as there are interrupt_pairs");
+    }
   }
 }
 

@@ -26,6 +26,7 @@ struct Path {
   u32 instructions = 0;
   u32 locks = 0;            // locked bus operations that a kernel for several processors executes on it
   u32 interrupt_pairs = 0;  // times it turns interrupts off and on again
+  u32 plain_pairs = 0;      // of these, without asking before whether they were on [spin_lock_irq, not _irqsave]
   u32 held = 0;             // percent of it in which a kernel for several processors has `lock`
   Lock lock = Lock::none;   // as its sources say, see the table in path.cpp
   // Where its code begins in the kernel image, in instructions: the image is laid out in the order of the table, so
@@ -64,6 +65,7 @@ struct KernelFile : model::ParameterTable {
     Path schedule_task;  // per runnable task looked at
     Path switch_task;    // stacks, segments; the address space comes on top
     Path wake_task;
+    Path wait_queue;  // a process put on a wait queue, or taken off
 
     // Processes.
     Path fork, exec, exit, wait;  // without memory and files
@@ -91,7 +93,8 @@ struct KernelFile : model::ParameterTable {
 
     // Signals.
     Path signal_action, signal_send, signal_deliver, signal_return;
-    Path alarm;  // the process's timer set or stopped
+    Path signal_force;  // what is done before one is sent that may not be blocked
+    Path alarm;         // the process's timer set or stopped
 
     // Files.
     Path user_copy;        // one copy from or to user memory, beyond its bytes

@@ -28,6 +28,7 @@ void Kernel::signal(Process& process, Signal signal) {
 
 // It cannot be put off, because the instruction that caused it cannot go on.
 void Kernel::force_signal(Process& process, Signal signal) {
+  charge(paths().signal_force);
   if (process.blocked_signals & bit_of(signal)) {
     process.signal_handlers[number_of(signal)] = nullptr;
     process.blocked_signals &= ~bit_of(signal);

@@ -71,6 +71,7 @@ enum class Operation : u8 {
   signal_frame,   // a signal frame built on the user's stack, with the state of the FPU
   signal_return,  // and taken down
   clock_read,     // the time of day
+  page_taken,     // a page taken from the allocator
   count,
 };
 
@@ -87,9 +88,10 @@ class Port {
   virtual bool return_to_user() = 0;
 
   // --- code ---------------------------------------------------------------------------------------------------------
-  // The kernel has executed `work` of its own code, turning interrupts off and on `interrupt_pairs` times in it. The
-  // work itself is charged; what the system makes of it beyond that is charged here.
-  virtual void executed(sim::Cycles work, u32 interrupt_pairs) = 0;
+  // The kernel has executed `work` of its own code, turning interrupts off and on `interrupt_pairs` times in it,
+  // `plain_pairs` of these without saving before whether they were on. The work itself is charged; what the system
+  // makes of it beyond that is charged here.
+  virtual void executed(sim::Cycles work, u32 interrupt_pairs, u32 plain_pairs) = 0;
   virtual void did(Operation operation, u32 times = 1) = 0;
 
   // Interrupts, or the hypervisor's events, wait from disable to enable; enable handles what came meanwhile.

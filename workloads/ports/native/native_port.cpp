@@ -203,7 +203,7 @@ void NativePort::let_interrupts_in(bool in) {
   flags = in ? flags | hw::kInterruptFlag : flags & ~hw::kInterruptFlag;
 }
 
-void NativePort::executed(sim::Cycles, u32 interrupt_pairs) {
+void NativePort::executed(sim::Cycles, u32 interrupt_pairs, u32) {
   const auto& costs = machine_.file().cpu;
   machine_.running().charge((costs.disable_interrupts + costs.enable_interrupts) * interrupt_pairs,
                             model::Cause::operation);

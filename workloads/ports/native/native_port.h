@@ -38,7 +38,7 @@ class NativePort final : public KernelOnMachine, public Port, public model::Supe
   KernelImage image() const override { return kStockImage; }
   bool enter_system_call() override { return machine_.running().system_call_entry(); }
   bool return_to_user() override { return machine_.running().interrupt_return(); }
-  void executed(sim::Cycles, u32 interrupt_pairs) override;
+  void executed(sim::Cycles, u32 interrupt_pairs, u32 plain_pairs) override;
   void did(Operation operation, u32 times) override;
   void let_interrupts_in(bool in) override;
   model::Task<> create_space(AddressSpace& space) override;

@@ -210,10 +210,11 @@ bool UmlPort::return_to_user() {
 
 // --- work and time ---------------------------------------------------------------------------------------------------
 
-// Saving the state and turning interrupts off unblocks signals and blocks them; so does restoring it.
-void UmlPort::executed(sim::Cycles, u32 interrupt_pairs) {
-  constexpr u32 kMasksPerPair = 4;
-  host_.change_signal_mask(interrupt_pairs * kMasksPerPair);
+// Saving the state and turning interrupts off unblocks signals and blocks them; so does restoring it. Without saving it
+// is one call off and one on.
+void UmlPort::executed(sim::Cycles, u32 interrupt_pairs, u32 plain_pairs) {
+  constexpr u32 kMasksPerPair = 4, kMasksPerPlainPair = 2;
+  host_.change_signal_mask((interrupt_pairs - plain_pairs) * kMasksPerPair + plain_pairs * kMasksPerPlainPair);
 }
 
 void UmlPort::did(Operation operation, u32 times) {
@@ -234,6 +235,9 @@ void UmlPort::did(Operation operation, u32 times) {
       break;
     case Operation::clock_read:
       host_.call(times);
+      break;
+    case Operation::page_taken:  // it is written to, with the fault catcher armed, to see that the host has memory
+      host_.change_signal_mask(times);
       break;
     default:
       if (operation != Operation::load_segment) break;

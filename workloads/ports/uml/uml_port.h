@@ -53,7 +53,7 @@ class UmlPort final : public KernelOnMachine, public Port, public model::Supervi
   KernelImage image() const override { return kStockImage; }
   bool enter_system_call() override;
   bool return_to_user() override;
-  void executed(sim::Cycles work, u32 interrupt_pairs) override;
+  void executed(sim::Cycles work, u32 interrupt_pairs, u32 plain_pairs) override;
   void did(Operation operation, u32 times) override;
   void disable_events() override;
   model::Task<> enable_events() override;

@@ -26,7 +26,7 @@ Monitor::Monitor(model::Machine& machine, const WorkstationFile& file)
       file_{file},
       memory_{machine, hv::MachineFrame{file.host_pages + file.shadow_pages},
               machine.memory().frame_count() - file.host_pages - file.shadow_pages},
-      shadow_{machine, memory_, hv::MachineFrame{file.host_pages}, file.shadow_pages} {}
+      shadow_{machine, memory_, hv::MachineFrame{file.host_pages}, file.shadow_pages, file.share_large != 0} {}
 
 void Monitor::power_on(const Gates& gates) {
   gates_ = gates;
@@ -65,6 +65,11 @@ void Monitor::set_kernel_stack(u32 stack) {
   machine_.running().set_ring1_stack(hw::kRing1Ds, stack);
 }
 
+void Monitor::charge_shadow_event(u32 percent) {
+  constexpr u32 kWhole = 100;
+  charge(sim::Cycles{file_.shadow_event.count() * percent / kWhole});
+}
+
 // --- faults ----------------------------------------------------------------------------------------------------------
 
 void Monitor::hypercall(model::Cpu&, hw::Registers&) {
@@ -74,22 +79,23 @@ void Monitor::hypercall(model::Cpu&, hw::Registers&) {
 bool Monitor::hidden_fault(model::Cpu&, std::uint32_t address, std::uint32_t error_code) {
   if (shadow_.resolve(address, access_of(error_code)) == ShadowTables::Fault::guest) return false;
   ++counts_.hidden_faults;
-  charge(file_.shadow_event);
+  charge_shadow_event(file_.hidden_fault_percent);
   return true;
 }
 
 void Monitor::exception(model::Cpu&, hw::Registers& registers, std::uint32_t fault_address) {
   if (registers.vector != hw::kVectorPageFault) machine_.stop("an exception that nothing in the guest raises");
-  charge(file_.shadow_event);
   const GuestMemory::Walk walk = shadow_.guest_walk(fault_address);
   const model::Access access = access_of(registers.error_code);
   if (registers.ring() == 1 && walk.allows(access) && shadow_.traced(walk.frame)) {
     // The instruction stores EAX.
     ++counts_.traced_writes;
+    charge_shadow_event(file_.traced_write_percent);
     shadow_.emulate_store(walk.frame, fault_address % hv::kPageSize / 4, registers.eax);
     return;
   }
   ++counts_.true_faults;
+  charge(file_.shadow_event);
   fault_address_ = fault_address;
   // The MMU has seen the shadow; the guest is told what its own tables say.
   const u32 present = walk.present ? hw::kFaultPresent : 0;

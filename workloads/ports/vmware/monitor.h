@@ -80,6 +80,7 @@ class Monitor final : public model::Supervisor {
   };
   const Device* raised_device() const;  // the first; null: none
   void charge(sim::Cycles cycles) { machine_.running().charge(cycles, model::Cause::emulation); }
+  void charge_shadow_event(u32 percent);
   void arm_host_tick();
   void enter_host();  // half of a world switch; leave_host: the other half
   void leave_host();

@@ -17,8 +17,9 @@ constexpr u32 kShadowWritable = hv::kEntryWritable | hv::kEntryDirty;
 
 }  // namespace
 
-ShadowTables::ShadowTables(model::Machine& machine, GuestMemory& memory, hv::MachineFrame first, u32 pages)
-    : machine_{machine}, memory_{memory} {
+ShadowTables::ShadowTables(model::Machine& machine, GuestMemory& memory, hv::MachineFrame first, u32 pages,
+                           bool share_large)
+    : machine_{machine}, memory_{memory}, share_large_{share_large} {
   for (u32 i = pages; i-- > 0;) free_.emplace_back(first.number() + i);
 }
 
@@ -80,7 +81,9 @@ ShadowTables::Fault ShadowTables::resolve(u32 address, model::Access access) {
   const bool writable = walk.rights.writable && walk.dirty && !traced(walk.frame);
   table.store(index_in_table(address), memory_.machine_frame(walk.frame).address() | kShadowEntry |
                                            (walk.rights.user ? hv::kEntryUser : 0) | (writable ? kShadowWritable : 0));
-  if (writable) writable_[walk.frame.number()].push_back({space, address & hv::kEntryFrameMask});
+  if (writable) {
+    writable_[walk.frame.number()].push_back({space->tables.at(slot_of(address)).frame, address & hv::kEntryFrameMask});
+  }
   return Fault::filled;
 }
 
@@ -89,26 +92,43 @@ hv::MachineFrame ShadowTables::table_for(u32 address, const GuestMemory::Walk& w
   const u32 slot = slot_of(address);
   const auto present = space->tables.find(slot);
   if (present != space->tables.end()) return present->second.frame;
-  const hv::MachineFrame frame = take_page();
-  const std::optional<GuestFrame> guest = walk.large ? std::nullopt : std::optional{walk.leaf_table};
-  space->tables.emplace(slot, Table{frame, guest});
-  words(space->frame).store(slot, frame.address() | kShadowDirectoryEntry);
-  if (guest) trace(*guest, {space, slot});
-  return frame;
+  const Table table = make_table(slot, walk);
+  space->tables.emplace(slot, table);
+  words(space->frame).store(slot, table.frame.address() | kShadowDirectoryEntry);
+  if (table.guest) trace(*table.guest, {space, slot});
+  return table.frame;
+}
+
+// The entry of a large page that is shared is dirty, so that nothing in it has still to be told to the guest: entries
+// of the one table then say of each directory what its own would. A store to any of those entries ends that one's part.
+ShadowTables::Table ShadowTables::make_table(u32 slot, const GuestMemory::Walk& walk) {
+  if (!walk.large) return {take_page(), walk.leaf_table, std::nullopt};
+  if (!share_large_ || !walk.dirty) return {take_page(), std::nullopt, std::nullopt};
+  const u32 entry = memory_.load(walk.leaf_table, slot);
+  auto shared = shared_.find(entry);
+  if (shared == shared_.end()) {
+    const hv::MachineFrame frame = take_page();  // which may have given others up
+    shared = shared_.emplace(entry, SharedTable{frame}).first;
+  }
+  ++shared->second.users;
+  return {shared->second.frame, std::nullopt, entry};
 }
 
 // The TLB may go on with what was there until the guest flushes it, as it may on hardware.
 void ShadowTables::drop_entry(Spaces::iterator space, u32 address) {
   const auto table = space->tables.find(slot_of(address));
-  if (table == space->tables.end()) return;
-  const hw::Words entries = words(table->second.frame);
+  if (table != space->tables.end()) drop_entry(table->second.frame, address);
+}
+
+void ShadowTables::drop_entry(hv::MachineFrame table, u32 address) {
+  const hw::Words entries = words(table);
   const u32 word = entries.load(index_in_table(address));
   entries.store(index_in_table(address), 0);
   if ((word & hv::kEntryWritable) == 0) return;
   const u32 frame = memory_.guest_frame(hv::MachineFrame::of_address(word)).number();
   const auto mappings = writable_.find(frame);
   std::erase_if(mappings->second, [&](const Mapping& mapping) {
-    return mapping.space == space && mapping.address == (address & hv::kEntryFrameMask);
+    return mapping.table == table && mapping.address == (address & hv::kEntryFrameMask);
   });
   if (mappings->second.empty()) writable_.erase(mappings);
 }
@@ -116,14 +136,20 @@ void ShadowTables::drop_entry(Spaces::iterator space, u32 address) {
 void ShadowTables::drop_table(Spaces::iterator space, u32 slot) {
   const auto table = space->tables.find(slot);
   if (table == space->tables.end()) return;
-  const hw::Words entries = words(table->second.frame);
-  for (u32 index = 0; index < hv::kEntriesPerTable; ++index) {
-    if (entries.load(index) != 0) drop_entry(space, slot * kDirectorySlotBytes + index * hv::kPageSize);
-  }
-  words(space->frame).store(slot, 0);
-  free_.push_back(table->second.frame);
-  if (table->second.guest) traced_.erase(*table->second.guest);
+  const Table gone = table->second;
   space->tables.erase(table);
+  words(space->frame).store(slot, 0);
+  if (gone.guest) traced_.erase(*gone.guest);
+  if (gone.shared) {
+    const auto shared = shared_.find(*gone.shared);
+    if (--shared->second.users > 0) return;
+    shared_.erase(shared);
+  }
+  const hw::Words entries = words(gone.frame);
+  for (u32 index = 0; index < hv::kEntriesPerTable; ++index) {
+    if (entries.load(index) != 0) drop_entry(gone.frame, slot * kDirectorySlotBytes + index * hv::kPageSize);
+  }
+  free_.push_back(gone.frame);
 }
 
 void ShadowTables::drop_tables(Spaces::iterator space) {
@@ -143,12 +169,18 @@ void ShadowTables::trace(GuestFrame frame, Traced use) {
   const auto mappings = writable_.find(frame.number());
   if (mappings == writable_.end()) return;
   for (const Mapping& mapping : mappings->second) {
-    const hw::Words entries = words(mapping.space->tables.at(slot_of(mapping.address)).frame);
+    const hw::Words entries = words(mapping.table);
     const u32 index = index_in_table(mapping.address);
     entries.store(index, entries.load(index) & ~kShadowWritable);
-    if (mapping.space == spaces_.begin()) machine_.running().invalidate_page(mapping.address);
+    if (loaded_through(mapping.table, mapping.address)) machine_.running().invalidate_page(mapping.address);
   }
   writable_.erase(mappings);
+}
+
+bool ShadowTables::loaded_through(hv::MachineFrame table, u32 address) const {
+  const auto& tables = spaces_.front().tables;
+  const auto found = tables.find(slot_of(address));
+  return found != tables.end() && found->second.frame == table;
 }
 
 void ShadowTables::forget(GuestFrame frame) {

@@ -7,6 +7,10 @@
 // and is emulated, which keeps shadow and guest in step. What an entry was made from may go away only by such a
 // store, so a shadow directory stays good while another is loaded.
 //
+// The pages inside a large page of the guest's, which no table of the guest's maps, have one shadow table for all
+// directories with the same entry, as a table of the guest's would have: so a new address space comes with the kernel's
+// part already shadowed. `share_large` says whether; it is not known of the product.
+//
 // All shadow pages come out of a fixed budget; when it is used up, the directory goes that was loaded longest ago.
 #pragma once
 
@@ -25,7 +29,7 @@ namespace guest {
 class ShadowTables {
  public:
   // The shadow tables' frames are `pages` from `first` on.
-  ShadowTables(model::Machine& machine, GuestMemory& memory, hv::MachineFrame first, u32 pages);
+  ShadowTables(model::Machine& machine, GuestMemory& memory, hv::MachineFrame first, u32 pages, bool share_large);
 
   // The guest loads `directory`: its shadow goes into the running CPU, an empty one if there was none.
   void load(GuestFrame directory);
@@ -52,6 +56,11 @@ class ShadowTables {
   struct Table {
     hv::MachineFrame frame;
     std::optional<GuestFrame> guest;  // what it shadows; none: a large page
+    std::optional<u32> shared;        // the guest's directory entry under which others have it too
+  };
+  struct SharedTable {
+    hv::MachineFrame frame;
+    u32 users = 0;
   };
   struct Space {
     GuestFrame directory;
@@ -64,16 +73,19 @@ class ShadowTables {
     std::optional<u32> slot;  // of the table; none: the directory
   };
   struct Mapping {
-    Spaces::iterator space;
+    hv::MachineFrame table;  // of the shadow
     u32 address;
   };
 
   hw::Words words(hv::MachineFrame frame) const { return machine_.memory().frame(frame); }
   hv::MachineFrame take_page();
   hv::MachineFrame table_for(u32 address, const GuestMemory::Walk& walk);  // of what is loaded
+  Table make_table(u32 slot, const GuestMemory::Walk& walk);
+  bool loaded_through(hv::MachineFrame table, u32 address) const;
   void trace(GuestFrame frame, Traced use);
   void forget(GuestFrame frame);  // traced no more, and not shadowed
   void drop_entry(Spaces::iterator space, u32 address);
+  void drop_entry(hv::MachineFrame table, u32 address);
   void drop_table(Spaces::iterator space, u32 slot);
   void drop_tables(Spaces::iterator space);
   void evict(Spaces::iterator space);
@@ -81,8 +93,10 @@ class ShadowTables {
 
   model::Machine& machine_;
   GuestMemory& memory_;
+  bool share_large_;
   std::vector<hv::MachineFrame> free_;
-  Spaces spaces_;  // the last loaded first
+  Spaces spaces_;                      // the last loaded first
+  std::map<u32, SharedTable> shared_;  // by the guest's directory entry
   std::map<GuestFrame, Traced> traced_;
   std::unordered_map<u32, std::vector<Mapping>> writable_;  // by guest frame: the shadow entries that let it be written
   u64 evictions_ = 0;

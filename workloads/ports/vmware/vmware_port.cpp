@@ -230,7 +230,7 @@ model::Task<> VmwarePort::return_from(hw::Registers interrupted) {
 
 // --- what the kernel asks for ----------------------------------------------------------------------------------------
 
-void VmwarePort::executed(sim::Cycles work, u32 interrupt_pairs) {
+void VmwarePort::executed(sim::Cycles work, u32 interrupt_pairs, u32) {
   const auto& costs = machine_.file().cpu;
   // In the translation they change the virtual flag, which is no slower.
   machine_.running().charge((costs.disable_interrupts + costs.enable_interrupts) * interrupt_pairs,

@@ -37,7 +37,7 @@ class VmwarePort final : public KernelOnMachine, public Port {
   KernelImage image() const override { return kStockImage; }
   bool enter_system_call() override;
   bool return_to_user() override { return machine_.running().interrupt_return(); }
-  void executed(sim::Cycles work, u32 interrupt_pairs) override;
+  void executed(sim::Cycles work, u32 interrupt_pairs, u32 plain_pairs) override;
   void did(Operation operation, u32 times) override;
   void disable_events() override;
   model::Task<> enable_events() override;

@@ -11,9 +11,12 @@ model::ParameterFields fields_of(WorkstationFile& file) {
   return {
       {"vmware.transition", "cycles", &file.transition},
       {"vmware.shadow_event", "cycles", &file.shadow_event},
+      {"vmware.hidden_fault", "percent", &file.hidden_fault_percent},
+      {"vmware.traced_write", "percent", &file.traced_write_percent},
       {"vmware.load_address_space", "cycles", &file.load_address_space},
       {"vmware.invalidate_page", "cycles", &file.invalidate_page},
       {"vmware.shadow_pages", "pages", &file.shadow_pages},
+      {"vmware.share_large", "tables", &file.share_large},
       {"vmware.indirect_branch", "cycles", &file.indirect_branch},
       {"vmware.work_per_indirect_branch", "cycles", &file.work_per_indirect_branch},
       {"vmware.load_segment", "cycles", &file.load_segment},

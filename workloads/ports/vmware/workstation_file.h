@@ -25,12 +25,14 @@ struct WorkstationFile : model::ParameterTable {
   // Between direct execution and translated code.
   sim::Cycles transition;  // into the guest's kernel and back, beyond the hardware's entry and return
 
-  // Shadow page tables. One price for a fault passed on, a hidden fault and an emulated store to a traced table: only
-  // their sum can be known from what was published. Beyond the hardware's exception.
+  // Shadow page tables. The price of a fault passed on, and what part of it a hidden fault and an emulated store to a
+  // traced table take: of this product only their sum was published. Beyond the hardware's exception.
   sim::Cycles shadow_event;
+  u32 hidden_fault_percent = 0, traced_write_percent = 0;
   sim::Cycles load_address_space;  // CR3 loaded by the guest, with what its switch of processes does around it
   sim::Cycles invalidate_page;
   u32 shadow_pages = 0;  // that all shadow tables together may have
+  u32 share_large = 0;   // 1: directories with the same entry for a large page share its shadow; 0: each has its own
 
   // Translated kernel code.
   sim::Cycles indirect_branch;           // a return, beyond the native one

@@ -266,7 +266,7 @@ model::Task<> XenPort::restore_events(bool were_disabled) {
 KernelImage XenPort::image() const { return {layout_.text(), kKernelTextPages, layout_.data(), kKernelDataPages}; }
 
 // Two changes of the event mask, which is memory: nothing beyond the path that contains them.
-void XenPort::executed(sim::Cycles, u32) {}
+void XenPort::executed(sim::Cycles, u32, u32) {}
 
 void XenPort::did(Operation operation, u32 times) {
   if (operation != Operation::load_segment) return;

@@ -69,7 +69,7 @@ class XenPort final : public Port {
   KernelImage image() const override;
   bool enter_system_call() override { return machine_.running().system_call_entry(); }
   bool return_to_user() override { return machine_.running().interrupt_return(); }
-  void executed(sim::Cycles, u32 interrupt_pairs) override;
+  void executed(sim::Cycles, u32 interrupt_pairs, u32 plain_pairs) override;
   void did(Operation operation, u32 times) override;
   model::Task<> create_space(AddressSpace& space) override;
   model::Task<> release_space(AddressSpace& space) override;

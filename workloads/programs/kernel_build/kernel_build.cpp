@@ -24,6 +24,7 @@ constexpr Descriptor kInput = 0, kOutput = 1;
 
 std::string header_path(u32 number) { return fmt::format("{}include/linux/{}.h", kTop, number); }
 std::string make_file_path(u32 number) { return fmt::format("{}scripts/Makefile.{}", kTop, number); }
+std::string linked_path(std::size_t number) { return fmt::format("{}built-in.{}.o", kTop, number); }
 std::string object_path(const SourceFile& file) { return kTop + file.path.substr(0, file.path.size() - 1) + 'o'; }
 
 }  // namespace
@@ -79,7 +80,10 @@ model::Task<> KernelBuild::run(SystemCalls& calls) {
   const std::size_t makes = (files_.size() + profile_.files_per_make - 1) / profile_.files_per_make;
   for (directory_ = 0; directory_ < makes; ++directory_) {
     co_await execute(calls, kMake);
-    if ((directory_ + 1) % profile_.makes_per_link == 0) co_await execute(calls, kLinker);
+    if ((directory_ + 1) % profile_.makes_per_link != 0) continue;
+    target_ = linked_path(directory_);
+    co_await execute(calls, kLinker);
+    co_await execute(calls, kShell);
   }
   seconds_ = (calls.machine().running().now() - begin).to_seconds();
   activity_.end(calls.kernel(), static_cast<double>(files_.size()));
@@ -137,16 +141,25 @@ model::Task<> KernelBuild::make(SystemCalls& calls) {
     co_await calls.stat(kTop + file().path);
     co_await calls.stat(object_path(file()));
     co_await calls.compute(work_of(profile_.make), &footprint);
+    target_ = object_path(file());
+    co_await execute(calls, kDriver);  // make runs a command without a shell if it needs none
     co_await execute(calls, kShell);
   }
 }
 
-// A command with more than one step, so that it does not become the compiler itself.
+// The second line of each rule of 2.4 (Rules.make): a subshell that writes the flags with which the target was made.
 model::Task<> KernelBuild::sh(SystemCalls& calls) {
   model::Footprint footprint;
   co_await start(calls, profile_.sh, footprint);
   co_await calls.compute(work_of(profile_.sh), &footprint);
-  co_await execute(calls, kDriver);
+  const auto subshell = [this](SystemCalls& in) -> model::Task<> {
+    constexpr u32 kLines = 3, kLineBytes = 250;
+    const Descriptor flags = co_await in.create(target_ + ".flags");
+    for (u32 i = 0; i < kLines; ++i) co_await in.write(flags, kUserStackTop - 2 * hv::kPageSize, kLineBytes);
+    co_await in.close(flags);
+  };
+  const ProcessId child = co_await calls.fork(subshell);
+  co_await calls.wait(child);
 }
 
 model::Task<> KernelBuild::gcc(SystemCalls& calls) {
@@ -282,7 +295,7 @@ model::Task<> KernelBuild::ld(SystemCalls& calls) {
   co_await memory.grow_heap(profile_.ld.grown_pages);
   const std::size_t end = std::min((directory_ + 1) * profile_.files_per_make, files_.size());
   const std::size_t count = std::min<std::size_t>(end, u64{profile_.makes_per_link} * profile_.files_per_make);
-  const Descriptor output = co_await calls.create(fmt::format("{}built-in.{}.o", kTop, directory_));
+  const Descriptor output = co_await calls.create(linked_path(directory_));
   for (std::size_t i = end - count; i < end; ++i) {
     const Descriptor object = co_await calls.open(object_path(*files_[i]));
     co_await calls.status(object);

@@ -2,14 +2,15 @@
 // and the linker, each a process with a program of its own.
 //
 //   make in a directory: make files read, dependencies looked at, then for every C file
-//     sh -> gcc -> cpp0 | cc1 | as
-//   and ld over the objects of some directories.
+//     gcc -> cpp0 | cc1 | as, and sh for the flags that it was compiled with
+//   and ld over the objects of some directories, with its sh.
 //
 // Some of the tree's files are compiled, evenly spread over it; the whole build takes as long as they do in proportion.
 // That is sound because a file costs far more than what is done once, and because the headers are in memory anyway.
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "workloads/programs/activity.h"
 #include "workloads/programs/kernel_build/build_profile.h"
@@ -54,6 +55,7 @@ class KernelBuild final : public Program {
   std::vector<const SourceFile*> files_;  // that are compiled
   std::size_t current_ = 0;
   std::size_t directory_ = 0;  // the make that runs: whose first file is `directory_ * files_per_make`
+  std::string target_;         // what the last compiler or linker has made
   double seconds_ = 0;
   ActivityPerUnit activity_;
   bool finished_ = false;
