@@ -53,6 +53,8 @@ class DeviceDomain {
   void wire();
   void refused_packets();
   bool hears(u32 from, u32 bytes, u8 seed);
+  void lend(u32 page);
+  bool only_own_behind(u32 page, u32 bytes);
 
   Checks checks_;
   BlockRing blocks_;
@@ -64,7 +66,7 @@ class DeviceDomain {
 u32 DeviceDomain::run() {
   checks_.that(blocks_.open(), "block_io_op get_ring: the ring of the virtual block devices");
   checks_.that(network_.open(), "net_io_op get_ring: the rings of the virtual interface");
-  for (u32 i = 0; i < kBuffers; ++i) lend_page(network_, buffers_ + i);
+  for (u32 i = 0; i < kBuffers; ++i) lend(buffers_ + i);
   network_.push();
   const u32 domain0 = channel();
   send_event(domain0);  // ready, and then when told to
@@ -122,18 +124,34 @@ void DeviceDomain::refused_blocks() {
   refused(BlockRequestOp::read, kWholeDisk, 0, 1, "and a device that it does not have");
 }
 
-// A packet of that length comes into the oldest page that was lent, and a new one is lent.
+// With a mark in every byte, by which another domain would know that it sees what it should not.
+void DeviceDomain::lend(u32 page) {
+  __builtin_memset(at<u8>(page_address(page)), static_cast<int>(0xd0 + self_), kPageSize);
+  lend_page(network_, page);
+}
+
+bool DeviceDomain::only_own_behind(u32 page, u32 bytes) {
+  for (; bytes < kPageSize; ++bytes) {
+    const u32 byte = at<u8>(page_address(page))[bytes];
+    if (byte != 0 && byte != 0xd0 + self_) return false;
+  }
+  return true;
+}
+
+// A packet of that length comes into the oldest page that was lent, with nobody else's bytes behind it, and the page is
+// lent again.
 bool DeviceDomain::hears(u32 from, u32 bytes, u8 seed) {
   const NetworkRing::Received received = network_.received();
   if (received.status != NetStatus::ok) return false;
   const u32 page = received_page(received);
-  const bool good =
-      received.bytes == bytes && is_packet(at<u8>(page_address(page)), bytes, from, self_, seed, network_.mac());
+  const bool good = received.bytes == bytes &&
+                    is_packet(at<u8>(page_address(page)), bytes, from, self_, seed, network_.mac()) &&
+                    only_own_behind(page, bytes);
   if (from == other_ && self_ > other_) {  // the second one answers
     turn_round(at<u8>(page_address(page)));
     if (network_.send(frame_of_page(page) << kPageShift, bytes) != NetStatus::ok) return false;
   }
-  lend_page(network_, page);
+  lend(page);
   network_.push();
   return good;
 }
@@ -166,6 +184,11 @@ void DeviceDomain::wire() {
   checks_.that(good, "eight packets go out to the wire");
   for (u32 i = 0; i < kPackets; ++i) good = hears(kWireHost, kLengths[i], static_cast<u8>(100 + i)) && good;
   checks_.that(good, "and come back from there");
+  const u32 page = page_ + kPackets - 1;
+  u32 number = frame_of_page(page);
+  (void)mmu_update({entry_of_page(page), 0});
+  checks_.result(hypercall(Hypercall::dom_mem_op, static_cast<u32>(DomMemOp::decrease), address_of(&number), 1), 1,
+                 "a page is free again when it has been sent");
 }
 
 void DeviceDomain::refused_packets() {
