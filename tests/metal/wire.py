@@ -1,5 +1,5 @@
 """The other end of the emulated PC's network cable, and the disk that it finds: what the guests' program `devices` talks
-to (guest/devices.cpp, guest/packets.cpp).
+to (guest/device_domain.cpp, guest/packets.cpp).
 
 Both emulators hand whole Ethernet frames to a UDP socket, so the wire is one here: a host that sends UDP packets back and,
 when it has heard of the PC, asks for an address that nobody has. Every frame is kept.
@@ -116,7 +116,7 @@ COMMANDS = {"20": "read", "30": "write", "e7": "flush"}
 ORDERED = ["write", "flush", "write", "flush", "write"]  # the barrier in the middle, on the medium before the last begins
 DISK_SECTORS = 2 * CYLINDER // SECTOR
 NOBODYS = 0xff
-# First sector, sectors, who wrote there and the first of its own sectors: guest/devices.cpp.
+# First sector, sectors, who wrote there and the first of its own sectors: guest/device_sectors.h.
 PLACES = [(64, 44, 1, 0), (200, 20, 1, 44), (108, 52, 2, 0), (160, 12, 2, 52), (500, 3, 0, 0)]
 
 

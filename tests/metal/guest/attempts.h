@@ -22,7 +22,7 @@ class Attempts {
   u32 made_ = 0, succeeded_ = 0;
 };
 
-// Calls f with every frame up to the end of memory and a bit beyond that is not this domain's: `kFrames` or fewer.
+// Frames up to the end of memory and a bit beyond; f is called with each that is not this domain's.
 inline constexpr u32 kFrames = 6200;
 void note_own_frame(u32 frame);
 void note_own_frames();  // those of its pages, and the shared-info page
