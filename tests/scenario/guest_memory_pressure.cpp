@@ -228,3 +228,26 @@ TEST_CASE("a domain gives memory back to the hypervisor and gets it again; with 
   CHECK(least[0] < 1600);
   CHECK(least[1] < least[0] - 700);
 }
+
+TEST_CASE("domains that lose the processor in the middle of a fork, a fault or an exit are audited as they are then") {
+  model::MachineFile small = test::dell2650();
+  small.memory.size = 128 << 20;
+  std::vector<guest::GuestSpec> domains;
+  for (const char* name : {"one", "two"}) {
+    guest::GuestSpec& domain = domains.emplace_back();
+    domain.name = name;
+    domain.memory_bytes = 16 << 20;
+    domain.disks = {{"root", 256 << 20}, {"swap", 32 << 20, guest::DiskSpec::Access::swap}};
+    domain.programs = {guest::ForkBombSettings{}, guest::MemoryHogSettings{}};
+  }
+  guest::HostSpec spec = test::host_of(guest::System::xen, std::move(domains));
+  spec.machine = &small;
+  spec.drive = &test::ultrastar();
+  guest::Host host{spec};
+  host.boot();
+  for (int i = 0; i < 400; ++i) {
+    host.run_for(sim::Duration::microseconds(331));
+    const auto wrong = host.audit();
+    REQUIRE_MESSAGE(!wrong, wrong.value_or(""));
+  }
+}

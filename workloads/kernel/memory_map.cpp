@@ -8,6 +8,7 @@
 
 #include "workloads/kernel/file.h"
 #include "workloads/kernel/kernel.h"
+#include "workloads/kernel/planted.h"
 
 namespace guest {
 
@@ -139,7 +140,8 @@ model::Task<bool> MemoryMap::map_swapped(AddressSpace& space, const Area& area, 
   const GuestFrame frame = cached->frame;
   kernel_.pages().share(frame);
   --space.swapped_pages;
-  const bool sole = swap.users(slot) == 2 && kernel_.pages().users(frame) == 2;  // this entry and the swap cache
+  const bool sole = GUEST_PLANTED(shared_page_written) ||
+                    (swap.users(slot) == 2 && kernel_.pages().users(frame) == 2);  // this entry and the swap cache
   swap.release(slot);
   const bool writable = write && sole && area.protection.write;
   if (sole && swap.scarce() && swap.exclusive(frame)) swap.leave(frame);
@@ -379,7 +381,7 @@ model::Task<> MemoryMap::copy_area(AddressSpace& from, AddressSpace& to, const A
       PageEntry entry = scan.entry();
       kernel_.charge(kernel_.paths().entry_copy);
       if (!entry.present) {
-        kernel_.swap().share(entry.swap_slot);
+        if (!GUEST_PLANTED(slot_not_shared)) kernel_.swap().share(entry.swap_slot);
         ++to.swapped_pages;
         co_await port_.set_entry(to, scan.page(), entry);
         continue;

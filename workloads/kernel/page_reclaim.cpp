@@ -4,6 +4,7 @@
 #include <array>
 
 #include "workloads/kernel/kernel.h"
+#include "workloads/kernel/planted.h"
 
 namespace guest {
 
@@ -115,7 +116,7 @@ PageReclaim::Fate PageReclaim::judge(GuestFrame frame) {
     return Fate::none;
   }
   if (owner->swap && swap_.abandoned(*owner)) return swap_.give_up(*owner) ? Fate::freed : Fate::none;
-  if (owner->dirty()) return Fate::write;
+  if (owner->dirty() && !(owner->swap && GUEST_PLANTED(dirty_page_dropped))) return Fate::write;
   const bool given_up = owner->swap ? swap_.give_up(*owner) : kernel_.file_system().cache()->give_up(*owner);
   return given_up ? Fate::freed : Fate::none;
 }

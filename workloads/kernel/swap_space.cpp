@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workloads/kernel/kernel.h"
+#include "workloads/kernel/planted.h"
 
 namespace guest {
 
@@ -106,7 +107,7 @@ bool SwapSpace::abandoned(const CachedBlock& page) const {
 }
 
 void SwapSpace::release(SwapSlot slot) {
-  if (--users_[slot] == 0) {
+  if (--users_[slot] == 0 || (GUEST_PLANTED(slot_freed_early) && !cache_.contains(slot))) {
     free_slot(slot);
     return;
   }

@@ -45,7 +45,8 @@ model::Task<> Osdb::run(SystemCalls& calls) {
   activity_.begin(calls.kernel());
   co_await calls.sleep(ticks_of(settings_.duration));
   const auto done = static_cast<double>(tuples_ - tuples);
-  const double rate = done / (now() - begin).to_seconds();
+  rate_ = done / (now() - begin).to_seconds();
+  measured_ = true;
   if (done > 0) {
     activity_.end(calls.kernel(), done);
     sleeps_ = static_cast<double>(server_.sleeps() - sleeps) / done;
@@ -53,8 +54,8 @@ model::Task<> Osdb::run(SystemCalls& calls) {
   }
   // Domains with little weight began later and are still measured: the others are to be there until then.
   co_await calls.sleep(2 * kTicksPerSecond);
-  rate_ = rate;
-  if (rate_ > 0) {
+  stopped_ = done > 0;
+  if (stopped_) {
     for (const ProcessId id : users) co_await calls.wait(id);
     co_await calls.sleep(kTicksPerSecond);  // and the server's processes, too
   }
@@ -79,7 +80,7 @@ model::Task<> Osdb::user(SystemCalls& calls) {
   const sim::Cycles work{query_.work.count() * profile_.client_share / 1000 / query_.round_trips};
   const bool stays = query_.fresh_pages == 0;
   Descriptor connection = -1;
-  while (rate_ == 0) {  // until it is measured
+  while (!stopped_) {
     if (connection < 0) {
       connection = co_await calls.local_connect(server_.socket_path());
       if (connection < 0) calls.kernel().panic("no server listens at " + server_.socket_path());
@@ -99,7 +100,7 @@ model::Task<> Osdb::user(SystemCalls& calls) {
 }
 
 std::vector<ProgramResult> Osdb::results() const {
-  if (!finished_) return {};
+  if (!measured_) return {};
   const std::array values{rate_, sleeps_, syncs_};
   std::vector<ProgramResult> results = results_of(kResults, values);
   for (const ProgramResult& each : activity_.results()) results.push_back(each);

@@ -34,7 +34,7 @@ class Osdb final : public Program {
   u64 tuples_ = 0;                            // since the start
   double rate_ = 0, sleeps_ = 0, syncs_ = 0;  // per second; per tuple
   ActivityPerUnit activity_;
-  bool finished_ = false;
+  bool measured_ = false, stopped_ = false, finished_ = false;
 };
 
 }  // namespace guest
