@@ -28,7 +28,13 @@ struct Kernel {
     }
   }
   Process& operator[](int number) { return *made[number - 1]; }
-  Process& choose(unsigned processor = 0) { return *scheduler.choose(processor).next; }
+  // And switches to it.
+  Process& choose(unsigned processor = 0) {
+    Process& previous = scheduler.current(processor);
+    Process& next = *scheduler.choose(processor).next;
+    if (&next != &previous) previous.on_processor = false;
+    return next;
+  }
 
   Scheduler scheduler;
   std::vector<std::unique_ptr<Process>> idle, made;
@@ -95,11 +101,11 @@ TEST_CASE("when all runnable ones are out of time everybody gets half of what is
   CHECK(kernel[2].counter == 6);
   CHECK(kernel[3].counter == 9);
   kernel[1].counter = kernel[2].counter = 0;
-  kernel.scheduler.choose(0);
+  kernel.choose();
   CHECK(kernel[3].counter == 10);
   for (int i = 0; i < 10; ++i) {
     kernel[1].counter = kernel[2].counter = 0;
-    kernel.scheduler.choose(0);
+    kernel.choose();
   }
   CHECK(kernel[3].counter == 11);  // where a sleeper saturates
 }
@@ -143,6 +149,18 @@ TEST_CASE("with two processors a process never runs on both, and a woken one pre
   CHECK(kernel.scheduler.wake(kernel[2]) == 1u);
   CHECK(&kernel.choose(1) == &kernel[2]);
   CHECK(&kernel.choose(0) == &kernel[1]);
+}
+
+TEST_CASE("a process whose processor has chosen another one, but has not saved its registers yet, runs nowhere else") {
+  Kernel kernel{2, 2};
+  kernel.scheduler.wake(kernel[1]);
+  CHECK(&kernel.choose(0) == &kernel[1]);
+  kernel[2].counter = 11;
+  kernel.scheduler.wake(kernel[2]);
+  CHECK(kernel.scheduler.choose(0).next == &kernel[2]);
+  CHECK(&kernel.choose(1) == kernel.idle[1].get());
+  kernel[1].on_processor = false;  // now it has
+  CHECK(&kernel.choose(1) == &kernel[1]);
 }
 
 TEST_CASE("a wait queue wakes in the order of arrival") {

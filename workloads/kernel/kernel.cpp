@@ -30,17 +30,33 @@ constexpr u32 kPagesPerTablePage = 64;
 class Kernel::SwitchRegisters {
  public:
   SwitchRegisters(Kernel& kernel, Process& previous, const Process& next)
-      : place_{kernel.machine()}, previous_{previous}, next_{next} {}
+      : kernel_{kernel}, place_{kernel.machine()}, previous_{previous}, next_{next} {}
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> here) {
     place_.suspend(here);
     hw::Registers& registers = place_.machine().running().registers();
     previous_.registers = registers;
     registers = next_.registers;
+    left();
   }
   void await_resume() { place_.resumed(); }
 
  private:
+  // From now on another processor may run it. One that looked for work while this one switched, which takes long if its
+  // virtual CPU is descheduled meanwhile, has passed it by.
+  void left() {
+    previous_.on_processor = false;
+    if (previous_.id == 0 || previous_.state != Process::State::runnable) return;
+    Scheduler& scheduler = kernel_.scheduler_;
+    for (u32 i = 0; i < kernel_.idle_.size(); ++i) {
+      if (scheduler.current(i).id != 0 || scheduler.need_reschedule(i)) continue;
+      scheduler.set_need_reschedule(i);
+      kernel_.port_.send_reschedule(i);
+      return;
+    }
+  }
+
+  Kernel& kernel_;
   model::SuspendedPlace place_;
   Process& previous_;
   const Process& next_;

@@ -87,8 +87,7 @@ Scheduler::Choice Scheduler::choose(u32 processor) {
     }
   }
 
-  previous.on_processor = false;
-  choice.next->on_processor = true;
+  choice.next->on_processor = true;  // as the previous one still is, until its registers are saved
   choice.next->processor = processor;
   place.current = choice.next;
   if (choice.next->space) place.active = choice.next->space.get();
