@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 
 #include "experiments/runner/cli.h"
+#include "experiments/runner/input_error.h"
 #include "experiments/runner/known_names.h"
+#include "experiments/runner/names.h"
 #include "experiments/runner/parameters.h"
 #include "experiments/runner/stopwatch.h"
 #include "experiments/runner/verbs.h"
@@ -98,37 +102,59 @@ std::vector<Benchmark> bench_experiments() {
 
 namespace {
 
-std::vector<Benchmark> bench_engine() {
-  std::vector<Benchmark> benchmarks{bench_event_queue()};
-  for (Benchmark& benchmark : bench_page_table_updates()) benchmarks.push_back(std::move(benchmark));
-  for (Benchmark& benchmark : bench_schedulers()) benchmarks.push_back(std::move(benchmark));
-  for (Benchmark& benchmark : bench_disk()) benchmarks.push_back(std::move(benchmark));
-  for (Benchmark& benchmark : bench_experiments()) benchmarks.push_back(std::move(benchmark));
-  return benchmarks;
+struct Group {
+  const char* name;
+  std::vector<Benchmark> (*run)();
+  bool asked_for = false;  // takes minutes: only when it is named
+};
+
+const Group kGroups[] = {
+    {"event-queue", [] { return std::vector{bench_event_queue()}; }},
+    {"page-tables", bench_page_table_updates},
+    {"schedulers", bench_schedulers},
+    {"disk", bench_disk},
+    {"experiments", bench_experiments},
+    {"sweeps", bench_sweeps, true},
+};
+
+Json document_of(const Benchmark& b) {
+  Json entry{{"name", b.name}, {"measured", b.measured}, {"unit", b.unit}};
+  if (!b.note.empty()) entry["note"] = b.note;
+  if (b.budget) entry[b.at_least ? "at_least" : "at_most"] = *b.budget;
+  entry["within_budget"] = b.within_budget();
+  return entry;
+}
+
+void print(const Benchmark& b) {
+  fmt::print("{:<52} {:>8.2f} {:<4}", b.name, b.measured, b.unit);
+  if (b.budget) fmt::print(" budget: {} {:g} {}", b.at_least ? "at least" : "at most", *b.budget, b.unit);
+  fmt::print("{}\n", b.within_budget() ? "" : "  MISSED");
+  if (!b.note.empty()) fmt::print("  {}\n", b.note);
+  std::fflush(stdout);  // the next one may take a while
 }
 
 }  // namespace
 
-int bench_verb(bool json, bool sweeps) {
-  const std::vector<Benchmark> benchmarks = sweeps ? bench_sweeps() : bench_engine();
-  if (json) {
-    Json document{{"version", kVersion}, {"revision", kRevision}, {"benchmarks", Json::array()}};
-    for (const Benchmark& b : benchmarks) {
-      Json entry{{"name", b.name}, {"measured", b.measured}, {"unit", b.unit}};
-      if (!b.note.empty()) entry["note"] = b.note;
-      if (b.budget) entry[b.at_least ? "at_least" : "at_most"] = *b.budget;
-      entry["within_budget"] = b.within_budget();
-      document["benchmarks"].push_back(std::move(entry));
+int bench_verb(bool json, const std::vector<std::string>& groups) {
+  std::vector<std::string> names;
+  for (const Group& group : kGroups) names.emplace_back(group.name);
+  for (const std::string& name : groups) {
+    if (std::ranges::find(names, name) != names.end()) continue;
+    throw InputError{{"bench", ""}, Mismatch{"one of " + one_of(names), in_quotes(name), nearest_name(name, names)}};
+  }
+  Json document{{"version", kVersion}, {"revision", kRevision}, {"benchmarks", Json::array()}};
+  for (const Group& group : kGroups) {
+    const bool named = std::ranges::find(groups, group.name) != groups.end();
+    if (groups.empty() ? group.asked_for : !named) continue;
+    for (const Benchmark& benchmark : group.run()) {
+      if (json) {
+        document["benchmarks"].push_back(document_of(benchmark));
+      } else {
+        print(benchmark);
+      }
     }
-    fmt::print("{}\n", document.dump(1));
-    return kDone;
   }
-  for (const Benchmark& b : benchmarks) {
-    fmt::print("{:<52} {:>8.2f} {:<4}", b.name, b.measured, b.unit);
-    if (b.budget) fmt::print(" budget: {} {:g} {}", b.at_least ? "at least" : "at most", *b.budget, b.unit);
-    fmt::print("{}\n", b.within_budget() ? "" : "  MISSED");
-    if (!b.note.empty()) fmt::print("  {}\n", b.note);
-  }
+  if (json) fmt::print("{}\n", document.dump(1));
   return kDone;
 }
 

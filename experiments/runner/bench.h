@@ -31,7 +31,8 @@ std::vector<Benchmark> bench_page_table_updates();
 // Requests per second through the modelled disk drive, caches off, one and 64 outstanding.
 std::vector<Benchmark> bench_disk();
 
-// Nanoseconds for a decision of each scheduler with 128 domains on a CPU; the note has the curve to 4096.
+// Nanoseconds for a decision of each scheduler with 128 domains on a CPU. The note has the curve to 4096, and another
+// one with the timers between the decisions: ticks, accounting.
 std::vector<Benchmark> bench_schedulers();
 
 // Points of the experiments of the paper in this process, time, events per second and the most memory it ever had; what

@@ -26,7 +26,6 @@ struct Arguments {
   SweepArguments sweep;
   CompareArguments compare;
   TwoSides sides;
-  bool bench_sweeps = false;
   std::string check_every, time_limit, shard, half_width;
   std::vector<std::string> traces;
   std::string key;
@@ -274,8 +273,10 @@ int dispatch(int argc, const char* const* argv) {
 
   CLI::App& bench = *app.add_subcommand("bench", "the benchmarks, each beside its budget");
   bench.add_flag("--json", arguments.run.json, "as a JSON document");
-  bench.add_flag("--sweeps", arguments.bench_sweeps, "those of sweeps instead, which take some minutes");
-  bench.callback([&] { status = bench_verb(arguments.run.json, arguments.bench_sweeps); });
+  bench.add_option(
+      "GROUP", arguments.ids,
+      "only these: event-queue, page-tables, schedulers, disk, experiments, or sweeps, which takes minutes");
+  bench.callback([&] { status = bench_verb(arguments.run.json, arguments.ids); });
 
   app.add_subcommand("version", "version and revision")->callback([&] { status = version_verb(); });
 

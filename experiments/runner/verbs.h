@@ -83,7 +83,7 @@ int store_dump_verb(const std::string& store);
 int store_merge_verb(const std::string& into, const std::vector<std::string>& from);
 int compare_verb(const CompareArguments& arguments);
 int diff_verb(const DiffArguments& arguments);
-int bench_verb(bool json, bool sweeps);
+int bench_verb(bool json, const std::vector<std::string>& groups);  // of benchmarks; none: those that take no minutes
 int version_verb();
 
 }  // namespace runner

@@ -1,6 +1,7 @@
 #include "schedule/bvt.h"
 
 #include "base/divide.h"
+#include "base/insert_sorted.h"
 #include "schedule/registry.h"
 
 namespace hv {
@@ -33,7 +34,7 @@ void Bvt::add(Vcpu& vcpu) {
   if (vcpu.is_idle) {
     // In the queue like any other, behind every virtual time: so there is always somebody to choose.
     added.avt = added.evt = end_of_virtual_time();
-    cpu.queue.push_back(vcpu);
+    enqueue(cpu, added);
     cpu.current = &vcpu;
     return;
   }
@@ -66,6 +67,32 @@ Reaction Bvt::move(Vcpu& vcpu, CpuId to) {
   return {};
 }
 
+// Puts it where its evt belongs, behind its equals. How many steps that took.
+u32 Bvt::enqueue(Cpu& cpu, State& of) const {
+  if (of.evt != of.avt) ++cpu.borrowers;
+  return insert_sorted(cpu.queue, *of.vcpu, [](const Vcpu& a, const Vcpu& b) { return state(a).evt < state(b).evt; });
+}
+
+// The same, before its equals.
+void Bvt::enqueue_first(Cpu& cpu, State& of) const {
+  if (of.evt != of.avt) ++cpu.borrowers;
+  insert_sorted(cpu.queue, *of.vcpu, [](const Vcpu& a, const Vcpu& b) { return state(a).evt <= state(b).evt; });
+}
+
+void Bvt::dequeue(Cpu& cpu, State& of) const {
+  cpu.queue.remove(*of.vcpu);
+  if (of.evt != of.avt) --cpu.borrowers;
+}
+
+// After a change of its warp.
+void Bvt::set_evt(State& of) {
+  Cpu& cpu = cpus_[of.vcpu->cpu];
+  const bool queued = of.vcpu->linked();
+  if (queued) dequeue(cpu, of);
+  of.evt = effective(of, of.avt);
+  if (queued) enqueue(cpu, of);
+}
+
 VirtualTime Bvt::avt_after_run(const Vcpu& vcpu, SystemTime now) const {
   const SystemTime ran = now - vcpu.run_since;
   const SystemTime mcus = divide_short(ran + kBvtMcu - 1, kBvtMcu);  // a charging unit begun is charged
@@ -87,9 +114,11 @@ void Bvt::check_warp_by_clock(State& of, SystemTime now) const {
   of.warped = false;
 }
 
-// Charges the vCPU that ran, and takes it from the queue or, if it wants to run on, to its tail.
-void Bvt::account(Cpu& cpu, Vcpu& vcpu, SystemTime now) {
+// Charges the vCPU that ran, and takes it from the queue or, if it wants to run on, behind its equals. How many
+// steps that took.
+u32 Bvt::account(Cpu& cpu, Vcpu& vcpu, SystemTime now) {
   State& of = state(vcpu);
+  dequeue(cpu, of);
   of.avt = avt_after_run(vcpu, now);
   if (of.warped) {
     timers(vcpu.cpu).disarm(of);
@@ -98,8 +127,27 @@ void Bvt::account(Cpu& cpu, Vcpu& vcpu, SystemTime now) {
   if (!vcpu.wants_cpu() && rules_.warp == BvtWarp::by_clock_since_wake) of.warped = false;
   check_warp_by_clock(of, now);
   of.evt = effective(of, of.avt);
-  cpu.queue.remove(vcpu);
-  if (vcpu.wants_cpu()) cpu.queue.push_back(vcpu);
+  if (!vcpu.wants_cpu()) return 0;
+  return enqueue(cpu, of);
+}
+
+// The lowest avt: the first one's that borrows nothing, or that of somebody who does. How many were looked at.
+u32 Bvt::find_svt(Cpu& cpu) const {
+  VirtualTime lowest = end_of_virtual_time();
+  u32 looked_at = 0, borrowers = cpu.borrowers;
+  bool found = false;
+  for (const Vcpu* queued = cpu.queue.front(); queued != nullptr && !(found && borrowers == 0); ++looked_at) {
+    const State& of = state(*queued);
+    if (of.avt < lowest) lowest = of.avt;
+    if (of.evt != of.avt) {
+      --borrowers;
+    } else {
+      found = true;
+    }
+    queued = cpu.queue.next(*queued);
+  }
+  if (lowest != end_of_virtual_time()) cpu.svt = lowest;
+  return looked_at;
 }
 
 void Bvt::rebase(Cpu& cpu) const {
@@ -109,38 +157,34 @@ void Bvt::rebase(Cpu& cpu) const {
     member.avt = clip(member.avt - kRebaseStep);
     member.evt = clip(member.evt - kRebaseStep);
   });
+  // Who was behind by more is now far ahead.
+  List<Vcpu, RunQueueTag> as_it_was;
+  cpu.queue.for_each([&](Vcpu& queued) {
+    dequeue(cpu, state(queued));
+    as_it_was.push_back(queued);
+  });
+  as_it_was.for_each([&](Vcpu& queued) {
+    as_it_was.remove(queued);
+    enqueue(cpu, state(queued));
+  });
 }
 
 Decision Bvt::decide(CpuId id, Vcpu& current, SystemTime now) {
   Cpu& cpu = cpus_[id];
-  if (!current.is_idle) account(cpu, current, now);
-
-  State* best = nullptr;  // of equals, the one that stands first
-  State* second = nullptr;
-  VirtualTime lowest_avt = end_of_virtual_time();
-  u32 scanned = 0;
-  cpu.queue.for_each([&](Vcpu& queued) {
-    State& of = state(queued);
-    if (best == nullptr || of.evt < best->evt) {
-      second = best;
-      best = &of;
-    } else if (second == nullptr || of.evt < second->evt) {
-      second = &of;
-    }
-    if (of.avt < lowest_avt) lowest_avt = of.avt;
-    ++scanned;
-  });
-  if (lowest_avt != end_of_virtual_time()) cpu.svt = lowest_avt;
+  u32 scanned = current.is_idle ? 0 : account(cpu, current, now);
+  scanned += find_svt(cpu);
+  Vcpu& next = *cpu.queue.front();
+  const Vcpu* second = cpu.queue.next(next);
   rebase(cpu);
 
-  Vcpu& next = *best->vcpu;
+  State& best = state(next);
   SystemTime slice = allowance_;
   if (!next.is_idle) {
-    slice = second->vcpu->is_idle ? kAllowancesAlone * allowance_ : lead(*best, best->evt, second->evt);
-    if (best->warped && best->warp_limit > 0 && rules_.warp != BvtWarp::by_clock_since_wake) {
-      best->name = "warp_end";
-      const SystemTime used = rules_.warp == BvtWarp::by_time_run ? best->warped_run : 0;
-      timers(id).arm(*best, now + best->warp_limit - used);
+    slice = second->is_idle ? kAllowancesAlone * allowance_ : lead(best, best.evt, state(*second).evt);
+    if (best.warped && best.warp_limit > 0 && rules_.warp != BvtWarp::by_clock_since_wake) {
+      best.name = "warp_end";
+      const SystemTime used = rules_.warp == BvtWarp::by_time_run ? best.warped_run : 0;
+      timers(id).arm(best, now + best.warp_limit - used);
     }
   }
   cpu.current = &next;
@@ -151,7 +195,6 @@ Decision Bvt::decide(CpuId id, Vcpu& current, SystemTime now) {
 Reaction Bvt::wake(Vcpu& vcpu, SystemTime now) {
   Cpu& cpu = cpus_[vcpu.cpu];
   State& woken = state(vcpu);
-  cpu.queue.push_front(vcpu);
   if (woken.avt < cpu.svt) woken.avt = cpu.svt;
   if (rules_.warp == BvtWarp::by_clock_since_wake) {
     woken.warped = true;
@@ -162,6 +205,7 @@ Reaction Bvt::wake(Vcpu& vcpu, SystemTime now) {
     if (woken.warp_enabled && woken.unwarp_time == 0) woken.warped = true;
   }
   woken.evt = effective(woken, woken.avt);
+  enqueue_first(cpu, woken);
 
   const Vcpu& running = *cpu.current;
   if (running.is_idle) return {.reschedule = cpu_bit(vcpu.cpu)};
@@ -185,7 +229,7 @@ Reaction Bvt::wake(Vcpu& vcpu, SystemTime now) {
   return reaction;
 }
 
-void Bvt::sleep(Vcpu& vcpu, SystemTime) { cpus_[vcpu.cpu].queue.remove(vcpu); }
+void Bvt::sleep(Vcpu& vcpu, SystemTime) { dequeue(cpus_[vcpu.cpu], state(vcpu)); }
 
 void Bvt::yield(Vcpu& vcpu, SystemTime) {
   if (rules_.warp == BvtWarp::by_clock_since_wake) state(vcpu).warped = false;
@@ -206,7 +250,7 @@ Reaction Bvt::timer_expired(CpuId id, Timer& timer, SystemTime now) {
   }
   if (!ends_warp) start_warped_run(of, now);
   if (ends_warp && of.unwarp_time > 0) timers(id).arm(of, now + of.unwarp_time);
-  of.evt = effective(of, of.avt);
+  set_evt(of);
   return {.reschedule = of.vcpu->wants_cpu() ? cpu_bit(id) : 0};
 }
 
@@ -226,7 +270,7 @@ void Bvt::set_warp(Vcpu& vcpu, u32 value, SystemTime limit, SystemTime unwarp_ti
   of.warped = of.warp_enabled = on;
   if (rules_.warp != BvtWarp::by_time_run) return;
   start_warped_run(of, now);
-  of.evt = effective(of, of.avt);
+  set_evt(of);
 }
 
 HypercallResult Bvt::adjust(Vcpu& vcpu, const SchedulerParameters& parameters, SystemTime now) {

@@ -105,8 +105,11 @@ class Bvt final : public Scheduler {
   struct Cpu {
     VirtualTime svt = 0;
     Vcpu* current = nullptr;
-    SystemTime decide_by = kNever;   // what the run timer was last asked for
-    List<Vcpu, RunQueueTag> queue;   // who wants this CPU: the running one and the idle vCPU too; unordered
+    SystemTime decide_by = kNever;  // what the run timer was last asked for
+    // Who wants this CPU, the running one and the idle vCPU too, by evt. Of equals who woke goes first, the last one
+    // before all, and who ran goes last.
+    List<Vcpu, RunQueueTag> queue;
+    u32 borrowers = 0;               // of the queue: those whose evt is not their avt
     List<State, MemberTag> members;  // all vCPUs placed here but the idle one
   };
 
@@ -119,8 +122,13 @@ class Bvt final : public Scheduler {
   VirtualTime avt_after_run(const Vcpu& vcpu, SystemTime now) const;
   SystemTime lead(const State& of, VirtualTime evt, VirtualTime rival) const;
 
+  u32 enqueue(Cpu& cpu, State& of) const;
+  void enqueue_first(Cpu& cpu, State& of) const;
+  void dequeue(Cpu& cpu, State& of) const;
+  void set_evt(State& of);
   static void start_warped_run(State& of, SystemTime now);
-  void account(Cpu& cpu, Vcpu& vcpu, SystemTime now);
+  u32 account(Cpu& cpu, Vcpu& vcpu, SystemTime now);
+  u32 find_svt(Cpu& cpu) const;
   void check_warp_by_clock(State& of, SystemTime now) const;
   void rebase(Cpu& cpu) const;
 

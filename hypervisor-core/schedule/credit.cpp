@@ -1,5 +1,6 @@
 #include "schedule/credit.h"
 
+#include "base/insert_sorted.h"
 #include "schedule/registry.h"
 
 namespace hv {
@@ -80,14 +81,16 @@ bool Credit::before(const Vcpu& a, const Vcpu& b, s64 margin) const {
   return rules_.exact && of.priority < kBoost && of.credit > other.credit + margin;
 }
 
-// Behind all of its class. How many it passed.
+// Behind all of its class, or those in front of it where an accounting has just mixed up the classes. How many steps
+// that took.
 u32 Credit::insert(Vcpu& vcpu) {
   if (rules_.exact) return insert_exact(vcpu);
   Cpu& cpu = cpus_[vcpu.cpu];
-  const State& inserted = state(vcpu);
+  if (cpu.in_order && cpu.sorted_at == accountings_)
+    return insert_sorted(cpu.queue, vcpu, [this](const Vcpu& a, const Vcpu& b) { return before(a, b); });
   u32 passed = 0;
   Vcpu* behind = cpu.queue.front();
-  for (; behind != nullptr && state(*behind).priority >= inserted.priority; ++passed) behind = cpu.queue.next(*behind);
+  for (; behind != nullptr && !before(vcpu, *behind); ++passed) behind = cpu.queue.next(*behind);
   if (behind == nullptr) {
     cpu.queue.push_back(vcpu);
   } else {
@@ -96,7 +99,8 @@ u32 Credit::insert(Vcpu& vcpu) {
   return passed;
 }
 
-// All that are not over their share go before the others; the order stays otherwise.
+// All that are not over their share go before the others; the order stays otherwise. So one that was parked by its
+// class, behind the idle one, may end up before that.
 void Credit::sort(Cpu& cpu) {
   if (cpu.sorted_at == accountings_) return;
   cpu.sorted_at = accountings_;
@@ -107,6 +111,11 @@ void Credit::sort(Cpu& cpu) {
     if (!under || first_over == nullptr) return;
     cpu.queue.remove(queued);
     cpu.queue.insert_before(*first_over, queued);
+  });
+  cpu.in_order = true;
+  cpu.queue.for_each([&](Vcpu& queued) {
+    const Vcpu* ahead = cpu.queue.previous(queued);
+    if (ahead != nullptr && before(queued, *ahead)) cpu.in_order = false;
   });
 }
 

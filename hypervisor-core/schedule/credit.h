@@ -76,7 +76,8 @@ class Credit final : public Scheduler {
     List<Vcpu, RunQueueTag> queue;  // by priority, then first in first out, or by credit; without the running one
     Timer tick;
     SystemTime next_tick = 0;
-    u32 sorted_at = 0;  // number of the accounting after which the queue was sorted
+    u32 sorted_at = 0;     // number of the accounting after which the queue was sorted
+    bool in_order = true;  // all of it, as far as sorting went
   };
 
   static State& state(Vcpu& vcpu) { return vcpu.policy<State>(); }

@@ -7,6 +7,7 @@
 //
 // Xen has a queue per group of up to 16 CPUs and balances load between them; our machines have at most 16 CPUs.
 #include "base/divide.h"
+#include "base/insert_sorted.h"
 #include "schedule/registry.h"
 #include "schedule/scheduler.h"
 
@@ -121,18 +122,10 @@ class Credit2 final : public Scheduler {
   Timer replenish_;
 };
 
-// Behind all with as much credit. How many it passed.
+// Behind all with as much credit. How many steps that took.
 u32 Credit2::insert(Vcpu& vcpu) {
-  u32 passed = 0;
-  const s64 credit = vcpu.policy<State>().credit;
-  Vcpu* behind = queue_.front();
-  for (; behind != nullptr && behind->policy<State>().credit >= credit; ++passed) behind = queue_.next(*behind);
-  if (behind == nullptr) {
-    queue_.push_back(vcpu);
-  } else {
-    queue_.insert_before(*behind, vcpu);
-  }
-  return passed;
+  return insert_sorted(
+      queue_, vcpu, [](const Vcpu& a, const Vcpu& b) { return a.policy<State>().credit > b.policy<State>().credit; });
 }
 
 void Credit2::burn(Vcpu& running, SystemTime now) {

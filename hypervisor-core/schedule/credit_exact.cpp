@@ -8,6 +8,8 @@
 // everybody UNDER, nor vanish, which would make everybody OVER: either way weights would mean nothing.
 #include "schedule/credit.h"
 
+#include "base/insert_sorted.h"
+
 namespace hv {
 
 namespace {
@@ -34,24 +36,18 @@ void Credit::charge_run(Vcpu& running, SystemTime now) {
   of.parked = group(running).cap != 0;
 }
 
-// By class, then by credits, from the back, where who just ran belongs. One that yields lets the next go before it.
+// By class, then by credits. One that yields lets the next go before it. How many steps that took.
 u32 Credit::insert_exact(Vcpu& vcpu) {
   List<Vcpu, RunQueueTag>& queue = cpus_[vcpu.cpu].queue;
-  u32 passed = 0;
-  Vcpu* ahead = queue.back();
-  for (; ahead != nullptr && before(vcpu, *ahead); ++passed) ahead = queue.previous(*ahead);
+  const u32 steps = insert_sorted(queue, vcpu, [this](const Vcpu& a, const Vcpu& b) { return before(a, b); });
   State& of = state(vcpu);
-  if (of.yielding) {
-    Vcpu* next = ahead == nullptr ? queue.front() : queue.next(*ahead);
-    if (next != nullptr && !next->is_idle) ahead = next;
-    of.yielding = false;
+  Vcpu* next = of.yielding ? queue.next(vcpu) : nullptr;
+  of.yielding = false;
+  if (next != nullptr && !next->is_idle) {
+    queue.remove(vcpu);
+    queue.insert_after(*next, vcpu);
   }
-  if (ahead == nullptr) {
-    queue.push_front(vcpu);
-  } else {
-    queue.insert_after(*ahead, vcpu);
-  }
-  return passed;
+  return steps;
 }
 
 // After an accounting, which moves few past each other.

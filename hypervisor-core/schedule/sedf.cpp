@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "base/divide.h"
+#include "base/insert_sorted.h"
 #include "domain.h"
 #include "schedule/registry.h"
 #include "schedule/scheduler.h"
@@ -37,7 +38,13 @@ struct PenaltyTag;
 struct UtilisationTag;
 struct MemberTag;
 
-struct State : ListNode<QueueTag>, ListNode<PenaltyTag>, ListNode<UtilisationTag>, ListNode<MemberTag> {
+// A place in one of the two queues for extra time. The lower the score the sooner.
+template <class Tag>
+struct InExtra : ListNode<Tag> {
+  s64 score = 0;  // while it is in the queue, above what the queue counts
+};
+
+struct State : ListNode<QueueTag>, InExtra<PenaltyTag>, InExtra<UtilisationTag>, ListNode<MemberTag> {
   // Bits, of which traces show the number.
   enum Status : u32 { kExtraAware = 1, kRunsPenalty = 2, kRunsUtilisation = 4, kWantsPenalty = 8, kAsleep = 16 };
 
@@ -52,8 +59,6 @@ struct State : ListNode<QueueTag>, ListNode<PenaltyTag>, ListNode<UtilisationTag
   u32 status = kExtraAware | kAsleep;
   u32 weight = 0;        // 0: it has a slice of its own
   u32 extra_weight = 1;  // 0: extra time in proportion to its slice
-  s32 penalty_score = 0;
-  s32 utilisation_score = 0;
 
   SystemTime period_begin() const { return deadline - period; }
   bool queued() const { return ListNode<QueueTag>::linked(); }
@@ -61,17 +66,33 @@ struct State : ListNode<QueueTag>, ListNode<PenaltyTag>, ListNode<UtilisationTag
   bool in_extra() const {
     return ListNode<Tag>::linked();
   }
-  template <class Tag>
-  s32& score();
 };
-template <>
-s32& State::score<PenaltyTag>() {
-  return penalty_score;
-}
-template <>
-s32& State::score<UtilisationTag>() {
-  return utilisation_score;
-}
+
+// Scores are relative: what one has used up is taken from all that wait. So the queue counts what was used.
+template <class Tag>
+class Extra {
+ public:
+  State* front() const { return queue_.front(); }
+  s64 score(const State& of) const {
+    const InExtra<Tag>& place = of;
+    return place.linked() ? place.score - used_ : place.score;
+  }
+  void set_score(State& of, s64 score) { static_cast<InExtra<Tag>&>(of).score = score; }  // it is not in the queue
+  void enter(State& of, s64 used_score) {
+    used_ += used_score;
+    static_cast<InExtra<Tag>&>(of).score += used_;
+    insert_sorted(queue_, of, [](const InExtra<Tag>& a, const InExtra<Tag>& b) { return a.score < b.score; });
+  }
+  void leave(State& of) {
+    if (!of.in_extra<Tag>()) return;
+    queue_.remove(of);
+    static_cast<InExtra<Tag>&>(of).score -= used_;
+  }
+
+ private:
+  List<State, Tag> queue_;
+  s64 used_ = 0;
+};
 
 class Sedf final : public Scheduler {
  public:
@@ -113,35 +134,33 @@ class Sedf final : public Scheduler {
   // Deadline, used part of the slice, status, utilisation score.
   Inspection inspect(const Vcpu& vcpu) const override {
     const State& of = vcpu.policy<State>();
-    return {4, {of.deadline, of.used, of.status, of.utilisation_score}};
+    return {4, {of.deadline, of.used, of.status, extra<UtilisationTag>(of).score(of)}};
   }
   bool waits(const Vcpu& vcpu) const override { return vcpu.policy<State>().queued(); }
 
  private:
-  struct Cpu {
+  struct Cpu : Extra<PenaltyTag>, Extra<UtilisationTag> {
     Vcpu* idle = nullptr;
     Vcpu* current = nullptr;
     SystemTime slice_end = 0;
     List<State, QueueTag> runnable;  // in their period, by deadline
     List<State, QueueTag> waiting;   // for their period to begin, by its beginning
-    List<State, PenaltyTag> penalty;
-    List<State, UtilisationTag> utilisation;
+    bool periods_changed = false;    // of some that wait
     List<State, MemberTag> members;  // all that are placed here
   };
 
   template <class Tag>
-  List<State, Tag>& extra_queue(const State& of);
+  const Extra<Tag>& extra(const State& of) const {
+    return cpus_[of.vcpu->cpu];
+  }
+  template <class Tag>
+  Extra<Tag>& extra(const State& of) {
+    return cpus_[of.vcpu->cpu];
+  }
 
   void queue_by_deadline(State& of);
   void queue_by_period(State& of);
   void leave_queues(State& of);
-  template <class Tag>
-  void leave_extra(State& of) {
-    if (of.in_extra<Tag>()) extra_queue<Tag>(of).remove(of);
-  }
-  template <class Tag>
-  void enter_extra(State& of, s32 used_score);
-
   void unblocked_in_period(State& of);
   bool preempts(const State& woken) const;
   void account_slice(State& of, SystemTime now);
@@ -154,58 +173,42 @@ class Sedf final : public Scheduler {
   Cpu cpus_[kMaxCpus];
 };
 
-template <>
-List<State, PenaltyTag>& Sedf::extra_queue(const State& of) {
-  return cpus_[of.vcpu->cpu].penalty;
-}
-template <>
-List<State, UtilisationTag>& Sedf::extra_queue(const State& of) {
-  return cpus_[of.vcpu->cpu].utilisation;
-}
-
 // --- queues ----------------------------------------------------------------------------------------------------------
-
-template <class Before>
-void insert_sorted(List<State, QueueTag>& queue, State& of, Before before) {
-  State* position = queue.front();
-  while (position != nullptr && !before(of, *position)) position = queue.next(*position);
-  if (position == nullptr) {
-    queue.push_back(of);
-  } else {
-    queue.insert_before(*position, of);
-  }
-}
 
 void Sedf::queue_by_deadline(State& of) {
   insert_sorted(cpus_[of.vcpu->cpu].runnable, of,
                 [](const State& a, const State& b) { return a.deadline < b.deadline; });
 }
 
+// Before the first whose period begins later. Those that wait are in order but where domain 0 gave other periods to
+// some of them.
 void Sedf::queue_by_period(State& of) {
-  insert_sorted(cpus_[of.vcpu->cpu].waiting, of,
-                [](const State& a, const State& b) { return a.period_begin() < b.period_begin(); });
+  Cpu& cpu = cpus_[of.vcpu->cpu];
+  const auto before = [](const State& a, const State& b) { return a.period_begin() < b.period_begin(); };
+  if (cpu.periods_changed) {
+    cpu.periods_changed = false;
+    cpu.waiting.for_each([&](State& waits) {
+      const State* ahead = cpu.waiting.previous(waits);
+      if (ahead != nullptr && before(waits, *ahead)) cpu.periods_changed = true;
+    });
+  }
+  if (!cpu.periods_changed) {
+    insert_sorted(cpu.waiting, of, before);
+    return;
+  }
+  State* behind = cpu.waiting.front();
+  while (behind != nullptr && !before(of, *behind)) behind = cpu.waiting.next(*behind);
+  if (behind == nullptr) {
+    cpu.waiting.push_back(of);
+  } else {
+    cpu.waiting.insert_before(*behind, of);
+  }
 }
 
 void Sedf::leave_queues(State& of) {
   if (of.queued()) cpus_[of.vcpu->cpu].runnable.remove(of);  // whichever it is in
-  leave_extra<PenaltyTag>(of);
-  leave_extra<UtilisationTag>(of);
-}
-
-// The lowest score goes first. Scores are relative: what the entering one has used up is taken from all others.
-template <class Tag>
-void Sedf::enter_extra(State& of, s32 used_score) {
-  List<State, Tag>& queue = extra_queue<Tag>(of);
-  State* position = nullptr;
-  queue.for_each([&](State& other) {
-    other.score<Tag>() -= used_score;
-    if (position == nullptr && of.score<Tag>() < other.score<Tag>()) position = &other;
-  });
-  if (position == nullptr) {
-    queue.push_back(of);
-  } else {
-    queue.insert_before(*position, of);
-  }
+  extra<PenaltyTag>(of).leave(of);
+  extra<UtilisationTag>(of).leave(of);
 }
 
 // --- waking ----------------------------------------------------------------------------------------------------------
@@ -215,14 +218,14 @@ Reaction Sedf::wake(Vcpu& vcpu, SystemTime now) {
   woken.status &= ~u32{State::kAsleep};
   if (woken.deadline == 0) woken.deadline = now + woken.slice;
   if (now < woken.period_begin()) {
-    if ((woken.status & State::kWantsPenalty) != 0) enter_extra<PenaltyTag>(woken, 0);
+    if ((woken.status & State::kWantsPenalty) != 0) extra<PenaltyTag>(woken).enter(woken, 0);
   } else if (now < woken.deadline) {
     unblocked_in_period(woken);
   } else {
     woken.deadline = now + woken.period;
     woken.used = 0;
   }
-  if ((woken.status & State::kExtraAware) != 0) enter_extra<UtilisationTag>(woken, 0);
+  if ((woken.status & State::kExtraAware) != 0) extra<UtilisationTag>(woken).enter(woken, 0);
   if (woken.period_begin() > now) {
     queue_by_period(woken);
   } else {
@@ -237,10 +240,10 @@ void Sedf::unblocked_in_period(State& of) {
   if (of.blocked_at != 0) {
     of.lost = of.slice > of.used ? of.slice - of.used : 0;
     if (of.lost > 0) {
-      of.penalty_score = score_of(of.period, of.lost);
-      leave_extra<PenaltyTag>(of);
+      extra<PenaltyTag>(of).leave(of);
+      extra<PenaltyTag>(of).set_score(of, score_of(of.period, of.lost));
       of.status |= State::kWantsPenalty;
-      enter_extra<PenaltyTag>(of, 0);
+      extra<PenaltyTag>(of).enter(of, 0);
     }
   }
   of.used = 0;
@@ -251,7 +254,8 @@ bool Sedf::preempts(const State& woken) const {
   if (cpu.current->is_idle || woken.period_begin() < cpu.slice_end) return true;
   const State& running = cpu.current->policy<State>();
   const bool wants_penalty = (woken.status & State::kWantsPenalty) != 0;
-  if ((running.status & State::kRunsPenalty) != 0) return wants_penalty && woken.penalty_score < running.penalty_score;
+  if ((running.status & State::kRunsPenalty) != 0)
+    return wants_penalty && extra<PenaltyTag>(woken).score(woken) < extra<PenaltyTag>(running).score(running);
   return (running.status & State::kRunsUtilisation) != 0 && wants_penalty;
 }
 
@@ -277,16 +281,16 @@ void Sedf::account_slice(State& of, SystemTime now) {
 
 template <class Tag>
 void Sedf::stop_extra(State& of, bool stays) {
-  const s32 used_score = of.score<Tag>();
-  leave_extra<Tag>(of);
+  extra<Tag>(of).leave(of);
+  const s64 used_score = extra<Tag>(of).score(of);
   if constexpr (std::is_same_v<Tag, UtilisationTag>) {
-    of.utilisation_score =
-        of.extra_weight != 0 ? static_cast<s32>((1u << 17) / of.extra_weight) : score_of(of.period, of.slice);
+    extra<Tag>(of).set_score(
+        of, of.extra_weight != 0 ? static_cast<s32>((1u << 17) / of.extra_weight) : score_of(of.period, of.slice));
   }
   if (!of.vcpu->wants_cpu()) {
     leave_queues(of);
   } else if (stays) {
-    enter_extra<Tag>(of, used_score);
+    extra<Tag>(of).enter(of, used_score);
   }
 }
 
@@ -368,10 +372,10 @@ Decision Sedf::decide(CpuId id, Vcpu& current, SystemTime now) {
   } else if (const State* waits = cpu.waiting.front()) {
     until = waits->period_begin();
     if (until - now >= kExtraQuantum) {
-      next = cpu.penalty.front();
+      next = cpu.Extra<PenaltyTag>::front();
       if (next != nullptr) {
         next->status |= State::kRunsPenalty;
-      } else if ((next = cpu.utilisation.front()) != nullptr) {
+      } else if ((next = cpu.Extra<UtilisationTag>::front()) != nullptr) {
         next->status |= State::kRunsUtilisation;
       }
       if (next != nullptr) until = now + kExtraQuantum;
@@ -393,6 +397,7 @@ void Sedf::share_by_weight(Cpu& cpu) {
     if (of.weight == 0)
       slices += divide(static_cast<u64>(kWeightPeriod * of.slice), static_cast<u64>(of.period)).quotient;
   });
+  cpu.periods_changed = true;
   if (weights == 0) return;
   const u64 most = kWeightPeriod - kWeightSafety;
   const u64 free = slices < most ? most - slices : 0;
@@ -427,9 +432,9 @@ HypercallResult Sedf::adjust(Vcpu& vcpu, const SchedulerParameters& parameters, 
   share_by_weight(cpus_[vcpu.cpu]);
   of.status = (of.status & ~u32{State::kExtraAware}) | (parameters.extra != 0 ? u32{State::kExtraAware} : 0);
   const bool runs_extra = (of.status & (State::kRunsPenalty | State::kRunsUtilisation)) != 0;
-  if (of.in_extra<UtilisationTag>() && parameters.extra == 0 && !runs_extra) leave_extra<UtilisationTag>(of);
+  if (of.in_extra<UtilisationTag>() && parameters.extra == 0 && !runs_extra) extra<UtilisationTag>(of).leave(of);
   if (!of.in_extra<UtilisationTag>() && parameters.extra != 0 && (of.status & State::kAsleep) == 0)
-    enter_extra<UtilisationTag>(of, 0);
+    extra<UtilisationTag>(of).enter(of, 0);
   return HypercallResult::success();
 }
 
