@@ -12,6 +12,7 @@
 #include "experiments/runner/one_point.h"
 #include "experiments/runner/processes.h"
 #include "experiments/runner/verbs.h"
+#include "experiments/traces/activity_log.h"
 #include "schedule/scheduler.h"
 #include "vcpu.h"
 #include "workloads/activity_trace.h"
@@ -89,22 +90,6 @@ class Names {
   std::vector<std::string> guests_;  // the builder makes them in order, from domain 1 on
 };
 
-const char* state_text(hv::RunState state) {
-  switch (state) {
-    case hv::RunState::offline:
-      return "gone";
-    case hv::RunState::paused:
-      return "paused";
-    case hv::RunState::blocked:
-      return "blocked";
-    case hv::RunState::runnable:
-      return "runnable";
-    case hv::RunState::running:
-      return "running";
-  }
-  return "";
-}
-
 // Tells the state in which one decision was made, in words.
 class StateAt final : public guest::ActivityTrace {
  public:
@@ -125,14 +110,14 @@ class StateAt final : public guest::ActivityTrace {
     std::map<std::string, int> others;  // that neither run nor wait
     for (const auto& [id, vcpu] : vcpus_) {
       if (vcpu->state != hv::RunState::running && vcpu->state != hv::RunState::runnable) {
-        ++others[state_text(vcpu->state)];
+        ++others[state_name(vcpu->state)];
         continue;
       }
       const hv::Inspection values = policy.inspect(*vcpu);
       std::string numbers;
       for (hv::u32 i = 0; i < values.count; ++i) numbers += fmt::format(" {}", values.values[i]);
       text_ += fmt::format("    {:<16} {:<9} CPU {}  {:>14}  scheduler's numbers:{}\n", names_.of(id),
-                           state_text(vcpu->state), vcpu->cpu,
+                           state_name(vcpu->state), vcpu->cpu,
                            time_text(static_cast<std::int64_t>(
                                now - (vcpu->state == hv::RunState::running ? vcpu->run_since : vcpu->runnable_since))),
                            numbers);

@@ -18,6 +18,22 @@ VcpuName name_of(const hv::Vcpu& vcpu) {
   return vcpu.is_idle ? VcpuName{kIdleDomain, vcpu.cpu} : VcpuName{vcpu.domain->id, vcpu.id};
 }
 
+const char* state_name(hv::RunState state) {
+  switch (state) {
+    case hv::RunState::offline:
+      return "offline";
+    case hv::RunState::paused:
+      return "paused";
+    case hv::RunState::blocked:
+      return "blocked";
+    case hv::RunState::runnable:
+      return "runnable";
+    case hv::RunState::running:
+      return "running";
+  }
+  __builtin_unreachable();
+}
+
 void ActivityLog::decided(hv::CpuId by, const hv::Vcpu&, const hv::Decision& decision, const hv::Scheduler&,
                           hv::SystemTime now, sim::Time at) {
   const hv::Vcpu& next = *decision.vcpu;

@@ -23,6 +23,8 @@ struct VcpuName {
 };
 VcpuName name_of(const hv::Vcpu& vcpu);
 
+const char* state_name(hv::RunState state);
+
 struct Activity {
   enum class Kind : std::uint8_t { decided, state, event, entered, worked, left };
   Kind kind = Kind::state;

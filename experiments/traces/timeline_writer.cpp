@@ -23,22 +23,6 @@ std::string microseconds(sim::Time at) {
   return fmt::format("{}.{:06}", ps / 1'000'000, ps % 1'000'000);
 }
 
-const char* state_name(hv::RunState state) {
-  switch (state) {
-    case hv::RunState::offline:
-      return "offline";
-    case hv::RunState::paused:
-      return "paused";
-    case hv::RunState::blocked:
-      return "blocked";
-    case hv::RunState::runnable:
-      return "runnable";
-    case hv::RunState::running:
-      return "running";
-  }
-  __builtin_unreachable();
-}
-
 std::string hypercall_name(std::uint32_t number) {
   static constexpr std::pair<hv::Hypercall, const char*> kNames[] = {
       {hv::Hypercall::set_trap_table, "set_trap_table"},
