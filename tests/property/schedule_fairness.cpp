@@ -3,74 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdint>
-#include <random>
 #include <vector>
 
 #include "support/schedule_host.h"
+#include "support/schedule_watch.h"
 
-using test::kMillisecond, test::ScheduleHost;
-
-namespace {
-
-// std::mt19937_64 is the same everywhere; the standard distributions are not.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_{seed} {}
-  std::int64_t from(std::int64_t least, std::int64_t most) {
-    return least + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(most - least + 1));
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-// What the outside knows of a vCPU: whether it wants to run, and how long it was seen on a CPU.
-struct Book {
-  bool wants = false;
-  hv::SystemTime seen = 0;
-};
-
-class Watcher {
- public:
-  explicit Watcher(ScheduleHost& host) : host_{host}, books(host.vcpus.size()), idle(host.states.cpu_count()) {}
-
-  // Time went on to `now`; until then the CPUs ran what they were seen with last.
-  void advance() {
-    for (hv::CpuId cpu = 0; cpu < idle.size(); ++cpu) {
-      const hv::Vcpu& current = host_.states.current(cpu);
-      (current.is_idle ? idle[cpu] : books[current.id - 1].seen) += host_.now - last_;
-    }
-    last_ = host_.now;
-  }
-
-  void check() const {
-    for (hv::CpuId cpu = 0; cpu < idle.size(); ++cpu) {
-      const hv::Vcpu& current = host_.states.current(cpu);
-      for (hv::CpuId other = cpu + 1; other < idle.size(); ++other) {
-        REQUIRE(&current != &host_.states.current(other));
-      }
-      if (!current.is_idle) {
-        REQUIRE(books[current.id - 1].wants);
-        REQUIRE(current.cpu == cpu);
-        continue;
-      }
-      for (const hv::Vcpu& vcpu : host_.vcpus) {
-        if (vcpu.cpu == cpu) REQUIRE_FALSE(books[vcpu.id - 1].wants);
-      }
-    }
-  }
-
- private:
-  ScheduleHost& host_;
-  hv::SystemTime last_ = 0;
-
- public:
-  std::vector<Book> books;
-  std::vector<hv::SystemTime> idle;
-};
-
-}  // namespace
+using test::Idle, test::kMillisecond, test::Random, test::ScheduleHost, test::ScheduleWatcher;
 
 TEST_CASE("as intended, shares of one CPU over 10 s are within 1 % of the CPU of the weights' ratio") {
   Random random{20031019};
@@ -113,11 +51,10 @@ TEST_CASE("with random blocking, waking and moving, CPUs and vCPUs stay one to o
                                            .unwarp_low = static_cast<hv::u32>(random.from(0, 20'000'000))},
                                           0));
       }
-      Watcher watcher{host};
+      ScheduleWatcher watcher{host, Idle::never_beside_own_work};
       for (int step = 0; step < 2'000; ++step) {
-        auto& vcpu =
-            host.vcpus[static_cast<std::size_t>(random.from(0, static_cast<std::int64_t>(host.vcpus.size()) - 1))];
-        bool& wants = watcher.books[vcpu.id - 1].wants;
+        hv::Vcpu& vcpu = random.one_of(host.vcpus);
+        bool& wants = watcher.wants(vcpu);
         if (random.from(0, 19) == 0) {
           host.states.pin(vcpu, 1u << random.from(0, host.states.cpu_count() - 1), host.now);
           host.settle();
@@ -129,29 +66,9 @@ TEST_CASE("with random blocking, waking and moving, CPUs and vCPUs stay one to o
           host.block(vcpu);
         }
         watcher.check();
-        // In steps to the next timer of any CPU, so that the watcher sees every change.
-        const hv::SystemTime end = host.now + random.from(0, 3 * kMillisecond);
-        while (host.now < end) {
-          hv::SystemTime next = end;
-          for (hv::CpuId cpu = 0; cpu < host.states.cpu_count(); ++cpu) {
-            next = std::min(next, host.states.next_timer(cpu));
-          }
-          host.now = next;
-          watcher.advance();
-          host.run_until(next);
-          watcher.check();
-        }
+        watcher.run_until(host.now + random.from(0, 3 * kMillisecond));
       }
-      for (hv::CpuId cpu = 0; cpu < host.states.cpu_count(); ++cpu) {
-        CHECK(host.ran(host.states.idle(cpu)) == watcher.idle[cpu]);
-      }
-      hv::SystemTime sum = 0;
-      for (const hv::Vcpu& vcpu : host.vcpus) {
-        CHECK(host.ran(vcpu) == watcher.books[vcpu.id - 1].seen);
-        sum += host.ran(vcpu);
-      }
-      for (hv::CpuId cpu = 0; cpu < host.states.cpu_count(); ++cpu) sum += host.ran(host.states.idle(cpu));
-      CHECK(sum == host.now * host.states.cpu_count());
+      watcher.close_books();
     }
   }
 }

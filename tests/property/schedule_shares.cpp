@@ -4,36 +4,16 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <random>
 #include <string>
 
-#include "support/policy_host.h"
+#include "support/schedule_watch.h"
 #include "support/shares.h"
 
-using test::kMillisecond, test::NamedPolicyHost;
+using test::Idle, test::kMillisecond, test::NamedPolicyHost, test::Random, test::ScheduleWatcher;
 
 namespace {
 
 constexpr hv::SystemTime kSecond = 1000 * kMillisecond;
-
-// std::mt19937_64 is the same everywhere; the standard distributions are not.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_{seed} {}
-  std::int64_t from(std::int64_t least, std::int64_t most) {
-    return least + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(most - least + 1));
-  }
-  hv::u32 mask(hv::u32 cpus) { return static_cast<hv::u32>(from(1, (std::int64_t{1} << cpus) - 1)); }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-enum class Idle {
-  never_beside_work,      // anywhere that the work may run
-  never_beside_own_work,  // placed on the same CPU: the policy does not move it
-  sometimes,              // for reasons of its own
-};
 
 struct Promise {
   const char* name;
@@ -57,66 +37,16 @@ constexpr Promise kPromises[] = {
     {"null", "static", Idle::sometimes},  // whoever has no CPU waits
 };
 
-// What the outside knows of a vCPU: whether it wants to run, and how long it was seen on a CPU.
-struct Book {
-  bool wants = false;
-  hv::SystemTime seen = 0;
-};
-
-class Watcher {
- public:
-  Watcher(NamedPolicyHost& host, Idle idle) : host_{host}, idle_{idle}, books(host.vcpus.size()) {}
-
-  // Time went on to `now`; until then the CPUs ran what they were seen with last.
-  void advance() {
-    for (hv::CpuId cpu = 0; cpu < host_.states.cpu_count(); ++cpu) {
-      const hv::Vcpu& current = host_.states.current(cpu);
-      if (!current.is_idle) books[current.id - 1].seen += host_.now - last_;
-    }
-    last_ = host_.now;
-  }
-
-  void check() const {
-    for (hv::CpuId cpu = 0; cpu < host_.states.cpu_count(); ++cpu) {
-      const hv::Vcpu& current = host_.states.current(cpu);
-      for (hv::CpuId other = cpu + 1; other < host_.states.cpu_count(); ++other) {
-        REQUIRE(&current != &host_.states.current(other));
-      }
-      if (!current.is_idle) {
-        REQUIRE(books[current.id - 1].wants);
-        REQUIRE(current.cpu == cpu);
-        REQUIRE((current.affinity >> cpu & 1) == 1);
-        continue;
-      }
-      if (idle_ == Idle::sometimes) continue;
-      for (const hv::Vcpu& vcpu : host_.vcpus) {
-        if (!books[vcpu.id - 1].wants || host_.states.running(vcpu)) continue;
-        const bool could = idle_ == Idle::never_beside_work ? (vcpu.affinity >> cpu & 1) == 1 : vcpu.cpu == cpu;
-        CAPTURE(host_.now);
-        REQUIRE_FALSE(could);
-      }
-    }
-  }
-
- private:
-  NamedPolicyHost& host_;
-  Idle idle_;
-  hv::SystemTime last_ = 0;
-
- public:
-  std::vector<Book> books;
-};
-
 // A second of random waking, blocking, pinning and changes of weight, looked at at every instant when anything changes.
 void disturb(const Promise& promise, std::uint64_t seed) {
   Random random{seed};
   NamedPolicyHost host{promise.name, promise.variant, static_cast<hv::u32>(random.from(1, promise.most_cpus))};
   const hv::u32 cpus = host.states.cpu_count();
   for (auto count = random.from(1, 10); count > 0; --count) host.create(random.mask(cpus));
-  Watcher watcher{host, promise.idle};
+  ScheduleWatcher watcher{host, promise.idle};
   for (int step = 0; step < 400; ++step) {
-    auto& vcpu = host.vcpus[static_cast<std::size_t>(random.from(0, static_cast<std::int64_t>(host.vcpus.size()) - 1))];
-    bool& wants = watcher.books[vcpu.id - 1].wants;
+    hv::Vcpu& vcpu = random.one_of(host.vcpus);
+    bool& wants = watcher.wants(vcpu);
     const auto dice = random.from(0, 19);
     if (dice == 0) {
       host.states.pin(vcpu, random.mask(cpus), host.now);
@@ -138,21 +68,9 @@ void disturb(const Promise& promise, std::uint64_t seed) {
       host.block(vcpu);
     }
     watcher.check();
-    const hv::SystemTime end = host.now + random.from(0, 5 * kMillisecond);
-    while (host.now < end) {
-      host.now = std::min(end, host.states.next_timer(host.first_to_expire()));
-      watcher.advance();
-      host.run_until(host.now);
-      watcher.check();
-    }
+    watcher.run_until(host.now + random.from(0, 5 * kMillisecond));
   }
-  hv::SystemTime sum = 0;
-  for (const hv::Vcpu& vcpu : host.vcpus) {
-    CHECK(host.ran(vcpu) == watcher.books[vcpu.id - 1].seen);
-    sum += host.ran(vcpu);
-  }
-  for (hv::CpuId cpu = 0; cpu < cpus; ++cpu) sum += host.ran(host.states.idle(cpu));
-  CHECK(sum == host.now * cpus);
+  watcher.close_books();
 }
 
 // vCPUs that always want to run, and what they get in the 10 s after the first.
