@@ -202,6 +202,21 @@ void check_ledger(const Experiment& experiment, const Place& place) {
   }
 }
 
+// Domains and programs have metrics of their own names, such as "domain.web.throughput".
+bool is_metric(const std::string& name, const std::vector<std::string>& known) {
+  return name.starts_with("domain.") || name.starts_with("packet_cost.") ||
+         std::ranges::find(known, name) != known.end();
+}
+
+void check_show(const Experiment& experiment, const Place& place) {
+  const std::vector<std::string> metrics = known_metrics();
+  for (std::size_t i = 0; i < experiment.show.size(); ++i) {
+    const std::string& name = experiment.show[i];
+    if (is_metric(name, metrics)) continue;
+    throw InputError{place.below(i), Mismatch{"a metric", in_quotes(name), nearest_name(name, metrics)}};
+  }
+}
+
 void check_pictures(const Experiment& experiment, const Place& place) {
   std::vector<std::string> keys{std::string{kCase}};
   for (const Axis& axis : experiment.vary) keys.push_back(axis.key);
@@ -218,8 +233,7 @@ void check_pictures(const Experiment& experiment, const Place& place) {
       if ((wanted & key) != 0) known = keys;
       if ((wanted & metric) != 0) known.insert(known.end(), metrics.begin(), metrics.end());
       if ((wanted & latency) != 0) known.emplace_back(kLatency);
-      // Domains and programs have metrics of their own names, such as "domain.web.throughput".
-      if ((wanted & metric) != 0 && (value.starts_with("domain.") || value.starts_with("packet_cost."))) return;
+      if ((wanted & metric) != 0 && is_metric(value, metrics)) return;
       if (std::ranges::find(known, value) != known.end()) return;
       throw InputError{place.below(i).below(name),
                        Mismatch{(wanted & metric) != 0 ? "a metric or a varied key" : "a varied key or \"case\"",
@@ -268,6 +282,7 @@ void check_experiment(const Experiment& experiment, const Place& place) {
   check_normalisation(experiment, place.below("normalise"));
   check_losses(experiment, place.below("losses"));
   check_ledger(experiment, place.below("ledger"));
+  check_show(experiment, place.below("show"));
   check_pictures(experiment, place.below("pictures"));
 }
 
