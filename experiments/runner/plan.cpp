@@ -126,6 +126,13 @@ std::size_t Points::reference(std::size_t i) const {
   return number(indices);
 }
 
+std::size_t Points::without_loss(const Loss& loss, std::size_t i) const {
+  Indices indices = this->indices(i);
+  const auto from = std::ranges::find(experiment_.cases, loss.from, &Case::name);  // check_plan() found it
+  indices.case_index = static_cast<std::size_t>(from - experiment_.cases.begin());
+  return number(indices);
+}
+
 std::vector<std::size_t> Points::few_of_each(std::size_t limit) const {
   std::size_t most = std::max<std::size_t>(experiment_.cases.size(), sample_ ? sample_->count() : 1);
   for (const Axis& axis : experiment_.vary) most = std::max(most, axis.values.size());

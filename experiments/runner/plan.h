@@ -55,6 +55,8 @@ class Points {
   Point outline(std::size_t i) const;  // the same without its set-up: whatever the values are
   // The point by whose metric `normalise` divides that of the i-th.
   std::size_t reference(std::size_t i) const;
+  // The point from which a loss at the i-th is counted; that one itself has none.
+  std::size_t without_loss(const Loss& loss, std::size_t i) const;
   // Points that have each case, each value of each key and each random value among them; at most `limit`, over which
   // long lists are thinned out.
   std::vector<std::size_t> few_of_each(std::size_t limit) const;

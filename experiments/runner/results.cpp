@@ -35,16 +35,6 @@ MetricResult summarise(const std::string& metric, const std::string& unit, const
   return result;
 }
 
-void add_loss(const Loss& loss, PointResult& point, const PointResult& reference) {
-  if (!point.finished || !reference.finished) return;
-  for (std::size_t r = 0; r < point.replications.size(); ++r) {
-    const Measurement* value = find(point.replications[r], loss.metric);
-    const Measurement* base = find(reference.replications[r], loss.metric);
-    if (value == nullptr || base == nullptr || base->value == 0) continue;
-    point.replications[r].measurements.push_back({loss_name(loss.metric), 100 * (1 - value->value / base->value), "%"});
-  }
-}
-
 std::string hash_text(const model::ParameterTable& table) { return fmt::format("{:016x}", table.hash()); }
 
 Json point_document(const Point& point, const PointResult& result) {
@@ -95,12 +85,22 @@ std::vector<std::string> shown_metrics(const ExperimentResult& result) {
 
 void add_relative_metric(const Normalisation& normalise, PointResult& point, const PointResult& reference) {
   if (!point.finished || !reference.finished) return;
-  for (std::size_t r = 0; r < point.replications.size(); ++r) {
+  for (std::size_t r = 0; r < std::min(point.replications.size(), reference.replications.size()); ++r) {
     const Measurement* value = find(point.replications[r], normalise.metric);
     const Measurement* base = find(reference.replications[r], normalise.metric);
     if (value == nullptr || base == nullptr || base->value == 0) continue;
     point.replications[r].measurements.push_back(
         {relative_name(normalise.metric), value->value / base->value, "ratio"});
+  }
+}
+
+void add_loss(const Loss& loss, PointResult& point, const PointResult& reference) {
+  if (!point.finished || !reference.finished) return;
+  for (std::size_t r = 0; r < std::min(point.replications.size(), reference.replications.size()); ++r) {
+    const Measurement* value = find(point.replications[r], loss.metric);
+    const Measurement* base = find(reference.replications[r], loss.metric);
+    if (value == nullptr || base == nullptr || base->value == 0) continue;
+    point.replications[r].measurements.push_back({loss_name(loss.metric), 100 * (1 - value->value / base->value), "%"});
   }
 }
 

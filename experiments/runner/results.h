@@ -10,12 +10,15 @@
 
 namespace runner {
 
-// Means, confidence intervals and the relative metrics of `normalise`.
+// Means, confidence intervals, the relative metrics of `normalise` and the losses of `losses`.
 void summarise_metrics(ExperimentResult& result);
 
 // Adds the relative metric to the replications of a point, given the point that it is relative to. Replications are
-// divided one by one: with equal seeds they share their random numbers.
+// divided one by one, as far as both have them: with equal seeds they share their random numbers.
 void add_relative_metric(const Normalisation& normalise, PointResult& point, const PointResult& reference);
+
+// The same for a loss, given the point that it is counted from.
+void add_loss(const Loss& loss, PointResult& point, const PointResult& reference);
 
 inline constexpr std::string_view kResultsHead = "experiment,point,replication,metric,value,unit\n";
 inline constexpr std::string_view kLatenciesHead = "experiment,point,replication,latency_ns\n";

@@ -176,6 +176,40 @@ TEST_CASE("what is wrong with a sweep ends with 2, and nothing is written") {
   CHECK(ringzero("store dump /nowhere").status == 2);
 }
 
+TEST_CASE("what is relative to another point is in a sweep's results as in a run's") {
+  const test::TemporaryFolder folder;
+  Json json = short_runs(2);
+  json["cases"] = Json::parse(R"([{"name": "short"}, {"name": "long", "set": {"duration": "2 ms"}}])");
+  json["normalise"] = {{"metric", "throughput"}, {"key", "parameters.memory.line_refill"}, {"at", 20.0}};
+  json["losses"] = Json::parse(R"([{"metric": "throughput", "from": "long"}])");
+  const std::string file = folder.write("short.json", json.dump()).string(), out = (folder.path() / "out").string();
+  CHECK(ringzero("sweep " + file + " --out " + out).status == 0);
+  CHECK(ringzero("run " + file + " --out " + out + "/run").status == 0);
+  const std::string results = text_of(out + "/results.csv");
+  CHECK(results.find("short,short/parameters.memory.line_refill=60.0,0,loss_throughput,") != std::string::npos);
+  CHECK(results.find("short,long/parameters.memory.line_refill=60.0,0,relative_throughput,") != std::string::npos);
+  CHECK(results == text_of(out + "/run/results.csv"));
+}
+
+TEST_CASE("a sweep of another version of a file is not merged silently") {
+  const test::TemporaryFolder folder;
+  const auto sweep = [&](const std::string& name, int points) {
+    const std::string file = folder.write("short.json", short_runs(points).dump()).string();
+    CHECK(ringzero("sweep " + file + " --store " + (folder.path() / name).string() + " --out " +
+                   (folder.path() / "out").string())
+              .status == 0);
+    return (folder.path() / name).string();
+  };
+  const std::string three = sweep("three", 3), two = sweep("two", 2);
+  const Ended merged = ringzero("store merge " + three + ' ' + two);
+  CHECK(merged.status == 4);
+  CHECK(merged.error ==
+        two +
+            ": sweep \"short\" is of another version of its file: its runs were taken over, its list of "
+            "points was not\n");
+  CHECK(rows(ringzero("store dump " + three).out) == 3 + 3);  // both of the two are among the three
+}
+
 TEST_CASE("shards are merged into the sweep as a whole") {
   const test::TemporaryFolder folder;
   const std::string file = folder.write("short.json", short_runs(7).dump()).string();

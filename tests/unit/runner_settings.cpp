@@ -6,9 +6,11 @@
 
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/parameters.h"
+#include "experiments/runner/results.h"
 #include "support/experiment_file.h"
 
 using namespace runner;
+using test::error_in;
 using test::plan_of;
 using test::small_experiment;
 
@@ -71,6 +73,41 @@ TEST_CASE("normalising divides by the point of the same case and the same other 
   const Plan plan = plan_of(json);
   CHECK(reference_point(plan, plan.points[7]).name == "b/domains.0.count=1/clients.0.interval=2 ms");
   CHECK(reference_point(plan, plan.points[0]).name == plan.points[0].name);
+}
+
+TEST_CASE("a loss is counted from the point of its case with the same other values, replication by replication") {
+  Json json = small_experiment();
+  json["cases"] = {{{"name", "crowd"}}, {{"name", "alone"}}, {{"name", "idle"}}};
+  json["vary"] = {{"domains.0.count", {1, 2}}};
+  json["losses"] = {{{"metric", "throughput"}, {"from", "alone"}}};
+  ExperimentResult result{plan_of(json), {}};
+  for (const double value : {0.9, 0.5, 1.0, 0.8, 0.0, 0.4}) {  // by case, then by number of domains
+    PointResult& point = result.points.emplace_back(PointResult{.finished = true});
+    for (const double factor : {1.0, 2.0}) {
+      point.replications.push_back({.measurements = {{"throughput", factor * value, "CPUs"}}});
+    }
+  }
+  result.points[2].replications[1].measurements[0].value = 1.5;
+  result.points[5].finished = false;
+  summarise_metrics(result);
+  const auto losses = [&](std::size_t point) {
+    for (const MetricResult& metric : result.points[point].metrics) {
+      if (metric.metric == "loss_throughput") return metric.values;
+    }
+    return std::vector<double>{};
+  };
+  REQUIRE(losses(0).size() == 2);
+  CHECK(losses(0)[0] == doctest::Approx(10));
+  CHECK(losses(0)[1] == doctest::Approx(-20));  // 1.8 for 1.5
+  CHECK(losses(1)[0] == doctest::Approx(37.5));
+  CHECK(losses(2).empty());  // where it is counted from
+  CHECK(losses(4)[0] == 100);
+  CHECK(losses(5).empty());
+  CHECK(error_in([&] {
+          json["losses"][0]["from"] = "alnoe";
+          return json;
+        }())
+            .find("(did you mean \"alone\"?)") != std::string::npos);
 }
 
 TEST_CASE("a count stands for numbered domains, and every domain has its own seed-independent name") {

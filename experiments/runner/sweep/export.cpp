@@ -76,22 +76,20 @@ void for_each_point(const Store& store, Visit visit) {
   if (!runs.empty()) visit(point, runs);
 }
 
-// The points by which others are divided; the same one comes again and again.
+// The points that others are divided by or compared with; the same one comes again and again.
 class References {
  public:
-  References(const Points& points, const Store& store) : points_{points}, store_{store} {}
+  explicit References(const Store& store) : store_{store} {}
 
-  const PointResult& of(std::uint64_t point) {
-    const std::uint64_t reference = points_.reference(point);
-    const auto found = cached_.find(reference);
+  const PointResult& at(std::uint64_t point) {
+    const auto found = cached_.find(point);
     if (found != cached_.end()) return found->second;
     constexpr std::size_t kMost = 1000;
     if (cached_.size() == kMost) cached_.clear();
-    return cached_.emplace(reference, point_result(store_.runs_of(reference))).first->second;
+    return cached_.emplace(point, point_result(store_.runs_of(point))).first->second;
   }
 
  private:
-  const Points& points_;
   const Store& store_;
   std::map<std::uint64_t, PointResult> cached_;
 };
@@ -107,11 +105,17 @@ void export_sweep(const Points& points, const Store& store, const std::filesyste
   if (std::ranges::any_of(experiment.pictures, [](const Picture& picture) { return picture.x == kLatency; })) {
     latencies.emplace(folder / "latencies.csv", kLatenciesHead);
   }
-  References references{points, store};
+  References references{store};
   for_each_point(store, [&](std::uint64_t number, const std::vector<RunRecord>& runs) {
     const std::string& name = runs.front().point;
     PointResult result = point_result(runs);
-    if (experiment.normalise) add_relative_metric(*experiment.normalise, result, references.of(number));
+    if (experiment.normalise) {
+      add_relative_metric(*experiment.normalise, result, references.at(points.reference(number)));
+    }
+    for (const Loss& loss : experiment.losses) {
+      const std::size_t from = points.without_loss(loss, number);
+      if (from != number) add_loss(loss, result, references.at(from));
+    }
     const Json values = Json::parse(runs.front().values);
     for (const auto& [key, value] : values.items()) {
       listing.write(csv_field(name) + ',' + csv_field(key) + ',' + csv_field(plain_text(value)) + '\n');

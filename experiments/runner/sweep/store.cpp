@@ -5,6 +5,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "experiments/runner/input_error.h"
 #include "experiments/runner/sweep/identity.h"
 #include "experiments/runner/version.h"
@@ -15,14 +17,14 @@ namespace {
 
 constexpr const char* kFormat = "ringzero sweep 1";
 
-// Rows are appended, and only the index over the keys is in no order: what adding a run costs does not grow with the
-// store. CPU seconds, times and versions are for people; results do not depend on them, and the dump leaves them out.
+// Rows are appended: what adding a run costs does not grow with the store. CPU seconds, times and versions are for
+// people; results do not depend on them, and the dump leaves them out.
 constexpr const char* kSchema = R"(
 CREATE TABLE IF NOT EXISTS format (name TEXT);
 CREATE TABLE IF NOT EXISTS runs (
   id INTEGER PRIMARY KEY, key BLOB NOT NULL, seed INTEGER, state INTEGER, failure INTEGER, reason TEXT,
   fingerprint INTEGER, events INTEGER, seconds REAL, measurements TEXT, latencies BLOB);
-CREATE UNIQUE INDEX IF NOT EXISTS runs_by_key ON runs (key);
+DROP INDEX IF EXISTS runs_by_key;
 CREATE TABLE IF NOT EXISTS sweeps (
   id INTEGER PRIMARY KEY, name TEXT UNIQUE, document TEXT, model BLOB, version TEXT, revision TEXT, dirty INTEGER);
 CREATE TABLE IF NOT EXISTS points (
@@ -37,15 +39,13 @@ constexpr const char* kRecord =
     "runs.reason, runs.fingerprint, runs.events, runs.seconds, runs.measurements, runs.latencies FROM members JOIN "
     "runs ON runs.id = members.run JOIN points ON points.sweep = members.sweep AND points.number = members.number ";
 
-// One that failed before, as it took too long perhaps, makes way.
 constexpr const char* kAddRun =
-    "INSERT INTO runs (key, seed, state, failure, reason, fingerprint, events, seconds, measurements, latencies) "
-    "VALUES "
-    "(?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, failure = excluded.failure, reason "
-    "= "
-    "excluded.reason, fingerprint = excluded.fingerprint, events = excluded.events, seconds = excluded.seconds, "
-    "measurements = excluded.measurements, latencies = excluded.latencies WHERE runs.state = 1";
-static_assert(static_cast<int>(RunRecord::State::failed) == 1);
+    "INSERT INTO runs (state, failure, reason, fingerprint, events, seconds, measurements, latencies, key, seed) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?)";
+// One that failed before, as it took too long perhaps, makes way.
+constexpr const char* kReplaceRun =
+    "UPDATE runs SET state = ?, failure = ?, reason = ?, fingerprint = ?, events = ?, seconds = ?, measurements = ?, "
+    "latencies = ? WHERE id = ?";
 
 std::string_view view(const RunKey& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
 
@@ -113,9 +113,11 @@ Store::Store(const std::filesystem::path& file)
     : lock_{locked(file)},
       database_{opened(file)},
       add_run_{database_.prepare(kAddRun)},
-      find_run_{database_.prepare("SELECT id FROM runs WHERE key = ?")},
+      replace_run_{database_.prepare(kReplaceRun)},
       add_point_{database_.prepare("INSERT OR IGNORE INTO points VALUES (?,?,?,?)")},
-      add_member_{database_.prepare("INSERT OR REPLACE INTO members VALUES (?,?,?,?)")} {}
+      add_member_{database_.prepare("INSERT OR REPLACE INTO members VALUES (?,?,?,?)")} {
+  load_runs();
+}
 
 Store::~Store() {
   try {
@@ -124,6 +126,27 @@ Store::~Store() {
     fmt::print(stderr, "{}\n", error.what());
   }
   close(lock_);
+}
+
+// They are digests: any part of them is as good as a hash.
+std::size_t Store::KeyHash::operator()(const RunKey& key) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, key.data(), sizeof hash);
+  return hash;
+}
+
+void Store::load_runs() {
+  runs_.clear();
+  Statement rows = database_.prepare("SELECT id, key, state FROM runs");
+  while (rows.step()) {
+    const bool failed = static_cast<RunRecord::State>(rows.integer(2)) == RunRecord::State::failed;
+    runs_.emplace(key_of(rows.text(1)), Run{rows.integer(0), failed});
+  }
+}
+
+bool Store::has(const RunKey& key) const {
+  const auto found = runs_.find(key);
+  return found != runs_.end() && !found->second.failed;
 }
 
 void Store::open_transaction() {
@@ -182,6 +205,7 @@ std::vector<Member> Store::members(bool drop_failed) {
                     "DELETE FROM runs WHERE id IN (SELECT run FROM dropped); DROP TABLE dropped;",
                     sweep_, failed));
     commit();
+    load_runs();
   }
   std::vector<Member> members;
   Statement rows =
@@ -193,30 +217,28 @@ std::vector<Member> Store::members(bool drop_failed) {
   return members;
 }
 
-std::vector<RunKey> Store::keys() const {
-  std::vector<RunKey> keys;
-  Statement rows = database_.prepare("SELECT key FROM runs WHERE state = ? ORDER BY key");
-  rows.bind(1, static_cast<std::int64_t>(RunRecord::State::done));
-  while (rows.step()) keys.push_back(key_of(rows.text(0)));
-  return keys;
-}
-
 void Store::add(const Member& member, const RunRecord& record) {
   open_transaction();
-  if (record.state != RunRecord::State::known) {
-    add_run_.bind_blob(1, view(record.key)).bind(2, static_cast<std::int64_t>(record.seed));
-    add_run_.bind(3, static_cast<std::int64_t>(record.state)).bind(4, static_cast<std::int64_t>(record.failure));
-    add_run_.bind(5, record.reason).bind(6, static_cast<std::int64_t>(record.fingerprint));
-    add_run_.bind(7, static_cast<std::int64_t>(record.events)).bind(8, record.seconds).bind(9, record.measurements);
-    add_run_.bind_blob(10, record.latencies).run();
+  auto run = runs_.find(record.key);
+  if (record.state == RunRecord::State::known) {
+    if (run == runs_.end()) throw std::runtime_error{"the store lost run " + hex(record.key)};
+  } else if (run == runs_.end() || run->second.failed) {
+    Statement& put = run == runs_.end() ? add_run_ : replace_run_;
+    put.bind(1, static_cast<std::int64_t>(record.state)).bind(2, static_cast<std::int64_t>(record.failure));
+    put.bind(3, record.reason).bind(4, static_cast<std::int64_t>(record.fingerprint));
+    put.bind(5, static_cast<std::int64_t>(record.events)).bind(6, record.seconds).bind(7, record.measurements);
+    put.bind_blob(8, record.latencies);
+    if (run == runs_.end()) {
+      put.bind_blob(9, view(record.key)).bind(10, static_cast<std::int64_t>(record.seed)).run();
+      run = runs_.emplace(record.key, Run{database_.last_row(), false}).first;
+    } else {
+      put.bind(9, run->second.id).run();
+    }
+    run->second.failed = record.state == RunRecord::State::failed;
   }
-  find_run_.bind_blob(1, view(record.key));
-  if (!find_run_.step()) throw std::runtime_error{"the store lost run " + hex(record.key)};
-  const std::int64_t run = find_run_.integer(0);
-  find_run_.reset();
   const auto point = static_cast<std::int64_t>(member.point);
   add_point_.bind(1, sweep_).bind(2, point).bind(3, record.point).bind(4, record.values).run();
-  add_member_.bind(1, sweep_).bind(2, point).bind(3, std::int64_t{member.replication}).bind(4, run).run();
+  add_member_.bind(1, sweep_).bind(2, point).bind(3, std::int64_t{member.replication}).bind(4, run->second.id).run();
 }
 
 void Store::for_each(const std::function<void(const Member&, const RunRecord&)>& visit) const {
@@ -247,14 +269,27 @@ std::pair<double, std::int64_t> Store::cost() const {
   return {0, 0};
 }
 
-void Store::merge(const std::filesystem::path& other) {
+std::vector<std::string> Store::merge(const std::filesystem::path& other) {
   const Place place{other.string(), ""};
   if (!std::filesystem::exists(other)) throw InputError{place, Mismatch{"a store of sweeps", "no such file", ""}};
   commit();
   Statement attach = database_.prepare("ATTACH ? AS other");
   attach.bind(1, other.string()).run();
+  std::vector<std::string> not_joined;
   try {
+    {
+      Statement rows = database_.prepare(
+          "SELECT s.name, s.model = o.model, s.revision, o.revision FROM sweeps s JOIN other.sweeps o ON s.name = "
+          "o.name WHERE s.document != o.document OR s.model != o.model ORDER BY s.name");
+      while (rows.step()) {
+        const std::string difference =
+            rows.integer(1) != 0 ? "another version of its file"
+                                 : fmt::format("another model: revision {}, here it is {}", rows.text(3), rows.text(2));
+        not_joined.push_back(fmt::format("sweep \"{}\" is of {}", rows.text(0), difference));
+      }
+    }
     database_.run(R"(BEGIN;
+      CREATE UNIQUE INDEX runs_by_key ON runs (key);
       INSERT OR IGNORE INTO runs (key, seed, state, failure, reason, fingerprint, events, seconds, measurements,
         latencies) SELECT key, seed, state, failure, reason, fingerprint, events, seconds, measurements, latencies
         FROM other.runs ORDER BY id;
@@ -267,10 +302,13 @@ void Store::merge(const std::filesystem::path& other) {
       INSERT OR IGNORE INTO members SELECT same.here, m.number, m.replication, r.id FROM other.members m
         JOIN same ON m.sweep = same.there JOIN other.runs o ON o.id = m.run JOIN runs r ON r.key = o.key;
       DROP TABLE same;
+      DROP INDEX runs_by_key;
       COMMIT; DETACH other;)");
   } catch (const std::runtime_error& error) {
     throw InputError{place, Mismatch{"a store of sweeps", error.what(), ""}};
   }
+  load_runs();
+  return not_joined;
 }
 
 void dump_store(const std::filesystem::path& file, const std::function<void(const std::string&)>& line) {

@@ -1,9 +1,11 @@
 // Where the runs of sweeps are kept: a SQLite database that one process writes, and that any number may read.
 //
-// Runs go by their key (identity.h), so that the same run is there once, whichever sweep asked for it first. What a
-// sweep consists of is a list of (number of the point, replication) with the run of each. The database is in WAL mode
-// and written in transactions of up to a second: a process that is killed loses what was not committed, and nothing of
-// what was.
+// Runs go by their key (identity.h), so that the same run is there once, whichever sweep asked for it first. Keys are
+// in no order: an index of them in the file would be written all over again with every transaction, and the more the
+// larger it is. So the file has none, the one writer knows all keys, and adding a run only appends. What a sweep
+// consists of is a list of (number of the point, replication) with the run of each. The database is in WAL mode and
+// written in transactions of up to a second: a process that is killed loses what was not committed, and nothing of what
+// was.
 #pragma once
 
 #include <chrono>
@@ -12,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "experiments/runner/sweep/record.h"
@@ -43,7 +46,8 @@ class Store {
 
   // The members that the sweep has, in order; without failed runs if those are to be tried again, which are dropped.
   std::vector<Member> members(bool drop_failed);
-  std::vector<RunKey> keys() const;  // of all runs of the store that are done, in order
+  bool has(const RunKey& key) const;  // a run that is done
+  bool has_runs() const { return !runs_.empty(); }
 
   // Adds the run, if it is not there, and makes it a member. The record of a run that is `known` needs its key only.
   void add(const Member& member, const RunRecord& record);
@@ -56,21 +60,32 @@ class Store {
   // CPU seconds of the runs that the sweep has, and how many these are; of all runs if it has none.
   std::pair<double, std::int64_t> cost() const;
 
-  // Takes over runs and members of another store.
-  void merge(const std::filesystem::path& other);
+  // Takes over runs and members of another store. Returns what could not be joined, as texts: sweeps that have the name
+  // of one here, but are of another model or file; of those the runs are taken over, but no members.
+  std::vector<std::string> merge(const std::filesystem::path& other);
 
  private:
   void open_transaction();
+  void load_runs();
   struct Found {
     std::int64_t id = 0;  // 0: no sweep of that name
     bool same = false;
   };
   Found find(const std::string& name, const std::string& document) const;
 
+  struct Run {
+    std::int64_t id;
+    bool failed;
+  };
+  struct KeyHash {
+    std::size_t operator()(const RunKey& key) const;
+  };
+
   int lock_;
   Database database_;
+  std::unordered_map<RunKey, Run, KeyHash> runs_;  // all
   std::int64_t sweep_ = 0;
-  Statement add_run_, find_run_, add_point_, add_member_;
+  Statement add_run_, replace_run_, add_point_, add_member_;
   bool in_transaction_ = false;
   std::chrono::steady_clock::time_point began_;
 };

@@ -249,7 +249,7 @@ std::uint32_t replications_wanted(const Precision& precision, const std::vector<
 void run_sweep(const SweepWork& work, Store& store, const SweepOptions& options) {
   store.begin_sweep(work.name, work.document);
   Agenda agenda{work, store, options};
-  const std::vector<RunKey> known = store.keys();
+  const bool may_know = store.has_runs();
   Progress progress{options.progress, agenda.points(), "points"};
   std::size_t failed = 0;
 
@@ -257,9 +257,9 @@ void run_sweep(const SweepWork& work, Store& store, const SweepOptions& options)
   const bool cluster = !options.cluster_program.empty();
   // The record of a run that the store has from another sweep, or from another version of this one.
   const auto known_record = [&](const Member& member) -> std::optional<RunRecord> {
-    if (known.empty()) return std::nullopt;
+    if (!may_know) return std::nullopt;
     RunRecord record = work.describe(member);
-    if (!std::ranges::binary_search(known, record.key)) return std::nullopt;
+    if (!store.has(record.key)) return std::nullopt;
     record.state = RunRecord::State::known;
     return record;
   };

@@ -74,13 +74,12 @@ double sampled_seconds(const SweepWork& work, const std::vector<Member>& left, c
 // Lists the points and what is left to do. Writes nothing.
 int dry_run(const Points& points, const SweepWork& work, const fs::path& store_path, const SweepOptions& options) {
   std::vector<Member> there;
-  std::vector<RunKey> known;
+  std::optional<Store> store;
   std::pair<double, std::int64_t> cost{0, 0};
   if (fs::exists(store_path)) {
-    Store store{store_path};
-    if (store.find_sweep(work.name, work.document)) there = store.members(false);
-    known = store.keys();
-    cost = store.cost();
+    store.emplace(store_path);
+    if (store->find_sweep(work.name, work.document)) there = store->members(false);
+    cost = store->cost();
   }
   std::vector<Member> left;
   std::uint64_t finished = 0, count = 0;
@@ -89,7 +88,7 @@ int dry_run(const Points& points, const SweepWork& work, const fs::path& store_p
     for (std::uint32_t r = 0; r < work.replications; ++r) {
       const Member member{i, r};
       const bool has = std::ranges::binary_search(there, member) ||
-                       (!known.empty() && std::ranges::binary_search(known, work.describe(member).key));
+                       (store && store->has_runs() && store->has(work.describe(member).key));
       if (has) ++finished;
       if (has) continue;
       left.push_back(member);
@@ -196,8 +195,14 @@ int store_dump_verb(const std::string& store) {
 
 int store_merge_verb(const std::string& into, const std::vector<std::string>& from) {
   Store store{into};
-  for (const std::string& other : from) store.merge(other);
-  return kDone;
+  int status = kDone;
+  for (const std::string& other : from) {
+    for (const std::string& not_joined : store.merge(other)) {
+      fmt::print(stderr, "{}: {}: its runs were taken over, its list of points was not\n", other, not_joined);
+      status = kSomeFailed;
+    }
+  }
+  return status;
 }
 
 Json batch_job(const Points& points, const Choices& choices, const SweepOptions& options) {
