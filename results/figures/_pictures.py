@@ -16,6 +16,7 @@ import pandas as pd
 import _style as style
 
 COLOURS = ["#1f5fa8", "#b03020", "#2a7d4f", "#8a5a00", "#6a3d9a", "#333333", "#008b8b", "#c71585"]
+LOOKS = [(colour, marker, dash) for marker, dash in (("o", "-"), ("s", "--"), ("^", ":")) for colour in COLOURS]
 UNITS = {  # of quantities, in their dimension's base unit
     "ps": 1, "ns": 1e3, "us": 1e6, "ms": 1e9, "s": 1e12, "min": 60e12, "h": 3600e12,
     "B": 1, "kB": 1e3, "KiB": 2**10, "MB": 1e6, "MiB": 2**20, "GB": 1e9, "GiB": 2**30, "TB": 1e12, "TiB": 2**40,
@@ -103,7 +104,7 @@ def draw_line(axes, sweep, picture, rows):
     x = picture["x"]
     scattered = not sweep.is_key(x) or x in sweep.sampled
     column = None if not sweep.is_key(x) else sweep.column(x)
-    for (text, group), colour in zip(sweep.groups(picture.get("colour"), rows), COLOURS * 100):
+    for (text, group), (colour, marker, dash) in zip(sweep.groups(picture.get("colour"), rows), LOOKS * 100):
         if column is None:
             abscissae = sweep.values(x).groupby("point").value.mean()
             group = group.assign(x=group.point.map(abscissae))
@@ -116,9 +117,10 @@ def draw_line(axes, sweep, picture, rows):
             continue
         at, mean, half = zip(*drawn)
         axes.errorbar(at, mean, yerr=half if any(half) else None, color=colour, capsize=2, label=text or None,
-                      marker="o", markersize=3 if scattered else 4, linestyle="none" if scattered else "-", linewidth=1.2)
+                      marker=marker, markersize=3 if scattered else 4, linestyle="none" if scattered else dash, linewidth=1.2)
     if column is not None and not column.numeric:
-        axes.set_xticks(range(len(column.order)), column.order)
+        long = max(map(len, column.order)) * len(column.order) > 60
+        axes.set_xticks(range(len(column.order)), column.order, **({"rotation": 20, "ha": "right"} if long else {}))
     axes.set_xlabel(column.label if column else sweep.label(x))
     axes.set_ylabel(sweep.label(picture["y"]))
 
@@ -140,10 +142,10 @@ def draw_heat(axes, sweep, picture, rows, limits):
 
 
 def draw_distribution(axes, sweep, picture, rows):
-    for (text, group), colour in zip(sweep.groups(picture.get("colour"), rows), COLOURS * 100):
+    for (text, group), (colour, _, dash) in zip(sweep.groups(picture.get("colour"), rows), LOOKS * 100):
         values = group.value.sort_values().to_numpy()
         shares = [(i + 1) / len(values) for i in range(len(values))]
-        axes.step(values, shares, where="post", color=colour, linewidth=1.2, label=text or None)
+        axes.step(values, shares, where="post", color=colour, linestyle=dash, linewidth=1.2, label=text or None)
     axes.set_xlabel("latency [ms]" if picture["x"] == "latency" else sweep.label(picture["x"]))
     axes.set_ylabel("share at most that")
     axes.set_ylim(0, 1)
@@ -178,8 +180,10 @@ def draw(sweep, picture, out):
         else:
             draw_distribution(axes, sweep, picture, some)
         if picture["kind"] != "heat":
-            axes.set_xscale(picture.get("x_scale", "linear"))
-            axes.set_yscale(picture.get("y_scale", "linear"))
+            if picture.get("x_scale") == "log":
+                axes.set_xscale("log")
+            if picture.get("y_scale") == "log":
+                axes.set_yscale("log")
         if text:
             axes.set_title(f"{picture['panels']} = {text}", loc="left", fontsize=8)
         axes.label_outer()
