@@ -70,7 +70,8 @@ TEST_CASE("vmware: a system call is one transition, and nothing else once its co
   });
 }
 
-TEST_CASE("vmware: a page fault is one fault passed on, one traced write and one hidden fault") {
+TEST_CASE(
+    "vmware: a page fault is one fault passed on, one traced write and two hidden faults, of the page and its record") {
   run([](SystemCalls& calls) -> Task<> {
     const u32 memory = co_await anonymous(calls, 16);
     co_await touch(calls, memory, 4, model::Use::write);  // makes the table, and maps the kernel's paths
@@ -78,7 +79,7 @@ TEST_CASE("vmware: a page fault is one fault passed on, one traced write and one
     co_await touch(calls, memory + 4 * kPage, 8, model::Use::write);
     CHECK(events["true_faults"] == 8);
     CHECK(events["traced_writes"] == 8);
-    CHECK(events["hidden_faults"] == 8);
+    CHECK(events["hidden_faults"] == 16);  // free pages are in no order: each record lies in another page of mem_map
     CHECK(events["address_space_loads"] == 0);
     const Events again{calls};
     co_await touch(calls, memory, 12, model::Use::write);
@@ -121,14 +122,15 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("vmware: a child of fork finds the kernel shadowed, and hidden faults are for user memory and new stacks") {
+TEST_CASE(
+    "vmware: a child of fork has no shadows: a hidden fault for each page of the kernel's that it uses, some seventy") {
   run([](SystemCalls& calls) -> Task<> {
     const auto child = [](SystemCalls&) -> Task<> { co_return; };
     co_await calls.wait(co_await calls.fork(child));
     const Events events{calls};
     co_await calls.wait(co_await calls.fork(child));
-    MESSAGE("hidden faults of a fork: " << events["hidden_faults"]);
-    CHECK(events["hidden_faults"] < 10);
+    CHECK(events["hidden_faults"] > 50);
+    CHECK(events["hidden_faults"] < 100);
   });
 }
 

@@ -75,6 +75,7 @@ void BlockCache::forget(BlockNumber number) {
   const auto found = metadata_.find(number);
   if (found == metadata_.end()) return;
   mark_clean(*found->second);
+  kernel_.objects().free(found->second->object, ObjectKind::buffer_head);
   found->second->dropped = true;
   metadata_.erase(found);
 }
@@ -95,6 +96,7 @@ void BlockCache::use(CachedBlock& block) {
 
 void BlockCache::drop(CachedBlock& block) {
   mark_clean(block);
+  kernel_.objects().free(block.object, ObjectKind::buffer_head);
   block.dropped = true;
   block.in_transaction.unlink();
   --cached_count_;

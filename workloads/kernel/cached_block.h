@@ -7,6 +7,7 @@
 
 #include "workloads/kernel/block/buffer.h"
 #include "workloads/kernel/disk_layout.h"
+#include "workloads/kernel/kernel_objects.h"
 
 namespace guest {
 
@@ -28,6 +29,7 @@ struct CachedBlock : std::enable_shared_from_this<CachedBlock> {
   bool swap = false;     // of the swap cache: `block` is its slot
   bool dropped = false;  // it stands for nothing any more
   Buffer buffer;
+  KernelObject object;  // its buffer head in the kernel's memory
 
   u64 dirty_since = 0;        // tick
   u32 transactions = 0;       // that have changed it and are not committed: until then it stays out of its place

@@ -82,8 +82,8 @@ model::Task<bool> FileSystem::move_entry(const Position& source, const Position&
   co_await change_entry(second, place);
   co_await change_entry(first, old_name->place);
   first.give_place(old_name->place);
-  *new_name = {std::move(old_name->inode), place, true};
-  *old_name = {};
+  new_name->set(std::move(old_name->inode), place);
+  old_name->set(nullptr, 0);
   journal_.stop();
   co_return true;
 }

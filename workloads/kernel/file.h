@@ -11,6 +11,7 @@
 
 #include "model/task.h"
 #include "workloads/kernel/cached_block.h"
+#include "workloads/kernel/kernel_objects.h"
 #include "workloads/kernel/mutex.h"
 
 namespace guest {
@@ -35,6 +36,7 @@ class Inode {
   virtual void dirtied(u32) {}  // a page of it, by stores to a mapping
 
   u32 bytes = 0;
+  KernelObject object;                           // it in the kernel's memory
   std::map<u32, BlockPointer> pages;             // the page cache: resident pages by their number in the file
   std::shared_ptr<const Executable> executable;  // null: cannot be executed
   Mutex mutex;                                   // of whoever changes it [i_sem]

@@ -15,7 +15,7 @@ namespace {
 constexpr u64 kBlocksWithoutDisk = 2u << 30 >> hv::kPageShift;
 constexpr InodeNumber kRoot{0, 1};  // inode 2
 // Entries of short names are 12 to 28 bytes long.
-constexpr u32 kEntriesPerBlock = kBlockBytes / 20;
+constexpr u32 kEntryBytes = 20, kEntriesPerBlock = kBlockBytes / kEntryBytes;
 
 constexpr u32 blocks_of_entries(u32 places) { return std::max(1u, (places + kEntriesPerBlock - 1) / kEntriesPerBlock); }
 
@@ -84,8 +84,14 @@ model::Task<bool> FileSystem::read_blocks(const Directory& directory, u32 places
   if (!cache_) co_return true;
   const std::size_t blocks = std::min<std::size_t>(blocks_of_entries(places), directory.entry_blocks.size());
   for (std::size_t i = 0; i < blocks; ++i) {
-    const bool read = co_await read_metadata(directory.entry_blocks[i]);
-    if (!read) co_return false;
+    const BlockPointer block = co_await cache_->metadata(directory.entry_blocks[i]);
+    if (!block) {
+      kernel_.current().error = Error::io;
+      co_return false;
+    }
+    const u32 entries = std::min(places - static_cast<u32>(i) * kEntriesPerBlock, kEntriesPerBlock);
+    kernel_.objects().use(block->object, ObjectKind::buffer_head);
+    co_await kernel_.objects().use_contents(block->frame, 0, entries * kEntryBytes, model::Use::read);
   }
   co_return true;
 }
@@ -93,13 +99,19 @@ model::Task<bool> FileSystem::read_blocks(const Directory& directory, u32 places
 // Null: it cannot be read whether there is such a name.
 model::Task<Directory::Name*> FileSystem::look_up(Directory& directory, std::string_view name) {
   kernel_.charge(kernel_.paths().path_component);
+  kernel_.objects().use(directory.object, ObjectKind::inode);  // may it be searched?
   const auto known = directory.names.find(name);
   if (known == directory.names.end()) {
     const bool searched = co_await search(directory, directory.places());
     if (!searched) co_return nullptr;
-    co_return &directory.names[std::string{name}];
+    Directory::Name& fresh = directory.names[std::string{name}];
+    kernel_.objects().use(fresh.object, ObjectKind::dentry);
+    kernel_.objects().look_up(fresh.object.address);
+    co_return &fresh;
   }
   Directory::Name& entry = known->second;
+  kernel_.objects().use(entry.object, ObjectKind::dentry);
+  kernel_.objects().look_up(entry.object.address);
   if (!entry.looked_up) {
     bool read = co_await search(directory, entry.place + 1);
     if (read) read = co_await read_metadata(layout_.inode_table(number_of(*entry.inode)));
@@ -127,6 +139,7 @@ model::Task<std::shared_ptr<Inode>> FileSystem::find(std::string_view path) {
   if (position.name.empty()) co_return root_;
   const Directory::Name* name = co_await look_up(*position.directory, position.name);
   if (name == nullptr) co_return nullptr;
+  if (name->inode) kernel_.objects().use(name->inode->object, ObjectKind::inode);
   co_return name->inode;
 }
 
@@ -147,7 +160,8 @@ model::Task<bool> FileSystem::add_entry(Directory& directory, Directory::Name& n
     co_return false;
   }
   co_await change_entry(directory, place);
-  name = {std::move(inode), place, true};
+  kernel_.objects().use(inode->object, ObjectKind::inode);
+  name.set(std::move(inode), place);
   co_return true;
 }
 
@@ -171,6 +185,7 @@ model::Task<std::shared_ptr<Inode>> FileSystem::create(std::string_view path, Ex
   directory.mutex.unlock(kernel_);
   if (name == nullptr) co_return nullptr;
   const std::shared_ptr<Inode> found = name->inode;
+  kernel_.objects().use(found->object, ObjectKind::inode);
   if (auto* file = dynamic_cast<RegularFile*>(found.get()); file != nullptr && existing == Existing::empty) {
     co_await truncate(*file);
   }
@@ -216,7 +231,7 @@ model::Task<bool> FileSystem::unlink(std::string_view path) {
   co_await change_entry(directory, name->place);
   co_await change_inode(file->number());
   directory.give_place(name->place);
-  *name = {};
+  name->set(nullptr, 0);
   orphans_.push_back(std::move(file));
   journal_.stop();
   co_await kernel_.big_lock().release();
@@ -245,6 +260,7 @@ model::Task<> FileSystem::delete_file(const std::shared_ptr<RegularFile>& file) 
   layout_.give_inode(file->number());
   co_await change_inodes(file->number().group);
   journal_.stop();
+  kernel_.objects().free(file->object, ObjectKind::inode);
   co_await kernel_.big_lock().release();
 }
 
@@ -270,6 +286,14 @@ void FileSystem::lay_out(Directory& directory) {
     if (below == nullptr) continue;
     below->set_number(take_inode(layout_.next_directory_group()));
     lay_out(*below);
+  }
+}
+
+void FileSystem::install_bitmaps() {
+  for (u32 group = 0; group < layout_.groups(); ++group) {
+    install_block(layout_.block_bitmap(group));
+    install_block(layout_.inode_bitmap(group));
+    install_block(layout_.inode_table({group, 0}));
   }
 }
 
@@ -302,7 +326,7 @@ std::shared_ptr<Directory> FileSystem::install_directories(std::string_view& pat
     if (!entry.inode) {
       const auto made = std::make_shared<Directory>(take_inode(layout_.next_directory_group()));
       add_entry_blocks(*made);
-      entry = {made, directory->take_place()};
+      entry.set(made, directory->take_place());
       add_entry_blocks(*directory);
     }
     directory = std::dynamic_pointer_cast<Directory>(entry.inode);
@@ -312,7 +336,7 @@ std::shared_ptr<Directory> FileSystem::install_directories(std::string_view& pat
 
 void FileSystem::install_device(std::string_view path, std::shared_ptr<Inode> device) {
   const std::shared_ptr<Directory> directory = install_directories(path);
-  directory->names[std::string{path}] = {std::move(device), directory->take_place()};
+  directory->names[std::string{path}].set(std::move(device), directory->take_place());
   add_entry_blocks(*directory);
 }
 
@@ -349,7 +373,8 @@ void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const
     install_block(layout_.inode_table(file->number()));
     for (const auto& [key, block] : file->lists()) install_block(block);
   }
-  name = {file, directory->take_place(), in_memory};
+  name.set(file, directory->take_place());
+  name.looked_up = in_memory;
   add_entry_blocks(*directory);
 }
 

@@ -35,6 +35,12 @@ class Directory final : public Inode {
     std::shared_ptr<Inode> inode;  // null: known not to exist
     u32 place = 0;                 // of its entry
     bool looked_up = true;         // it is in the directory cache; else only on the disk
+    KernelObject object = {};      // the dentry
+    void set(std::shared_ptr<Inode> to, u32 its_place) {
+      inode = std::move(to);
+      place = its_place;
+      looked_up = true;
+    }
   };
   std::map<std::string, Name, std::less<>> names;
   std::vector<BlockNumber> entry_blocks;
@@ -102,6 +108,8 @@ class FileSystem {
                Residence residence = Residence::memory);
   void install_device(std::string_view path, std::shared_ptr<Inode> device);  // its file
   bool installed(std::string_view path) const;
+  // What earlier work has left in memory: each group's bitmaps, and where its inodes begin.
+  void install_bitmaps();
 
   u32 blocks_in_use() const { return blocks_in_use_; }
 

@@ -50,14 +50,26 @@ void Journal::stop() {
   if (--running_.operations == 0 && locked_) kernel_.wake_all(operations_done_);
 }
 
+// The buffer's head, and the bit or record in it that changes.
+model::Task<> Journal::use(BlockPointer block) {
+  constexpr u32 kSpread = 2'654'435'769u, kLine = 64;  // where it is, is as good as random
+  kernel_.objects().use(block->object, ObjectKind::buffer_head);
+  const u32 line = static_cast<u32>(u64{block->block * kSpread} * (kBlockBytes / kLine) >> 32);
+  co_await kernel_.objects().use_contents(block->frame, line * kLine, kLine, model::Use::write);
+}
+
 model::Task<bool> Journal::change(BlockNumber number) {
   if (!cache_) {
     running_.metadata.try_emplace(number);
     co_return true;
   }
-  if (running_.metadata.contains(number)) co_return true;
+  if (const auto changed = running_.metadata.find(number); changed != running_.metadata.end()) {
+    co_await use(changed->second);
+    co_return true;
+  }
   const BlockPointer block = co_await cache_->metadata(number);
   if (!block) co_return false;
+  co_await use(block);
   while (block->being_logged || block->buffer.locked) {
     if (block->being_logged) {
       co_await kernel_.sleep_on(logged_);

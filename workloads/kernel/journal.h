@@ -68,6 +68,7 @@ class Journal {
   };
 
   bool has_room() const;
+  model::Task<> use(BlockPointer block);
   model::Task<> commit();
   model::Task<bool> force_locked();
   model::Task<> write_data(Transaction& transaction);

@@ -71,6 +71,7 @@ Kernel::Kernel(std::string name, model::Machine& machine, Port& port, u32 proces
       scheduler_{processors},
       locks_{*this, port, processors, file},
       network_{std::make_unique<NetworkStack>(*this, address)},
+      objects_{*this, file.objects},
       reclaim_{*this, port, swap_},
       memory_{*this, port},
       life_{*this, port, scheduler_, processors} {
@@ -312,6 +313,7 @@ void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 s
   pages_ = PageAllocator{GuestFrame{first.number() + taken}, frames - taken, low_end,
                          sim::Random{seed}.stream(name_ + ".pages")};
   memory_.set_zero_page(first);
+  objects_.give_tables(GuestFrame{first.number() + 1}, pages_.first(), pages_.frames());
 }
 
 GuestFrame Kernel::take_page(PageUse use) {
@@ -320,6 +322,7 @@ GuestFrame Kernel::take_page(PageUse use) {
   std::optional<GuestFrame> frame = pages_.take(use);
   if (!frame && reclaim_.drop_clean(kReclaimBatch) > 0) frame = pages_.take(use);
   if (!frame) panic("out of memory");
+  objects_.use_page_record(*frame);
   return *frame;
 }
 

@@ -19,6 +19,7 @@
 #include "sim/outside/packet_trace.h"
 #include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
+#include "workloads/kernel/kernel_objects.h"
 #include "workloads/kernel/locks.h"
 #include "workloads/kernel/memory_map.h"
 #include "workloads/kernel/network/transmit_queue.h"
@@ -144,6 +145,7 @@ class Kernel {
   const KernelFile::Paths& paths() const { return file_.paths; }
   void charge(const Path& path, u64 times = 1);
   void touch(u32 address, u32 lines, model::Use use);  // of the kernel's own memory
+  KernelObjects& objects() { return objects_; }
   u64 ticks() const { return ticks_; }
   // What processes have had it do, since it was booted.
   struct Activity {
@@ -187,6 +189,7 @@ class Kernel {
   std::map<std::pair<u64, ProcessId>, Process*> alarms_;  // by jiffy
   std::unique_ptr<NetworkStack> network_;
   PageAllocator pages_;
+  KernelObjects objects_;
   std::vector<std::unique_ptr<RequestQueue>> queues_;
   std::deque<Disk> disks_;  // which raw devices refer to
   model::BlockTrace* block_trace_ = nullptr;

@@ -126,6 +126,8 @@ model::Task<bool> MemoryMap::map_file_page(AddressSpace& space, const Area& area
   } else {
     kernel_.pages().share(cached->frame);
   }
+  kernel_.objects().look_up(cached->frame.number());
+  kernel_.objects().use_page_record(cached->frame);
   entry.writable = private_copy || (area.shared && area.protection.write);
   co_await install(space, page, entry, false);
   co_return true;
@@ -203,6 +205,7 @@ model::Task<GuestFrame> MemoryMap::fresh_copy() {
 // The last one to have a page that is in the swap cache too takes it out of there.
 void MemoryMap::release_page(GuestFrame frame) {
   if (frame == zero_page_) return;
+  kernel_.objects().use_page_record(frame);
   if (kernel_.swap().exclusive(frame)) kernel_.swap().leave(frame);
   kernel_.pages().give(frame);
 }
@@ -392,7 +395,10 @@ model::Task<> MemoryMap::copy_area(AddressSpace& from, AddressSpace& to, const A
       }
       if (area.shared) entry.dirty = false;  // the parent's entry says it
       entry.accessed = false;
-      if (entry.frame != zero_page_) kernel_.pages().share(entry.frame);
+      if (entry.frame != zero_page_) {
+        kernel_.objects().use_page_record(entry.frame);
+        kernel_.pages().share(entry.frame);
+      }
       ++to.present_pages;
       co_await port_.set_entry(to, scan.page(), entry);
     }

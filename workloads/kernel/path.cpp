@@ -165,6 +165,10 @@ model::ParameterFields fields_of(KernelFile& file) {
     fields.push_back({prefix + ".plain_pairs", "pairs", &path.plain_pairs, false});
     if (named.lock != Lock::none) fields.push_back({prefix + ".held", "percent", &path.held});
   }
+  for (std::size_t i = 0; i < kObjectKinds; ++i) {
+    fields.push_back({fmt::format("kernel.object.{}.bytes", kObjectNames[i]), "B", &file.objects[i].bytes});
+    fields.push_back({fmt::format("kernel.object.{}.lines", kObjectNames[i]), "lines", &file.objects[i].lines});
+  }
   for (std::size_t i = 0; i < file.lock_lines.size(); ++i) {
     fields.push_back({fmt::format("kernel.{}_lock.lines", kLockNames[i]), "lines", &file.lock_lines[i]});
   }
@@ -177,6 +181,11 @@ void check(const KernelFile& file, const std::string& name) {
   };
   require(file.instructions_per_text_page, "kernel.instructions_per_text_page");
   require(file.instructions_per_data_page, "kernel.instructions_per_data_page");
+  for (std::size_t i = 0; i < kObjectKinds; ++i) {
+    const std::string key = fmt::format("kernel.object.{}.bytes", kObjectNames[i]);
+    require(file.objects[i].bytes, key.c_str());
+    if (file.objects[i].bytes > hv::kPageSize) throw model::ParameterError(name, key, "expected at most a page");
+  }
   for (const NamedPath& named : kPaths) {
     constexpr u32 kAll = 100;
     const Path& path = file.paths.*named.path;

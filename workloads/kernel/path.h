@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "model/parameter_file.h"
+#include "workloads/kernel/kernel_objects.h"
 #include "workloads/kernel/memory.h"
 #include "workloads/spec.h"
 
@@ -50,6 +51,7 @@ struct KernelFile : model::ParameterTable {
   u32 instructions_per_text_page = 0, instructions_per_data_page = 0, lines_per_page = 0, distinct_instructions = 0;
   std::array<u32, kLocks + 1> lock_lines{};  // cache lines written under a lock, its own included, that move with it
   u32 process_lines = 0;  // cache lines of a process's own that the kernel uses when it runs; at most a page of them
+  std::array<ObjectShape, kObjectKinds> objects{};
 
   struct Paths {
     // Entries and interrupts.

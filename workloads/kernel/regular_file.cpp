@@ -65,10 +65,17 @@ class OpenRegularFile final : public OpenFile {
     if (done == 0 && kernel.current().error != Error::none) return std::nullopt;
     return done;
   }
+  // Finds it in the page cache and copies from it or to it.
+  static model::Task<> use_page(Kernel& kernel, BlockPointer page, u32 position, u32 bytes, model::Use use) {
+    kernel.objects().look_up(page->frame.number());
+    kernel.objects().use_page_record(page->frame);
+    co_await kernel.objects().use_contents(page->frame, position % hv::kPageSize, bytes, use);
+  }
   static u32 rest_of_page(u32 position) { return hv::kPageSize - position % hv::kPageSize; }
 
   model::Task<u32> read_from(Kernel& kernel, u32 position, u32 address, u32 bytes) {
     read_ahead_.begin(position, bytes);
+    kernel.objects().use(file_->object, ObjectKind::inode);
     u32 done = 0;
     while (done < bytes && position < file_->bytes) {
       const u32 part = std::min({bytes - done, file_->bytes - position, rest_of_page(position)});
@@ -78,6 +85,7 @@ class OpenRegularFile final : public OpenFile {
         kernel.current().error = Error::io;
         break;
       }
+      co_await use_page(kernel, page, position, part, model::Use::read);
       position += part;
       co_await kernel.copy_user(address + done, part, model::Use::write);
       done += part;
@@ -88,11 +96,14 @@ class OpenRegularFile final : public OpenFile {
   model::Task<u32> write_to(Kernel& kernel, u32 position, u32 address, u32 bytes) {
     FileSystem& file_system = file_->file_system();
     co_await file_->mutex.lock(kernel);
+    kernel.objects().use(file_->object, ObjectKind::inode);
     u32 done = 0;
     while (done < bytes) {
       const u32 part = std::min(bytes - done, rest_of_page(position));
       const BlockPointer page = co_await file_system.prepare_write(*file_, position / hv::kPageSize, part);
       if (!page) break;
+      co_await use_page(kernel, page, position, part, model::Use::write);
+      if (file_system.cache() != nullptr) kernel.objects().use(page->object, ObjectKind::buffer_head);
       position += part;
       co_await kernel.copy_user(address + done, part, model::Use::read);
       co_await file_system.written(*file_, page, position);

@@ -33,6 +33,9 @@ model::Task<> NetworkStack::work() {
 
 model::Task<> NetworkStack::receive(sim::Packet packet) {
   kernel_.packet_tap().see(packet, kernel_.cpu().now());
+  PacketBuffer& buffer = lent_[next_lent_++ % kLent];
+  kernel_.objects().use(buffer.head, ObjectKind::packet);
+  kernel_.objects().use(buffer.data, ObjectKind::packet_data);
   IpPacket ip;
   if (parse_ip(packet, ip) == PacketError::none && ip.protocol == IpProtocol::tcp) {
     co_await tcp_.receive(packet);

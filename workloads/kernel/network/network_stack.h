@@ -1,6 +1,7 @@
 // A kernel's network: what the driver receives goes to the protocol that it is for, and sockets send through here.
 #pragma once
 
+#include <array>
 #include <deque>
 
 #include "model/task.h"
@@ -41,6 +42,10 @@ class NetworkStack {
   UdpLayer udp_;
   TcpLayer tcp_;
   std::deque<sim::Packet> queued_;
+  // Those that the driver has lent to its card. One that is freed goes back to it at once, so they take turns.
+  static constexpr std::size_t kLent = 256;
+  std::array<PacketBuffer, kLent> lent_;
+  std::size_t next_lent_ = 0;
   u64 dropped_ = 0;
 };
 

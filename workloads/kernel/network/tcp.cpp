@@ -107,6 +107,8 @@ void TcpLayer::forget_if_over(const std::shared_ptr<TcpEndpoint>& endpoint) {
   const auto place = connections_.find({connection.own().port, connection.peer()});
   if (place == connections_.end() || place->second != endpoint) return;
   add(gone_, connection.counts());
+  for (PacketBuffer& buffer : endpoint->buffers) release(buffer);
+  kernel_.objects().free(endpoint->object, ObjectKind::socket);
   connections_.erase(place);
 }
 
@@ -114,6 +116,37 @@ void TcpLayer::forget_if_over(const std::shared_ptr<TcpEndpoint>& endpoint) {
 
 void TcpLayer::charge_received(const TcpSegment& segment) {
   kernel_.charge(segment.payload_bytes > 0 ? kernel_.paths().tcp_receive_data : kernel_.paths().tcp_receive_ack);
+}
+
+// Found by its address and port, and gone through by the protocol.
+void TcpLayer::use(TcpEndpoint& endpoint) {
+  kernel_.objects().use(endpoint.object, ObjectKind::socket);
+  kernel_.objects().look_up(endpoint.object.address);
+}
+
+void TcpLayer::add_buffer(TcpEndpoint& endpoint) {
+  kernel_.charge(kernel_.paths().tcp_write_buffer);
+  PacketBuffer& buffer = endpoint.buffers.emplace_back();
+  kernel_.objects().use(buffer.head, ObjectKind::packet);
+  kernel_.objects().use(buffer.data, ObjectKind::packet_data);
+}
+
+void TcpLayer::free_buffers(TcpEndpoint& endpoint) {
+  const u32 freed = endpoint.connection.buffers_sent_and_freed();
+  kernel_.charge(kernel_.paths().buffer_free, freed - endpoint.freed);
+  for (; endpoint.freed < freed; ++endpoint.freed) {
+    if (endpoint.buffers.empty()) continue;  // a segment was sent in two parts
+    PacketBuffer& buffer = endpoint.buffers.front();
+    kernel_.objects().use(buffer.head, ObjectKind::packet);
+    kernel_.objects().use(buffer.data, ObjectKind::packet_data);
+    release(buffer);
+    endpoint.buffers.pop_front();
+  }
+}
+
+void TcpLayer::release(PacketBuffer& buffer) {
+  kernel_.objects().free(buffer.head, ObjectKind::packet);
+  kernel_.objects().free(buffer.data, ObjectKind::packet_data);
 }
 
 model::Task<> TcpLayer::receive(sim::Packet packet) {
@@ -153,9 +186,8 @@ model::Task<> TcpLayer::handle(std::shared_ptr<TcpEndpoint> endpoint, TcpSegment
     if (!segment.rst) co_await transmit(reset_for(segment), segment.source_mac);
     co_return;
   }
-  const u32 freed = endpoint->connection.buffers_sent_and_freed();
-  kernel_.charge(kernel_.paths().buffer_free, freed - endpoint->freed);
-  endpoint->freed = freed;
+  use(*endpoint);
+  free_buffers(*endpoint);
   co_await send(endpoint);
   establish(endpoint);
   wake(*endpoint);

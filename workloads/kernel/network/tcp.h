@@ -14,6 +14,7 @@
 
 #include "model/task.h"
 #include "workloads/kernel/file.h"
+#include "workloads/kernel/kernel_objects.h"
 #include "workloads/kernel/network/neighbours.h"
 #include "workloads/kernel/network/tcp_connection.h"
 #include "workloads/kernel/wait_queue.h"
@@ -22,6 +23,11 @@ namespace guest {
 
 class TcpLayer;
 struct TcpListener;
+
+// A buffer of the kernel's [sk_buff, and the data behind it].
+struct PacketBuffer {
+  KernelObject head, data;
+};
 
 // A connection and who waits for it. Lives on after its socket is closed, until its peer knows.
 struct TcpEndpoint {
@@ -32,8 +38,10 @@ struct TcpEndpoint {
   WaitQueue readers, writers;       // the latter also wait for the connection to be made
   u32 calls = 0;                    // in which processes are, that will handle what is held
   std::deque<TcpSegment> held;
-  u32 freed = 0;  // of its buffers that were charged
-  u64 armed = 0;  // jiffy of its entry in the timers; 0: none
+  u32 freed = 0;                     // of its buffers that were charged
+  std::deque<PacketBuffer> buffers;  // with what is sent and not acknowledged, and what is to be sent
+  KernelObject object;               // the socket in the kernel's memory
+  u64 armed = 0;                     // jiffy of its entry in the timers; 0: none
 };
 
 struct TcpListener {
@@ -105,8 +113,15 @@ class TcpLayer {
   std::uint16_t free_port();
   model::Task<> handle(std::shared_ptr<TcpEndpoint> endpoint, TcpSegment segment);
   void charge_received(const TcpSegment& segment);
+  void use(TcpEndpoint& endpoint);
+  void add_buffer(TcpEndpoint& endpoint);    // a new one that is to be sent
+  void free_buffers(TcpEndpoint& endpoint);  // those that were acknowledged
+  void release(PacketBuffer& buffer);
   // Around a call, or a part of it without sleep.
-  void enter(TcpEndpoint& endpoint) { ++endpoint.calls; }
+  void enter(TcpEndpoint& endpoint) {
+    ++endpoint.calls;
+    use(endpoint);
+  }
   model::Task<> handle_held(std::shared_ptr<TcpEndpoint> endpoint);
   model::Task<> leave(std::shared_ptr<TcpEndpoint> endpoint);
   model::Task<> transmit(TcpSegment segment, MacAddress to);

@@ -57,6 +57,7 @@ model::Task<bool> TcpSocket::connect(Kernel& kernel, SocketAddress to) {
 
 model::Task<> TcpSocket::shut_down(Kernel&) {
   if (!endpoint_) co_return;
+  layer_.use(*endpoint_);
   endpoint_->connection.shut_down();
   co_await layer_.send(endpoint_);
 }
@@ -129,7 +130,7 @@ model::Task<u32> TcpSocket::append(Kernel& kernel, Piece piece) {
       if (kernel.signal_pending()) break;
       continue;
     }
-    if (connection.starts_segment()) kernel.charge(kernel.paths().tcp_write_buffer);
+    if (connection.starts_segment()) layer_.add_buffer(*endpoint);
     const u32 part = std::min(piece.bytes - done, room);
     co_await layer_.copy_from_user(piece.address + done, part);
     connection.append(part);
@@ -143,6 +144,7 @@ OpenFile::Ready TcpSocket::poll(Kernel& kernel) {
   kernel.charge(kernel.paths().socket_poll);
   if (listening_ != 0) return {.read = !layer_.listeners_.at(listening_).ready.empty()};
   if (!endpoint_) return {};
+  kernel.objects().use(endpoint_->object, ObjectKind::socket);
   const TcpConnection& connection = endpoint_->connection;
   return {.read = connection.readable() > 0 || connection.at_end(),
           .write = connection.state() != TcpConnection::State::syn_sent && connection.room_for_writer()};

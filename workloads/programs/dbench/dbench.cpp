@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "workloads/kernel/kernel.h"
 #include "workloads/kernel/system_calls.h"
 
 namespace guest {
@@ -33,6 +34,8 @@ model::Task<> Dbench::run(SystemCalls& calls) {
   for (const LoadOperation& each : load_.operations) largest = std::max(largest, each.bytes);
   buffer_ = co_await calls.map({.bytes = whole_pages(largest), .protection = {.read = true, .write = true}});
   co_await calls.access({.first = buffer_, .bytes = largest, .use = model::Use::write});
+  // The published value is the median of seven runs, so a run finds in memory what the one before has read.
+  calls.kernel().file_system().install_bitmaps();
   co_await calls.make_directory(top_);
   started();
   const sim::Time begin = calls.machine().running().now();
