@@ -144,16 +144,22 @@ void DeviceDomain::switched() {
 
 // To a host on the wire that sends everything back: all at once, more than the card takes.
 void DeviceDomain::wire() {
-  for (u32 i = 0; i < kPackets; ++i) {
-    make_packet(at<u8>(page_address(page_ + i)) + i, kLengths[i], self_, kWireHost, static_cast<u8>(100 + i));
-    network_.put((frame_of_page(page_ + i) << kPageShift) + i, kLengths[i]);
+  // In halves: what comes back for two domains together must fit the card's memory, however late they are let run.
+  constexpr u32 kHalf = kPackets / 2;
+  bool sent = true, heard = true;
+  for (u32 first = 0; first < kPackets; first += kHalf) {
+    for (u32 i = first; i < first + kHalf; ++i) {
+      make_packet(at<u8>(page_address(page_ + i)) + i, kLengths[i], self_, kWireHost, static_cast<u8>(100 + i));
+      network_.put((frame_of_page(page_ + i) << kPageShift) + i, kLengths[i]);
+    }
+    network_.push();
+    for (u32 i = 0; i < kHalf; ++i) sent = network_.sent() == NetStatus::ok && sent;
+    for (u32 i = first; i < first + kHalf; ++i) {
+      heard = hears(kWireHost, kLengths[i], static_cast<u8>(100 + i)) && heard;
+    }
   }
-  network_.push();
-  bool good = true;
-  for (u32 i = 0; i < kPackets; ++i) good = network_.sent() == NetStatus::ok && good;
-  checks_.that(good, "eight packets go out to the wire");
-  for (u32 i = 0; i < kPackets; ++i) good = hears(kWireHost, kLengths[i], static_cast<u8>(100 + i)) && good;
-  checks_.that(good, "and come back from there");
+  checks_.that(sent, "eight packets go out to the wire");
+  checks_.that(heard, "and come back from there");
   const u32 page = page_ + kPackets - 1;
   u32 number = frame_of_page(page);
   (void)mmu_update({entry_of_page(page), 0});
