@@ -11,14 +11,14 @@
 #include "sim/random.h"
 #include "support/native_kernel.h"
 #include "workloads/ports/page_entry.h"
-#include "workloads/ports/vmware/vmware_port.h"
+#include "workloads/ports/vmware/lone_machine.h"
 
 namespace {
 
 using guest::SystemCalls;
 using guest::u32;
 using model::Task;
-using VmwareKernel = test::KernelOn<guest::VmwarePort, guest::System::vmware>;
+using VmwareKernel = test::KernelOn<guest::LoneMachine, guest::System::vmware>;
 
 constexpr u32 kPage = 4096;
 constexpr u32 kPages = 24;                                // of the region that the program plays with

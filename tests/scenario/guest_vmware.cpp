@@ -4,7 +4,7 @@
 #include <string>
 
 #include "support/native_kernel.h"
-#include "workloads/ports/vmware/vmware_port.h"
+#include "workloads/ports/vmware/lone_machine.h"
 
 namespace {
 
@@ -12,7 +12,7 @@ using guest::SystemCalls;
 using guest::u32;
 using model::Task;
 using sim::Duration;
-using VmwareKernel = test::KernelOn<guest::VmwarePort, guest::System::vmware>;
+using VmwareKernel = test::KernelOn<guest::LoneMachine, guest::System::vmware>;
 
 constexpr u32 kPage = 4096;
 
@@ -28,7 +28,7 @@ class Events {
   std::map<std::string, std::int64_t> now() const {
     std::map<std::string, std::int64_t> result;
     std::vector<guest::Metric> metrics;
-    port_.add_metrics(metrics);
+    port_.add_metrics("vmware", "kernel", metrics);
     for (const guest::Metric& metric : metrics) result[metric.name] = metric.value;
     return result;
   }

@@ -7,7 +7,7 @@
 #include "workloads/hosts/xen_platform.h"
 #include "workloads/ports/native/native_port.h"
 #include "workloads/ports/uml/uml_port.h"
-#include "workloads/ports/vmware/vmware_port.h"
+#include "workloads/ports/vmware/lone_machine.h"
 
 namespace guest {
 
@@ -32,7 +32,7 @@ constexpr std::array kSystems = {
     SystemInfo{System::xen, "xen", "paravirtual Linux in domains of the hypervisor core", CoalescingProfile::xen,
                make_xen},
     SystemInfo{System::vmware, "vmware", "Linux in a virtual machine of VMware Workstation 3.2 on a Linux host",
-               CoalescingProfile::linux24_napi, make_one_kernel<VmwarePort>},
+               CoalescingProfile::linux24_napi, make_one_kernel<LoneMachine>},
     SystemInfo{System::uml, "uml", "Linux as a process of a Linux host (User-Mode Linux, skas3)",
                CoalescingProfile::linux24_napi, make_one_kernel<UmlPort>},
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace guest {
 
@@ -33,60 +34,83 @@ void HostDisk::start() {
   machine_.router().unmask(device_.interrupt_line());
 }
 
-// --- the process -----------------------------------------------------------------------------------------------------
+// --- processes -------------------------------------------------------------------------------------------------------
 
-void HostDisk::begin(BlockDirection direction, u64 sector, u32 sectors) {
+u32 HostDisk::add_process() {
+  calls_.emplace_back();
+  return static_cast<u32>(calls_.size() - 1);
+}
+
+void HostDisk::begin(u32 process, BlockDirection direction, u64 sector, u32 sectors) {
   const InHost in_host{machine_.running()};
   ++counts_.calls;
   host_.spend(host_.call_and_return());  // lseek
   host_.spend(host_.call());
   const u64 end = sector + sectors;
-  call_ = Call{direction, sector / kPageSectors, (end + kPageSectors - 1) / kPageSectors, sectors * hw::kSectorBytes};
-  failed_ = false;
-  const u64 first = call_->first_page, last = call_->end_page - 1;
+  const u64 first = sector / kPageSectors, last = (end - 1) / kPageSectors;
+  calls_[process] = Call{.running = true,
+                         .direction = direction,
+                         .first_page = first,
+                         .end_page = last + 1,
+                         .bytes = sectors * hw::kSectorBytes};
   if (direction == BlockDirection::read) {
-    read_missing(first, last + 1);
+    read_missing(process, first, last + 1);
   } else {  // of a page that is not written whole the rest must be there
-    if (sector % kPageSectors != 0) read_missing(first, first + 1);
-    if (end % kPageSectors != 0) read_missing(last, last + 1);
+    if (sector % kPageSectors != 0) read_missing(process, first, first + 1);
+    if (end % kPageSectors != 0) read_missing(process, last, last + 1);
   }
-  advance();
+  advance(process);
 }
 
-void HostDisk::read_missing(u64 first, u64 end) {
+void HostDisk::read_missing(u32 process, u64 first, u64 end) {
   for (u64 page = first; page < end;) {
     if (cache_.contains(page)) {
       cache_.use(page);
       ++counts_.pages_found;
+      if (reading_ > 0) await_read(process, page);
       ++page;
       continue;
     }
-    Command command{false, page, 0};
+    Command command{.page = page, .readers = u64{1} << process};
     for (; page < end && command.pages < hw::kMaxBlockSegments && !cache_.contains(page); ++page, ++command.pages) {
       cache_.insert(page);
     }
     counts_.pages_read += command.pages;
-    ++awaited_;
+    ++calls_[process].awaited;
+    ++reading_;
     submit(command);
   }
 }
 
-void HostDisk::advance() {
-  if (!call_ || awaited_ > 0) return;
-  if (!call_->copied && !failed_) copy();
-  call_->copied = true;
+// A page that is there may still be on its way from the drive, for another process.
+void HostDisk::await_read(u32 process, u64 page) {
+  const auto wait_for = [&](Command& command) {
+    const u64 reader = u64{1} << process;
+    if (command.write || page < command.page || page >= command.page + command.pages) return;
+    if ((command.readers & reader) == 0) ++calls_[process].awaited;
+    command.readers |= reader;
+  };
+  std::for_each(with_device_.begin(), with_device_.end(), wait_for);
+  std::for_each(waiting_.begin(), waiting_.end(), wait_for);
+}
+
+void HostDisk::advance(u32 process) {
+  Call& call = calls_[process];
+  if (!call.running || call.awaited > 0) return;
+  if (!call.copied && !call.failed) copy(call);
+  call.copied = true;
   write_back();
   if (percent_unclean() > kThrottlePercent) {
     ++counts_.throttled;
     return;
   }
-  call_.reset();
+  call.running = false;
 }
 
-void HostDisk::copy() {
+void HostDisk::copy(const Call& call) {
   const auto& memory = machine_.file().memory;
-  const bool write = call_->direction == BlockDirection::write;
-  for (u64 page = call_->first_page; page < call_->end_page; ++page) {
+  const bool write = call.direction == BlockDirection::write;
+  for (u64 page = call.first_page; page < call.end_page; ++page) {
     host_.spend(host_.paths().page_cache);
     if (!write) continue;
     host_.spend(host_.paths().write_page);
@@ -95,7 +119,7 @@ void HostDisk::copy() {
   }
   const InHost in_host{machine_.running()};
   machine_.running().charge(
-      model::MachineFile::cycles_for(write ? memory.copy_cached : memory.copy_uncached, call_->bytes),
+      model::MachineFile::cycles_for(write ? memory.copy_cached : memory.copy_uncached, call.bytes),
       model::Cause::bytes);
 }
 
@@ -117,7 +141,7 @@ void HostDisk::write_back() {
   while (writing_ < kMostWrites) {
     const std::optional<u64> oldest = cache_.take_dirty(percent_unclean() > kFlushPercent ? tick_ : old_before_);
     if (!oldest) break;
-    Command command{true, *oldest, 1};
+    Command command{.write = true, .page = *oldest, .pages = 1};
     const auto take = [&](u64 page) {
       if (command.pages == hw::kMaxBlockSegments || !cache_.is_dirty(page)) return false;
       cache_.take_dirty_page(page);
@@ -168,12 +192,12 @@ void HostDisk::interrupt() {
   host_.spend(host_.paths().scsi_interrupt);
   for (hw::BlockCompletion completion; device_.next_completed(completion);) {
     free_ids_.push_back(completion.id);
-    complete(with_device_[completion.id], completion.failed);
+    complete(std::exchange(with_device_[completion.id], Command{}), completion.failed);
   }
   device_.interrupt_done();
   issue();
   write_back();
-  advance();
+  for (u32 process = 0; process < calls_.size(); ++process) advance(process);
 }
 
 // What could not be written is lost, as the host's user finds out in its log.
@@ -189,8 +213,12 @@ void HostDisk::complete(const Command& command, bool failed) {
     --writing_;
     return;
   }
-  --awaited_;
-  failed_ = failed_ || failed;
+  --reading_;
+  for (u32 process = 0; process < calls_.size(); ++process) {
+    if ((command.readers >> process & 1) == 0) continue;
+    --calls_[process].awaited;
+    calls_[process].failed = calls_[process].failed || failed;
+  }
 }
 
 void HostDisk::add_metrics(std::vector<Metric>& metrics) const {

@@ -1,13 +1,13 @@
-// Buffered I/O of a Linux host on its drive, for a process below which a guest's disk is a partition.
+// Buffered I/O of a Linux host on its drive, for processes below each of which a guest's disk is a partition.
 //
-// The process makes one read() or write() at a time. A write is over when the host's cache has it, and a read of what
-// is there never comes to the drive. Dirty pages are written by the host's own daemons: kupdate, every 5 s those that
-// are 30 s old; bdflush, from the time that they are many. Everything here runs in the host, on the CPU that the caller
-// is on. (Linux 2.4, fs/buffer.c, mm/filemap.c)
+// A process makes one read() or write() at a time. A write is over when the host's cache has it, and a read of what is
+// there never comes to the drive; cache, request queue and drive are one for all of them. Dirty pages are written by
+// the host's own daemons: kupdate, every 5 s those that are 30 s old; bdflush, from the time that they are many.
+// Everything here runs in the host, on the CPU that the caller is on; what is left to do for a call when the drive
+// answers, on the one that takes its interrupt. (Linux 2.4, fs/buffer.c, mm/filemap.c)
 #pragma once
 
 #include <deque>
-#include <optional>
 #include <vector>
 
 #include "hardware/block_device.h"
@@ -21,9 +21,9 @@ namespace guest {
 class HostDisk {
  public:
   struct Counts {
-    u64 calls = 0;               // of the process
+    u64 calls = 0;               // of the processes
     u64 pages_found = 0;         // of them in the cache
-    u64 pages_read = 0;          // from the drive, for it
+    u64 pages_read = 0;          // from the drive, for them
     u64 pages_written_back = 0;  // to the drive
     u64 throttled = 0;           // writes that had to wait for the drive
   };
@@ -37,31 +37,36 @@ class HostDisk {
   void interrupt();      // the adapter's
   void tick(u32 ticks);  // the host's timer: its daemons
 
-  // --- calls of the process -----------------------------------------------------------------------------------------
+  // --- calls of a process, which has a number -----------------------------------------------------------------------
+  static constexpr u32 kMostProcesses = 64;
+  u32 add_process();
   // It sleeps in the call until finished(), which may be at once.
-  void begin(BlockDirection direction, u64 sector, u32 sectors);
-  bool finished() const { return !call_; }
-  bool failed() const { return failed_; }  // the call that was finished last
+  void begin(u32 process, BlockDirection direction, u64 sector, u32 sectors);
+  bool finished(u32 process) const { return !calls_[process].running; }
+  bool failed(u32 process) const { return calls_[process].failed; }  // the call that was finished last
 
   const Counts& counts() const { return counts_; }
   void add_metrics(std::vector<Metric>& metrics) const;
 
  private:
   struct Call {
-    BlockDirection direction;
-    u64 first_page, end_page;
-    u32 bytes;
-    bool copied = false;
+    bool running = false, failed = false, copied = false;
+    BlockDirection direction = BlockDirection::read;
+    u64 first_page = 0, end_page = 0;
+    u32 bytes = 0;
+    u32 awaited = 0;  // commands that it needs
   };
   struct Command {
-    bool write;
-    u64 page;
-    u32 pages;
+    bool write = false;
+    u64 page = 0;
+    u32 pages = 0;    // 0: over
+    u64 readers = 0;  // processes that wait for it, bit per number
   };
 
-  void read_missing(u64 first, u64 end);
-  void advance();
-  void copy();
+  void read_missing(u32 process, u64 first, u64 end);
+  void await_read(u32 process, u64 page);
+  void advance(u32 process);
+  void copy(const Call& call);
   void write_back();
   u32 percent_unclean() const;
   void submit(const Command& command);
@@ -72,11 +77,9 @@ class HostDisk {
   hw::BlockDevice& device_;
   HostPaths host_;
   HostCache cache_;
-  std::optional<Call> call_;
-  u32 awaited_ = 0;  // commands that the call needs
-  bool failed_ = false;
+  std::vector<Call> calls_;        // the last of each process
   u64 tick_ = 1, old_before_ = 0;  // what has been dirty since then is to be written
-  u32 writing_ = 0;                // commands
+  u32 writing_ = 0, reading_ = 0;  // commands
   std::vector<Command> with_device_;
   std::vector<u32> free_ids_;
   std::deque<Command> waiting_;  // for room in the device

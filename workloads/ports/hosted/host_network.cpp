@@ -1,6 +1,15 @@
 #include "workloads/ports/hosted/host_network.h"
 
+#include <algorithm>
+
 namespace guest {
+
+namespace {
+
+constexpr u32 kIpTypeOffset = 12, kIpType = 0x0800;
+constexpr u32 kDestinationOffset = kEthernetHeader + 16;
+
+}  // namespace
 
 HostNetwork::HostNetwork(model::Machine& machine, const KernelFile& kernel, u32 queue_frames)
     : machine_{machine}, host_{machine, kernel}, queue_frames_{queue_frames}, rings_{machine, *machine.network()} {}
@@ -19,7 +28,6 @@ void HostNetwork::copy(sim::Cycles per_kilobyte, u32 bytes) {
 void HostNetwork::interrupt() {
   const InHost in_host{machine_.running()};
   const KernelFile::Paths& paths = host_.paths();
-  ++counts_.interrupts;
   host_.spend(paths.interrupt_dispatch);
   host_.spend(paths.driver_interrupt);
   u32 taken;
@@ -31,30 +39,67 @@ void HostNetwork::interrupt() {
       host_.spend(paths.driver_receive);
       host_.spend(paths.driver_refill);
       host_.spend(paths.bridge);
-      ++counts_.received;
-      if (queue_.size() >= queue_frames_) {
-        ++counts_.queue_dropped;
-      } else {
-        queue_.push_back(frame);
-      }
+      deliver(frame);
     }
   } while (taken == CardRings::kPollWeight);
   rings_.interrupt_done();
 }
 
-std::optional<sim::Packet> HostNetwork::read() {
+// --- guests ----------------------------------------------------------------------------------------------------------
+
+u32 HostNetwork::add_guest(IpAddress address) {
+  guests_.push_back({.address = address, .queue = {}, .counts = {}});
+  return static_cast<u32>(guests_.size() - 1);
+}
+
+HostNetwork::Guest* HostNetwork::guest_of(const sim::Packet& frame) {
+  if (guests_.size() == 1) return &guests_.front();
+  const std::span header{frame.header};
+  if (FieldReader{header.subspan(kIpTypeOffset)}.take16() != kIpType) return nullptr;
+  const IpAddress destination = FieldReader{header.subspan(kDestinationOffset)}.take32();
+  const auto guest = std::ranges::find(guests_, destination, &Guest::address);
+  return guest == guests_.end() ? nullptr : &*guest;
+}
+
+void HostNetwork::deliver(const sim::Packet& frame) {
+  ++taken_;
+  Guest* guest = guest_of(frame);
+  if (guest == nullptr) {
+    ++for_nobody_;
+    return;
+  }
+  ++guest->counts.received;
+  if (guest->queue.size() >= queue_frames_) {
+    ++guest->counts.queue_dropped;
+  } else {
+    guest->queue.push_back(frame);
+  }
+}
+
+bool HostNetwork::conserved() const {
+  u64 received = for_nobody_;
+  for (const Guest& guest : guests_) {
+    const Counts& counts = guest.counts;
+    if (counts.received != counts.read + counts.queue_dropped + guest.queue.size()) return false;
+    received += counts.received;
+  }
+  return received == taken_;
+}
+
+std::optional<sim::Packet> HostNetwork::read(u32 number) {
+  Guest& guest = guests_[number];
   const InHost in_host{machine_.running()};
   host_.spend(host_.call());
-  if (queue_.empty()) return std::nullopt;
-  const sim::Packet frame = queue_.front();
-  queue_.pop_front();
-  ++counts_.read;
+  if (guest.queue.empty()) return std::nullopt;
+  const sim::Packet frame = guest.queue.front();
+  guest.queue.pop_front();
+  ++guest.counts.read;
   copy(machine_.file().memory.copy_uncached, frame.bytes);  // the card left it in memory
   return frame;
 }
 
 // The process has just made the frame, which is in the cache.
-void HostNetwork::write(const sim::Packet& frame) {
+void HostNetwork::write(u32 guest, const sim::Packet& frame) {
   const InHost in_host{machine_.running()};
   const KernelFile::Paths& paths = host_.paths();
   host_.spend(host_.call());
@@ -66,8 +111,8 @@ void HostNetwork::write(const sim::Packet& frame) {
   host_.spend(paths.soft_interrupt);
   host_.spend(paths.bridge);
   host_.spend(paths.driver_transmit);
-  ++counts_.written;
-  if (!rings_.transmit(frame)) ++counts_.transmit_dropped;
+  ++guests_[guest].counts.written;
+  if (!rings_.transmit(frame)) ++guests_[guest].counts.transmit_dropped;
 }
 
 }  // namespace guest

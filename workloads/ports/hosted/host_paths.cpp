@@ -20,7 +20,7 @@ sim::Cycles HostPaths::call() const {
   return call_and_return() + length(paths().descriptor) + sim::Cycles{(read + write).count() / 2};
 }
 
-void HostPaths::spend(sim::Cycles cycles) {
+void HostPaths::spend(sim::Cycles cycles) const {
   model::Cpu& cpu = machine_.running();
   const InHost in_host{cpu};
   cpu.charge(cycles, model::Cause::emulation);

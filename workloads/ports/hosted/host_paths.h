@@ -17,8 +17,8 @@ class HostPaths {
   sim::Cycles call() const;             // a system call that does little: the mean of native null I/O
 
   // Charges the running CPU, as the host.
-  void spend(sim::Cycles cycles);
-  void spend(const Path& path) { spend(length(path)); }
+  void spend(sim::Cycles cycles) const;
+  void spend(const Path& path) const { spend(length(path)); }
 
  private:
   model::Machine& machine_;

@@ -48,7 +48,8 @@ HostKernel::HostKernel(model::Machine& machine, const KernelFile& kernel, const 
       frames_{machine},
       kernel_space_{frames_},
       network_{machine, kernel, file.tap_frames} {
-  if (machine.block() != nullptr) disk_.emplace(machine, kernel, file.cache_pages);
+  network_.add_guest(guest_address(0));
+  if (machine.block() != nullptr) disk_.emplace(machine, kernel, file.cache_pages).add_process();
   kernel_space_.populate(kKernelStart, machine_frame(GuestFrame{0}), guest_frames_);
 }
 
@@ -107,12 +108,12 @@ void HostKernel::unmap(u32 id, u32 address, u32 bytes) {
 
 std::optional<sim::Packet> HostKernel::read_frame() {
   ++counts_.frame_reads;
-  return network_.read();
+  return network_.read(kGuest);
 }
 
 void HostKernel::write_frame(const sim::Packet& frame) {
   ++counts_.frame_writes;
-  network_.write(frame);
+  network_.write(kGuest, frame);
 }
 
 void HostKernel::start_block_call(BlockDirection direction, u64 sector, u32 sectors) {
@@ -121,14 +122,14 @@ void HostKernel::start_block_call(BlockDirection direction, u64 sector, u32 sect
   host_.spend(prices_.thread_switch);
   call();  // and out of it
   block_call_ = true;
-  disk_->begin(direction, sector, sectors);
-  if (!disk_->finished()) host_.spend(prices_.thread_switch);  // the thread sleeps, and K goes on
+  disk_->begin(kGuest, direction, sector, sectors);
+  if (!disk_->finished(kGuest)) host_.spend(prices_.thread_switch);  // the thread sleeps, and K goes on
   answer_block_call();
 }
 
 // The thread, which has the CPU, is through with it.
 void HostKernel::answer_block_call() {
-  if (!block_call_ || !disk_->finished()) return;
+  if (!block_call_ || !disk_->finished(kGuest)) return;
   block_call_ = false;
   block_answer_ = true;
   call();
@@ -137,14 +138,14 @@ void HostKernel::answer_block_call() {
 
 void HostKernel::disk_interrupt() {
   disk_->interrupt();
-  if (block_call_ && disk_->finished()) host_.spend(prices_.thread_switch);
+  if (block_call_ && disk_->finished(kGuest)) host_.spend(prices_.thread_switch);
   answer_block_call();
 }
 
 bool HostKernel::take_block_answer() {
   call();
   block_answer_ = false;
-  return !disk_->failed();
+  return !disk_->failed(kGuest);
 }
 
 // --- C and K ---------------------------------------------------------------------------------------------------------

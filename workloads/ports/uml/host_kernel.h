@@ -88,6 +88,8 @@ class HostKernel {
   const HostDisk* disk() const { return disk_ ? &*disk_ : nullptr; }
   HostNetwork& network() { return network_; }  // behind K's tap device
   const HostNetwork& network() const { return network_; }
+  const HostNetwork::Counts& network_counts() const { return network_.counts(kGuest); }
+  bool frame_waits() const { return network_.readable(kGuest); }  // in the tap device
 
   HostSpace& space(u32 id) { return *spaces_.at(id); }
   const std::map<u32, std::unique_ptr<HostSpace>>& spaces() const { return spaces_; }
@@ -95,6 +97,7 @@ class HostKernel {
   const Counts& counts() const { return counts_; }
 
  private:
+  static constexpr u32 kGuest = 0;  // its number for the host's devices: there is no other
   static Prices prices_of(model::Machine& machine, const HostPaths& host, const UmlFile& file);
   void switch_to(hv::MachineFrame directory);
   void answer_block_call();

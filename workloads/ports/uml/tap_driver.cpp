@@ -18,7 +18,7 @@ model::Task<> TapDriver::interrupt() {
   const KernelFile::Paths& paths = kernel_.paths();
   while (true) {
     host_.call();  // poll, of all descriptors
-    if (!host_.network().readable()) break;
+    if (!host_.frame_waits()) break;
     kernel_.charge(paths.interrupt_dispatch);
     kernel_.charge(paths.driver_interrupt);
     while (const std::optional<sim::Packet> frame = read()) {
@@ -41,8 +41,8 @@ model::Task<bool> TapDriver::transmit(const sim::Packet& packet) {
 }
 
 bool TapDriver::conserved() const {
-  const HostNetwork& network = host_.network();
-  return network.conserved() && network.counts().read == received_ && network.counts().written == transmitted_;
+  const HostNetwork::Counts& counts = host_.network_counts();
+  return host_.network().conserved() && counts.read == received_ && counts.written == transmitted_;
 }
 
 }  // namespace guest

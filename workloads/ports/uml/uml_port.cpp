@@ -90,8 +90,8 @@ void UmlPort::add_metrics(std::vector<Metric>& metrics) const {
   };
   packets("kernel.packets_received", driver_.received());
   packets("kernel.packets_transmitted", driver_.transmitted());
-  packets("kernel.receive_dropped", host_.network().counts().queue_dropped + kernel_.packets_dropped());
-  packets("kernel.transmit_dropped", host_.network().counts().transmit_dropped + kernel_.transmit_queue().dropped());
+  packets("kernel.receive_dropped", host_.network_counts().queue_dropped + kernel_.packets_dropped());
+  packets("kernel.transmit_dropped", host_.network_counts().transmit_dropped + kernel_.transmit_queue().dropped());
 }
 
 // --- the host's entries ----------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ void UmlPort::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t lin
     if (!host_.block_answer_waits()) return;
   } else {
     host_.network().interrupt();
-    if (!host_.network().readable()) return;
+    if (!host_.frame_waits()) return;
     frames_wait_ = true;
   }
   if (registers.ring() == 3) {

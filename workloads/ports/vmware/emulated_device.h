@@ -9,9 +9,7 @@ namespace guest {
 class EmulatedDevice {
  public:
   // --- in the host's world ------------------------------------------------------------------------------------------
-  virtual hv::u32 host_line() const = 0;  // of the host's own device below it
-  virtual void host_interrupt() = 0;      // the host's driver handles that
-  virtual void host_tick() {}             // its timer's interrupt
+  virtual void host_tick() {}  // the host's timer's interrupt
   virtual bool process_has_work() const = 0;
   virtual void process() = 0;  // does what there is; may raise the line
 

@@ -18,12 +18,11 @@ model::Task<> EmulatedDisk::start(BlockDirection direction, u64 sector, u32 sect
 bool EmulatedDisk::acknowledge() {
   access_ports(file_.disk_ports_per_interrupt);
   raised_ = false;
-  return !disk_.failed();
+  return !disk_.failed(process_);
 }
 
 void EmulatedDisk::host_tick() {
-  disk_.tick(1);
-  if (running_ && disk_.finished()) ++ticks_;
+  if (running_ && disk_.finished(process_)) ++ticks_;
 }
 
 void EmulatedDisk::process() {
@@ -31,8 +30,8 @@ void EmulatedDisk::process() {
     requested_ = false;
     running_ = true;
     ticks_ = 0;
-    host_.spend(file_.host_wake * file_.disk_thread_switches);
-    disk_.begin(request_.direction, request_.sector, request_.sectors);
+    host_.paths().spend(file_.host_wake * file_.disk_thread_switches);
+    disk_.begin(process_, request_.direction, request_.sector, request_.sectors);
   }
   if (!noticed()) return;
   running_ = false;

@@ -5,7 +5,6 @@
 // raises the controller's interrupt: at once, or when the process next looks, once a tick (a parameter).
 #pragma once
 
-#include "workloads/ports/hosted/host_disk.h"
 #include "workloads/ports/vmware/emulated_device.h"
 #include "workloads/ports/vmware/monitor.h"
 
@@ -17,22 +16,20 @@ class EmulatedDisk final : public EmulatedDevice {
     u64 port_accesses = 0, requests = 0, interrupts = 0;
   };
 
-  EmulatedDisk(Monitor& monitor, model::Machine& machine, const KernelFile& kernel, const WorkstationFile& file)
-      : monitor_{monitor}, file_{file}, host_{machine, kernel}, disk_{machine, kernel, file.cache_pages} {}
+  // The host has a drive.
+  EmulatedDisk(Monitor& monitor, WorkstationHost& host, const WorkstationFile& file)
+      : monitor_{monitor}, file_{file}, host_{host}, disk_{*host.disk()}, process_{disk_.add_process()} {}
 
-  void start() { disk_.start(); }  // the host's part
+  void start() { host_.start_disk(); }  // the host's with it
 
   // --- the guest's accesses to the registers ------------------------------------------------------------------------
   model::Task<> start(BlockDirection direction, u64 sector, u32 sectors);
   bool acknowledge();  // the interrupt; false: the request failed
 
-  HostDisk& host() { return disk_; }
-  const HostDisk& host() const { return disk_; }
+  u64 sectors() const { return disk_.sectors(); }
   const Counts& counts() const { return counts_; }
 
   // EmulatedDevice
-  hv::u32 host_line() const override { return disk_.interrupt_line(); }
-  void host_interrupt() override { disk_.interrupt(); }
   void host_tick() override;
   bool process_has_work() const override { return requested_ || noticed(); }
   void process() override;
@@ -41,12 +38,13 @@ class EmulatedDisk final : public EmulatedDevice {
 
  private:
   void access_ports(u32 times);
-  bool noticed() const { return running_ && disk_.finished() && ticks_ >= file_.disk_notice_ticks; }
+  bool noticed() const { return running_ && disk_.finished(process_) && ticks_ >= file_.disk_notice_ticks; }
 
   Monitor& monitor_;
   const WorkstationFile& file_;
-  HostPaths host_;
-  HostDisk disk_;
+  WorkstationHost& host_;
+  HostDisk& disk_;
+  u32 process_;
   struct {
     BlockDirection direction = BlockDirection::read;
     u64 sector = 0;

@@ -6,26 +6,18 @@ namespace guest {
 
 namespace {
 
-// The host's image; the buffers of its card lie behind it.
-constexpr u32 kFirstCardFrame = 0x400000 / hv::kPageSize;
-
 constexpr u32 word_of(std::size_t offset) { return static_cast<u32>(offset / sizeof(u32)); }
 
 }  // namespace
 
-EmulatedNic::EmulatedNic(Monitor& monitor, model::Machine& machine, const KernelFile& kernel,
-                         const WorkstationFile& file)
-    : monitor_{monitor},
-      machine_{machine},
-      file_{file},
-      host_{machine, kernel},
-      network_{machine, kernel, file.bridge_frames} {}
+EmulatedNic::EmulatedNic(Monitor& monitor, WorkstationHost& host, model::Machine& machine, const WorkstationFile& file,
+                         IpAddress address)
+    : monitor_{monitor}, machine_{machine}, file_{file}, host_{host}, number_{host.network().add_guest(address)} {}
 
 void EmulatedNic::start(GuestFrame rings) {
   rings_ = rings;
   started_ = true;
-  u32 frame = kFirstCardFrame;
-  network_.start([&frame] { return hv::MachineFrame{frame++}; });
+  host_.start_network();
 }
 
 // --- registers -------------------------------------------------------------------------------------------------------
@@ -64,14 +56,14 @@ model::Task<> EmulatedNic::write_status(u32 value) {
 // --- the process -----------------------------------------------------------------------------------------------------
 
 bool EmulatedNic::process_has_work() const {
-  return started_ && (frame_to_send() || (network_.readable() && buffer_free()));
+  return started_ && (frame_to_send() || (host_.network().readable(number_) && buffer_free()));
 }
 
 void EmulatedNic::process() {
   if (!started_) return;
   waiting_ = 0;
   while (frame_to_send()) send_frame();
-  while (network_.readable() && buffer_free()) receive_frame();
+  while (host_.network().readable(number_) && buffer_free()) receive_frame();
 }
 
 // One call of the process costs what it was measured at: the host's own paths are a part of that, whatever their
@@ -81,11 +73,11 @@ void EmulatedNic::through_vmnet(F call) {
   const sim::Cycles before = machine_.running().cycles();
   call();
   const sim::Cycles spent = machine_.running().cycles() - before;
-  if (spent < file_.vmnet_frame) host_.spend(file_.vmnet_frame - spent);
+  if (spent < file_.vmnet_frame) host_.paths().spend(file_.vmnet_frame - spent);
 }
 
 void EmulatedNic::send_frame() {
-  host_.spend(file_.card_frame);
+  host_.paths().spend(file_.card_frame);
   const u32 offset = transmit_offset(sent_++);
   const PcnetDescriptor descriptor = load(offset);
   sim::Packet frame;
@@ -93,16 +85,16 @@ void EmulatedNic::send_frame() {
   const auto kept = std::min<u32>(frame.bytes, static_cast<u32>(frame.header.size()));
   machine_.physical_memory().read_bytes(monitor_.memory().machine_address(descriptor.buffer), frame.header.data(),
                                         kept);
-  through_vmnet([&] { network_.write(frame); });
+  through_vmnet([&] { host_.network().write(number_, frame); });
   store_status(offset, descriptor.status & ~kPcnetOwned);
   ++counts_.sent;
   set(kPcnetTransmitted);
 }
 
 void EmulatedNic::receive_frame() {
-  host_.spend(file_.card_frame);
+  host_.paths().spend(file_.card_frame);
   sim::Packet frame;
-  through_vmnet([&] { frame = *network_.read(); });
+  through_vmnet([&] { frame = *host_.network().read(number_); });
   const u32 offset = receive_offset(received_++);
   const PcnetDescriptor descriptor = load(offset);
   const auto kept = std::min<u32>(frame.bytes, static_cast<u32>(frame.header.size()));
@@ -125,9 +117,8 @@ bool EmulatedNic::conserved(u64 driver_sent, u64 driver_received) const {
   const auto owned = [&](u32 offset) { return (load(offset).status & kPcnetOwned) != 0 ? 1u : 0u; };
   for (u32 i = 0; i < kPcnetTransmitRing; ++i) to_send += owned(transmit_offset(i));
   for (u32 i = 0; i < kPcnetReceiveRing; ++i) to_take -= owned(receive_offset(i));
-  return driver_sent == counts_.sent + to_send && counts_.sent == network_.counts().written &&
-         counts_.received == driver_received + to_take && counts_.received == network_.counts().read &&
-         network_.conserved();
+  return driver_sent == counts_.sent + to_send && counts_.sent == host_counts().written &&
+         counts_.received == driver_received + to_take && counts_.received == host_counts().read;
 }
 
 void EmulatedNic::taken() { ++counts_.interrupts; }

@@ -8,7 +8,6 @@
 // process has the CPU.
 #pragma once
 
-#include "workloads/ports/hosted/host_network.h"
 #include "workloads/ports/vmware/emulated_device.h"
 #include "workloads/ports/vmware/monitor.h"
 #include "workloads/ports/vmware/pcnet.h"
@@ -24,9 +23,11 @@ class EmulatedNic final : public EmulatedDevice {
     u64 interrupts = 0;          // of the guest
   };
 
-  EmulatedNic(Monitor& monitor, model::Machine& machine, const KernelFile& kernel, const WorkstationFile& file);
+  // Of a guest with that IP address.
+  EmulatedNic(Monitor& monitor, WorkstationHost& host, model::Machine& machine, const WorkstationFile& file,
+              IpAddress address);
 
-  // The host's part, and where the guest has its rings [the initialisation block].
+  // The host's card with it, and where the guest has its rings [the initialisation block].
   void start(GuestFrame rings);
   static constexpr u32 transmit_offset(u32 entry) { return entry % kPcnetTransmitRing * kDescriptorBytes; }
   static constexpr u32 receive_offset(u32 entry) {
@@ -38,8 +39,8 @@ class EmulatedNic final : public EmulatedDevice {
   model::Task<u32> read_status();         // register 0
   model::Task<> write_status(u32 value);  // causes that are set in it are acknowledged
 
-  HostNetwork& network() { return network_; }
-  const HostNetwork& network() const { return network_; }
+  MacAddress mac_address() const { return host_.network().mac_address(); }
+  const HostNetwork::Counts& host_counts() const { return host_.network().counts(number_); }
   const Counts& counts() const { return counts_; }
 
   // Every frame between driver and host is in a ring or went through. `driver_sent`, `driver_received`: what the driver
@@ -47,8 +48,6 @@ class EmulatedNic final : public EmulatedDevice {
   bool conserved(u64 driver_sent, u64 driver_received) const;
 
   // EmulatedDevice
-  hv::u32 host_line() const override { return network_.interrupt_line(); }
-  void host_interrupt() override { network_.interrupt(); }
   bool process_has_work() const override;
   void process() override;
   bool raised() const override { return raised_; }
@@ -70,8 +69,8 @@ class EmulatedNic final : public EmulatedDevice {
   Monitor& monitor_;
   model::Machine& machine_;
   const WorkstationFile& file_;
-  HostPaths host_;
-  HostNetwork network_;
+  WorkstationHost& host_;
+  u32 number_;  // of the guest, for the host's network
   GuestFrame rings_{0};
   bool started_ = false;
   u32 sent_ = 0, received_ = 0;  // entries that the process has gone through, free-running

@@ -16,7 +16,7 @@ class IdeDriver final : public BlockDriver {
 
   model::Task<> interrupt();  // the controller's
 
-  u64 sectors() const override { return disk_.host().sectors(); }
+  u64 sectors() const override { return disk_.sectors(); }
   u32 most_request_sectors() const override { return 128; }
   bool barriers() const override { return false; }
   model::Task<> start(RequestQueue& queue) override;

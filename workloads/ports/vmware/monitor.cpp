@@ -5,14 +5,11 @@
 #include <vector>
 
 #include "model/execution.h"
-#include "workloads/ports/hosted/host_paths.h"
 #include "workloads/ports/page_entry.h"
 
 namespace guest {
 
 namespace {
-
-constexpr u32 kHostTicksPerSecond = 100;  // HZ of Linux 2.4 on i386
 
 constexpr model::Access access_of(u32 error_code) {
   return {.write = (error_code & hw::kFaultWrite) != 0, .user = (error_code & hw::kFaultUser) != 0};
@@ -20,18 +17,34 @@ constexpr model::Access access_of(u32 error_code) {
 
 }  // namespace
 
-// Machine memory from the bottom: the host and the monitor's code, the shadow tables, the virtual machine.
-Monitor::Monitor(model::Machine& machine, const WorkstationFile& file)
-    : machine_{machine},
+// The process has control in the host's kernel, and somebody else is to have the processor.
+class Monitor::GiveWay {
+ public:
+  explicit GiveWay(Monitor& monitor) : monitor_{monitor}, place_{monitor.machine_} {}
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> here) {
+    place_.suspend(here);
+    monitor_.host_.give_way();
+  }
+  void await_resume() { place_.resumed(); }
+
+ private:
+  Monitor& monitor_;
+  model::SuspendedPlace place_;
+};
+
+Monitor::Monitor(WorkstationHost& host, model::Machine& machine, const WorkstationFile& file, u32 frames)
+    : host_{host},
+      machine_{machine},
       file_{file},
-      memory_{machine, hv::MachineFrame{file.host_pages + file.shadow_pages},
-              machine.memory().frame_count() - file.host_pages - file.shadow_pages},
-      shadow_{machine, memory_, hv::MachineFrame{file.host_pages}, file.shadow_pages, file.share_large != 0} {}
+      shadow_frames_{host.take_frames(file.shadow_pages)},
+      memory_{machine, host.take_frames(frames), frames},
+      shadow_{machine, memory_, shadow_frames_, file.shadow_pages, file.share_large != 0} {}
 
 void Monitor::power_on(const Gates& gates) {
   gates_ = gates;
-  next_host_tick_ = machine_.running().cycles();
-  arm_host_tick();
+  on_ = true;
+  host_.start_tick();
 }
 
 // --- translated code -------------------------------------------------------------------------------------------------
@@ -72,18 +85,14 @@ void Monitor::charge_shadow_event(u32 percent) {
 
 // --- faults ----------------------------------------------------------------------------------------------------------
 
-void Monitor::hypercall(model::Cpu&, hw::Registers&) {
-  machine_.stop("a guest that knows of no monitor has called it");
-}
-
-bool Monitor::hidden_fault(model::Cpu&, std::uint32_t address, std::uint32_t error_code) {
+bool Monitor::hidden_fault(u32 address, u32 error_code) {
   if (shadow_.resolve(address, access_of(error_code)) == ShadowTables::Fault::guest) return false;
   ++counts_.hidden_faults;
   charge_shadow_event(file_.hidden_fault_percent);
   return true;
 }
 
-void Monitor::exception(model::Cpu&, hw::Registers& registers, std::uint32_t fault_address) {
+void Monitor::exception(hw::Registers& registers, u32 fault_address) {
   if (registers.vector != hw::kVectorPageFault) machine_.stop("an exception that nothing in the guest raises");
   const GuestMemory::Walk walk = shadow_.guest_walk(fault_address);
   const model::Access access = access_of(registers.error_code);
@@ -119,35 +128,26 @@ void Monitor::deliver(hw::Registers& registers, u32 gate, std::optional<u32> err
   if (!machine_.running().write(registers.esp, frame.data(), bytes)) machine_.stop("the guest's kernel has no stack");
 }
 
-// --- interrupts ------------------------------------------------------------------------------------------------------
+// --- the other world -------------------------------------------------------------------------------------------------
 
-void Monitor::arm_host_tick() {
-  next_host_tick_ += sim::Cycles{machine_.clock().hertz() / kHostTicksPerSecond};
-  machine_.running().arm_timer(static_cast<hv::u64>(next_host_tick_.count()));
-}
-
+// The host's tick is also what the virtual timer is made of.
 void Monitor::host_tick() {
-  arm_host_tick();
+  if (!on_) return;
   ++waiting_ticks_;
   for (const Device& of : devices_) of.device->host_tick();
   switches_in_last_tick_ = counts_.world_switches - std::exchange(switches_at_tick_, counts_.world_switches);
 }
 
-// Whenever the CPU is in the host's world, the process looks for what its devices have to do.
+bool Monitor::has_work() const {
+  return waiting_ticks_ > 0 ||
+         std::any_of(devices_.begin(), devices_.end(), [](const Device& of) { return of.device->process_has_work(); });
+}
+
+// Whenever the processor is in the host's world, the process looks for what its devices have to do.
 void Monitor::run_process() {
   if (devices_.empty()) return;
   charge(file_.process_look);
   for (const Device& of : devices_) of.device->process();
-}
-
-bool Monitor::process_has_work() const {
-  return std::any_of(devices_.begin(), devices_.end(), [](const Device& of) { return of.device->process_has_work(); });
-}
-
-const Monitor::Device* Monitor::raised_device() const {
-  const auto found =
-      std::find_if(devices_.begin(), devices_.end(), [](const Device& of) { return of.device->raised(); });
-  return found == devices_.end() ? nullptr : &*found;
 }
 
 void Monitor::enter_host() {
@@ -159,28 +159,39 @@ void Monitor::enter_host() {
 void Monitor::leave_host() {
   charge(file_.world_switch - sim::Cycles{file_.world_switch.count() / 2});
   model::Cpu& cpu = machine_.running();
-  cpu.load_page_table_base(cpu.page_table_base());
+  cpu.set_ring1_stack(hw::kRing1Ds, kernel_stack_);
+  if (shadow_.loaded()) cpu.load_page_table_base(shadow_.base());
 }
 
-// To the host, whose handler it is for, and back. The host's tick is also what the virtual timer is made of.
-void Monitor::interrupt(model::Cpu&, hw::Registers& registers, std::uint32_t line) {
-  if (line == hw::kTimerLine) host_tick();
-  for (const Device& of : devices_) {
-    if (line == of.device->host_line()) of.device->host_interrupt();
+model::Task<> Monitor::call_process() {
+  enter_host();
+  hw::Registers& registers = machine_.running().registers();
+  const u32 cs = registers.cs, flags = registers.eflags;
+  registers.cs = hw::kHypervisorCs;
+  registers.eflags &= ~hw::kInterruptFlag;
+  run_process();
+  co_await model::interruptible(machine_);  // what has happened until now reaches the devices
+  while (host_.device_interrupts()) {
   }
-  if (halted_) {
-    // The process sleeps in select() until the timer or a device has something for it.
-    if (waiting_ticks_ == 0 && !process_has_work()) return;
-    charge(file_.host_wake);
-    run_process();
-    leave_host();
-    registers = *std::exchange(halted_, std::nullopt);
-  } else {
-    enter_host();
-    run_process();
-    leave_host();
-  }
-  if ((registers.eflags & hw::kInterruptFlag) != 0 && interrupt_waits()) take_interrupt();
+  for (const Device& of : devices_) of.device->process();
+  const bool switched = host_.must_give_way();
+  if (switched) co_await GiveWay{*this};
+  hw::Registers& now = machine_.running().registers();  // perhaps another processor's
+  now.cs = cs;
+  now.eflags = flags;
+  if (!switched) leave_host();
+}
+
+// --- interrupts of the guest -----------------------------------------------------------------------------------------
+
+const Monitor::Device* Monitor::raised_device() const {
+  const auto found =
+      std::find_if(devices_.begin(), devices_.end(), [](const Device& of) { return of.device->raised(); });
+  return found == devices_.end() ? nullptr : &*found;
+}
+
+void Monitor::deliver_interrupt() {
+  if ((machine_.running().registers().eflags & hw::kInterruptFlag) != 0 && interrupt_waits()) take_interrupt();
 }
 
 void Monitor::take_interrupt() {
@@ -197,33 +208,20 @@ void Monitor::take_interrupt() {
   registers.eflags &= ~hw::kInterruptFlag;
 }
 
-// Those that wait, while the CPU is in the host's world anyway; false: there was none.
-bool Monitor::host_interrupts() {
-  const auto& costs = machine_.file().cpu;
-  bool any = false;
-  for (const Device& of : devices_) {
-    if (!machine_.router().asserted(of.device->host_line())) continue;
-    charge(costs.interrupt_entry + costs.interrupt_return);
-    of.device->host_interrupt();
-    any = true;
+void Monitor::halt() {
+  machine_.running().registers().eflags |= hw::kInterruptFlag;
+  if (interrupt_waits()) {
+    take_interrupt();
+    return;
   }
-  return any;
-}
-
-model::Task<> Monitor::call_process() {
   enter_host();
-  hw::Registers& registers = machine_.running().registers();
-  const u32 cs = registers.cs, flags = registers.eflags;
-  registers.cs = hw::kHypervisorCs;
-  registers.eflags &= ~hw::kInterruptFlag;
   run_process();
-  co_await model::interruptible(machine_);  // what has happened until now reaches the devices
-  while (host_interrupts()) {
+  if (!interrupt_waits()) {
+    host_.sleep();
+    return;
   }
-  for (const Device& of : devices_) of.device->process();
-  registers.cs = cs;
-  registers.eflags = flags;
-  leave_host();
+  leave_host();  // what the process has just done raised one
+  take_interrupt();
 }
 
 void Monitor::acknowledge_timer() {
@@ -237,25 +235,5 @@ void Monitor::acknowledge_device() {
 }
 
 u32 Monitor::take_ticks() { return std::exchange(taken_ticks_, 0); }
-
-void Monitor::halt() {
-  model::Cpu& cpu = machine_.running();
-  cpu.registers().eflags |= hw::kInterruptFlag;
-  if (interrupt_waits()) {
-    take_interrupt();
-    return;
-  }
-  enter_host();
-  run_process();
-  if (interrupt_waits()) {  // of what the process has just done
-    leave_host();
-    take_interrupt();
-    return;
-  }
-  halted_ = cpu.registers();
-  cpu.registers().cs = hw::kHypervisorCs;
-  cpu.registers().ss = hw::kHypervisorDs;
-  cpu.registers().eip = hw::kIdleLoop;
-}
 
 }  // namespace guest

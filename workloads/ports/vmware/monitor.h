@@ -1,9 +1,9 @@
 // The virtual machine monitor: it has ring 0, and the guest's kernel, translated, runs in ring 1 below it.
 //
 // User code runs directly. What it or the translated kernel cannot be allowed to do comes here: faults, which are the
-// guest's own or hidden from it (shadow_tables.h), interrupts, which all belong to the host in the other world, and the
-// call-outs of translated code. The guest's interrupt flag is that of its EFLAGS; the hardware's is always on there.
-// One virtual processor, on the machine's first.
+// guest's own or hidden from it (shadow_tables.h), and the call-outs of translated code. Interrupts all belong to the
+// host in the other world (workstation_host.h). The guest's interrupt flag is that of its EFLAGS; the hardware's is
+// always on there. One virtual processor, on whichever of the machine's the host gives it.
 #pragma once
 
 #include <optional>
@@ -14,13 +14,14 @@
 #include "workloads/ports/vmware/emulated_device.h"
 #include "workloads/ports/vmware/shadow_tables.h"
 #include "workloads/ports/vmware/workstation_file.h"
+#include "workloads/ports/vmware/workstation_host.h"
 
 namespace guest {
 
-class Monitor final : public model::Supervisor {
+class Monitor final : public VirtualMachine {
  public:
-  // The virtual machine has what the host, the monitor and the shadow tables leave of the machine's memory.
-  Monitor(model::Machine& machine, const WorkstationFile& file);
+  // Of a virtual machine with so much memory. Takes that and its shadow tables' from the host.
+  Monitor(WorkstationHost& host, model::Machine& machine, const WorkstationFile& file, u32 frames);
 
   // How often, since power on.
   struct Counts {
@@ -59,21 +60,25 @@ class Monitor final : public model::Supervisor {
   void acknowledge_device();
   void spend(sim::Cycles cycles) { charge(cycles); }  // on a device's registers
   // The process in the other world has to do something now: there and back. Interrupts that come meanwhile are the
-  // host's, and cost no further switch.
+  // host's, and cost no further switch. The host may give the processor to others there.
   model::Task<> call_process();
   u64 switches_in_last_tick() const { return switches_in_last_tick_; }
   bool interrupt_waits() const { return waiting_ticks_ > 0 || raised_device() != nullptr; }
   void take_interrupt();  // which waits; at the present registers
   void halt();            // until there is one
 
-  // --- Supervisor ---------------------------------------------------------------------------------------------------
-  void hypercall(model::Cpu& cpu, hw::Registers& registers) override;
-  void exception(model::Cpu& cpu, hw::Registers& registers, std::uint32_t fault_address) override;
-  void interrupt(model::Cpu& cpu, hw::Registers& registers, std::uint32_t line) override;
-  bool hidden_fault(model::Cpu& cpu, std::uint32_t address, std::uint32_t error_code) override;
-  model::Account account() const override { return model::Account::hypervisor; }
+  // --- VirtualMachine -----------------------------------------------------------------------------------------------
+  void host_tick() override;
+  bool has_work() const override;
+  void enter_host() override;
+  void run_process() override;
+  void leave_host() override;
+  void deliver_interrupt() override;
+  void exception(hw::Registers& registers, u32 fault_address) override;
+  bool hidden_fault(u32 address, u32 error_code) override;
 
  private:
+  class GiveWay;
   struct Device {
     EmulatedDevice* device;
     u32 gate;
@@ -81,29 +86,23 @@ class Monitor final : public model::Supervisor {
   const Device* raised_device() const;  // the first; null: none
   void charge(sim::Cycles cycles) { machine_.running().charge(cycles, model::Cause::emulation); }
   void charge_shadow_event(u32 percent);
-  void arm_host_tick();
-  void enter_host();  // half of a world switch; leave_host: the other half
-  void leave_host();
-  void host_tick();
-  bool host_interrupts();
-  void run_process();
-  bool process_has_work() const;
   // The guest goes on at `gate`, as if hardware had taken it there.
   void deliver(hw::Registers& registers, u32 gate, std::optional<u32> error_code);
 
+  WorkstationHost& host_;
   model::Machine& machine_;
   const WorkstationFile& file_;
+  hv::MachineFrame shadow_frames_;
   GuestMemory memory_;
   ShadowTables shadow_;
   Gates gates_;
+  bool on_ = false;
   std::vector<Device> devices_;
   Counts counts_;
   u32 kernel_stack_ = 0;
   u32 fault_address_ = 0;
   u32 waiting_ticks_ = 0, taken_ticks_ = 0;
-  sim::Cycles next_host_tick_;
   u64 switches_at_tick_ = 0, switches_in_last_tick_ = 0;
-  std::optional<hw::Registers> halted_;  // the guest, while the processor is idle in the host's world
 };
 
 }  // namespace guest

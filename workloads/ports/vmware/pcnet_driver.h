@@ -21,7 +21,7 @@ class PcnetDriver final : public NetworkInterface {
   model::Task<> start();      // makes the rings and gives all receive buffers to the card
   model::Task<> interrupt();  // the card's
 
-  MacAddress mac_address() const override { return card_.network().mac_address(); }
+  MacAddress mac_address() const override { return card_.mac_address(); }
   bool computes_checksums() const override { return false; }
   u32 receive_buffer() const override { return kPcnetBufferBytes + 2 + 16; }
   bool reaches_memory() const override { return false; }

@@ -33,7 +33,8 @@ class ShadowTables {
 
   // The guest loads `directory`: its shadow goes into the running CPU, an empty one if there was none.
   void load(GuestFrame directory);
-  std::optional<GuestFrame> loaded() const;  // none yet: before the first load
+  std::optional<GuestFrame> loaded() const;                        // none yet: before the first load
+  hv::MachineFrame base() const { return spaces_.front().frame; }  // of what is loaded, for the CPU
 
   // The running CPU has faulted on an access that the shadow entry for `address` does not allow.
   enum class Fault {

@@ -4,24 +4,9 @@
 
 #include "interface/layout.h"
 #include "model/execution.h"
-#include "workloads/hosts/partitions.h"
 #include "workloads/kernel/memory_audit.h"
 
 namespace guest {
-
-namespace {
-
-// The file, if it leaves the virtual machine a place to be.
-const WorkstationFile& fitting_file(const HostSpec& spec, model::Machine& machine) {
-  constexpr u32 kFewestFrames = (64u << 20) / hv::kPageSize;
-  const WorkstationFile& file = workstation_file(spec);
-  if (u64{file.host_pages} + file.shadow_pages + kFewestFrames > machine.memory().frame_count()) {
-    throw SpecError{"vmware", "the host and the monitor leave less than 64 MB of the machine's memory"};
-  }
-  return file;
-}
-
-}  // namespace
 
 // STI with an interrupt waiting: its handler comes first.
 class VmwarePort::AfterInterrupt {
@@ -55,38 +40,30 @@ class VmwarePort::Halt {
   model::SuspendedPlace place_;
 };
 
-VmwarePort::VmwarePort(const HostSpec& spec, model::Machine& machine, IpAddress address,
-                       std::vector<NamedProgram> programs)
+VmwarePort::VmwarePort(WorkstationHost& host, const HostSpec& spec, model::Machine& machine, VirtualMachineOrder order)
     : machine_{machine},
-      programs_{std::move(programs)},
-      kernel_{"vmware", machine, *this, 1, address, kernel_file(spec)},
-      monitor_{machine, fitting_file(spec, machine)},
+      programs_{std::move(order.programs)},
+      kernel_{order.name, machine, *this, 1, order.address, kernel_file(spec)},
+      monitor_{host, machine, workstation_file(spec), order.frames},
       tables_{*this, kMasterDirectory},
-      has_network_{wants_network(spec)},
-      card_{monitor_, machine, kernel_file(spec), workstation_file(spec)},
+      has_network_{order.network},
+      card_{monitor_, host, machine, workstation_file(spec), order.address},
       driver_{kernel_, card_} {
-  const u32 frames = monitor_.memory().frames();
-  kernel_.give_memory(GuestFrame{kKernelImageFrames}, frames - kKernelImageFrames,
-                      GuestFrame{std::min(frames, kLowMemoryBytes / hv::kPageSize)}, spec.seed);
+  kernel_.give_memory(GuestFrame{kKernelImageFrames}, order.frames - kKernelImageFrames,
+                      GuestFrame{std::min(order.frames, kLowMemoryBytes / hv::kPageSize)}, spec.seed);
   build_kernel_map();
   auto& code = machine.code();
-  boot_entry_ = code.add_entry([this](model::Cpu&) { kernel_.handle(boot()); });
+  host.add(monitor_, order.name, code.add_entry([this](model::Cpu&) { kernel_.handle(boot()); }));
   gates_.page_fault = code.add_entry([this](model::Cpu&) { kernel_.handle(page_fault()); });
   gates_.timer = code.add_entry([this](model::Cpu&) { kernel_.handle(timer_interrupt()); });
   if (has_network_) {
     monitor_.add_device(card_, code.add_entry([this](model::Cpu&) { kernel_.handle(card_interrupt()); }));
   }
-  find_disks(spec);
-  machine.set_supervisor(monitor_);
-}
-
-void VmwarePort::find_disks(const HostSpec& spec) {
-  const std::vector<std::vector<Partition>> disks = lay_out_disks(spec);
-  if (machine_.block() == nullptr) return;
-  disk_.emplace(monitor_, machine_, kernel_file(spec), workstation_file(spec));
+  if (host.disk() == nullptr) return;
+  disk_.emplace(monitor_, host, workstation_file(spec));
   disk_driver_.emplace(kernel_, *disk_);
-  monitor_.add_device(*disk_, machine_.code().add_entry([this](model::Cpu&) { kernel_.handle(disk_interrupt()); }));
-  add_disks(kernel_, *disk_driver_, disks);
+  monitor_.add_device(*disk_, code.add_entry([this](model::Cpu&) { kernel_.handle(disk_interrupt()); }));
+  add_disks(kernel_, *disk_driver_, order.disks);
 }
 
 // What the boot loader and the kernel's first instructions do before there is an address space to run in.
@@ -99,17 +76,6 @@ void VmwarePort::build_kernel_map() {
 
 // --- boot ------------------------------------------------------------------------------------------------------------
 
-void VmwarePort::power_on() {
-  for (u32 i = machine_.cpu_count(); i-- > 0;) {
-    model::Cpu& cpu = machine_.physical_cpu(i);
-    cpu.registers() = hw::Registers{};
-    cpu.registers().eip = i == 0 ? boot_entry_ : hw::kIdleLoop;  // the host has nothing else to run
-    cpu.registers().cs = i == 0 ? hw::kRing1Cs : hw::kHypervisorCs;
-    cpu.registers().ss = i == 0 ? hw::kRing1Ds : hw::kHypervisorDs;
-    cpu.start();
-  }
-}
-
 model::Task<> VmwarePort::boot() {
   const u32 stack = kMasterDirectory.kernel_address();  // the page below
   kernel_.idle_process(0).kernel_stack = stack;
@@ -117,7 +83,6 @@ model::Task<> VmwarePort::boot() {
   monitor_.power_on(gates_);
   monitor_.set_kernel_stack(stack);
   monitor_.load_page_table_base(kMasterDirectory);
-  machine_.running().set_direct_gate({0x80, hw::kRing1Cs, 0});
   if (has_network_) co_await driver_.start();
   if (disk_) disk_->start();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
@@ -126,34 +91,36 @@ model::Task<> VmwarePort::boot() {
   co_await kernel_.idle();
 }
 
-void VmwarePort::add_metrics(std::vector<Metric>& metrics) const {
-  const auto add = [&](const char* name, u64 value) { metrics.push_back({name, static_cast<s64>(value), ""}); };
+void VmwarePort::add_metrics(const std::string& monitor, const std::string& kernel,
+                             std::vector<Metric>& metrics) const {
+  const auto add = [&](const char* name, u64 value) {
+    metrics.push_back({monitor + name, static_cast<s64>(value), ""});
+  };
   const Monitor::Counts& counts = monitor_.counts();
-  add("vmware.transitions", counts.transitions);
-  add("vmware.true_faults", counts.true_faults);
-  add("vmware.hidden_faults", counts.hidden_faults);
-  add("vmware.traced_writes", counts.traced_writes);
-  add("vmware.address_space_loads", counts.address_space_loads);
-  add("vmware.world_switches", counts.world_switches);
-  add("vmware.port_accesses", counts.port_accesses);
-  add("vmware.evictions", monitor_.shadow().evictions());
-  add("vmware.card_address_accesses", card_.counts().address_accesses);
-  add("vmware.card_data_accesses", card_.counts().data_accesses);
-  add("vmware.card_interrupts", card_.counts().interrupts);
-  add("vmware.combined_sends", card_.counts().combined);
+  add(".transitions", counts.transitions);
+  add(".true_faults", counts.true_faults);
+  add(".hidden_faults", counts.hidden_faults);
+  add(".traced_writes", counts.traced_writes);
+  add(".address_space_loads", counts.address_space_loads);
+  add(".world_switches", counts.world_switches);
+  add(".port_accesses", counts.port_accesses);
+  add(".evictions", monitor_.shadow().evictions());
+  add(".card_address_accesses", card_.counts().address_accesses);
+  add(".card_data_accesses", card_.counts().data_accesses);
+  add(".card_interrupts", card_.counts().interrupts);
+  add(".combined_sends", card_.counts().combined);
   if (disk_) {
-    add("vmware.disk_port_accesses", disk_->counts().port_accesses);
-    add("vmware.disk_requests", disk_->counts().requests);
-    add("vmware.disk_interrupts", disk_->counts().interrupts);
-    disk_->host().add_metrics(metrics);
+    add(".disk_port_accesses", disk_->counts().port_accesses);
+    add(".disk_requests", disk_->counts().requests);
+    add(".disk_interrupts", disk_->counts().interrupts);
   }
   const auto packets = [&](const char* name, u64 value) {
-    metrics.push_back({name, static_cast<s64>(value), "packets"});
+    metrics.push_back({kernel + name, static_cast<s64>(value), "packets"});
   };
-  packets("kernel.packets_received", driver_.received());
-  packets("kernel.packets_transmitted", driver_.transmitted());
-  packets("kernel.receive_dropped", card_.network().counts().queue_dropped + kernel_.packets_dropped());
-  packets("kernel.transmit_dropped", card_.network().counts().transmit_dropped + kernel_.transmit_queue().dropped());
+  packets(".packets_received", driver_.received());
+  packets(".packets_transmitted", driver_.transmitted());
+  packets(".receive_dropped", card_.host_counts().queue_dropped + kernel_.packets_dropped());
+  packets(".transmit_dropped", card_.host_counts().transmit_dropped + kernel_.transmit_queue().dropped());
 }
 
 std::optional<std::string> VmwarePort::audit() {

@@ -2,13 +2,14 @@
 // code and direct execution of user code, and shadow page tables.
 //
 // The kernel does what it does on bare hardware and believes that it is there; the monitor (monitor.h) makes it dear.
-// It has one processor, a timer at 100 Hz, and an emulated network card and disk.
+// It has one processor, a timer at 100 Hz, and an emulated network card and disk. Below it there is the host
+// (workstation_host.h), which may have other virtual machines.
 #pragma once
 
 #include <optional>
 #include <vector>
 
-#include "workloads/hosts/one_kernel_platform.h"
+#include "workloads/hosts/partitions.h"
 #include "workloads/kernel/kernel.h"
 #include "workloads/ports/direct_tables.h"
 #include "workloads/ports/stock_image.h"
@@ -20,16 +21,26 @@
 
 namespace guest {
 
-class VmwarePort final : public KernelOnMachine, public Port {
- public:
-  // Throws SpecError.
-  VmwarePort(const HostSpec& spec, model::Machine& machine, IpAddress address, std::vector<NamedProgram> programs);
+// What a virtual machine is made of.
+struct VirtualMachineOrder {
+  std::string name;
+  u32 frames = 0;  // of memory, whole large pages as far as they are low memory
+  IpAddress address = 0;
+  bool network = false;
+  std::vector<std::vector<Partition>> disks;
+  std::vector<NamedProgram> programs;  // processes when it boots; they outlive it
+};
 
-  // --- KernelOnMachine ---------------------------------------------------------------------------------------------
-  void power_on() override;
-  Kernel& kernel() override { return kernel_; }
-  void add_metrics(std::vector<Metric>& metrics) const override;
-  std::optional<std::string> audit() override;
+class VmwarePort final : public Port {
+ public:
+  // Takes its memory from the host, which outlives it and powers it on.
+  VmwarePort(WorkstationHost& host, const HostSpec& spec, model::Machine& machine, VirtualMachineOrder order);
+
+  Kernel& kernel() { return kernel_; }
+  // Of its monitor and its devices, under names that begin with `monitor`, and of its packets, with `kernel`.
+  void add_metrics(const std::string& monitor, const std::string& kernel, std::vector<Metric>& metrics) const;
+  std::optional<std::string> audit();
+  const Monitor& monitor() const { return monitor_; }
 
   // --- Port --------------------------------------------------------------------------------------------------------
   Selectors selectors() const override { return {hw::kRing1Cs, hw::kRing1Ds}; }
@@ -82,7 +93,6 @@ class VmwarePort final : public KernelOnMachine, public Port {
   model::Task<> timer_interrupt();
   model::Task<> card_interrupt();
   model::Task<> disk_interrupt();
-  void find_disks(const HostSpec& spec);
   model::Task<> return_from(hw::Registers interrupted);
   u32 load(u32 address);  // of the kernel's memory
   bool loaded(const AddressSpace& space) const { return monitor_.shadow().loaded() == space.directory; }
@@ -97,7 +107,6 @@ class VmwarePort final : public KernelOnMachine, public Port {
   PcnetDriver driver_;
   std::optional<EmulatedDisk> disk_;
   std::optional<IdeDriver> disk_driver_;
-  u32 boot_entry_;
   Monitor::Gates gates_;
 };
 
