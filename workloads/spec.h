@@ -277,7 +277,8 @@ struct GuestSpec : ScheduleSettings {
   std::uint32_t vcpus = 1;                  // more: Xen only
   std::optional<sim::Duration> spin_yield;  // a virtual CPU that has spun for a lock for so long yields
   std::vector<ProgramSpec> programs;
-  ForeignKernel kernel;  // none: ours, which runs the programs. Xen only; up as soon as it is built
+  sim::Duration programs_start;  // after its kernel has booted; others do not wait for them to be up
+  ForeignKernel kernel;          // none: ours, which runs the programs. Xen only; up as soon as it is built
   bool network = false;
   // Xen only.
   std::int64_t vif_rate = 0;  // limit on what its interface sends, in bits per second; 0: none

@@ -55,7 +55,7 @@ double number_in(const Json& json, const Place& place, std::optional<Dimension>&
   throw InputError{place, expected};
 }
 
-std::pair<Json, Json> likely_range(const Axis& axis, const Setup& setup) {
+std::pair<Json, Json> range_of_parameter(const Axis& axis, const Setup& setup) {
   constexpr std::string_view kPrefix = "parameters.";
   const Mismatch none{"the keys \"from\" and \"to\"", "none", ""};
   if (!axis.key.starts_with(kPrefix)) throw InputError{axis.origin, none};
@@ -67,15 +67,14 @@ std::pair<Json, Json> likely_range(const Axis& axis, const Setup& setup) {
     for (const ParameterEntry& each : known) names.push_back(each.key);
     throw InputError{axis.origin, Mismatch{"a parameter of the model", in_quotes(name), nearest_name(name, names)}};
   }
-  const auto& interval = entry->range ? entry->range : entry->confidence;
-  if (!interval) throw InputError{axis.origin, Mismatch{none.expected + ": its entry has no range", "none", ""}};
-  const auto as_json = [](double n) { return n == std::floor(n) ? Json(std::llround(n)) : Json(n); };
-  return {as_json(interval->first), as_json(interval->second)};
+  const auto range = likely_range(*entry);
+  if (!range) throw InputError{axis.origin, Mismatch{none.expected + ": its entry has no range", "none", ""}};
+  return *range;
 }
 
 Span span_of(const Axis& axis, const Setup& setup) {
   AxisRange range = *axis.range;
-  if (range.from.is_null() && range.to.is_null()) std::tie(range.from, range.to) = likely_range(axis, setup);
+  if (range.from.is_null() && range.to.is_null()) std::tie(range.from, range.to) = range_of_parameter(axis, setup);
   const Place from = axis.origin.below("from"), to = axis.origin.below("to");
   Span span;
   std::optional<Dimension> other;

@@ -154,6 +154,7 @@ struct Experiment {
   std::uint32_t replications = 1;
   std::uint64_t seed = 1;
   std::vector<Case> cases;
+  std::vector<std::string> sensitivity;  // see sensitivity.h; makes cases
   std::vector<Axis> vary;
   std::optional<Sample> sample;
   std::optional<Precision> precision;

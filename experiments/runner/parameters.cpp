@@ -70,6 +70,13 @@ std::shared_ptr<const Table> shared(const Table& table, const Setup& setup, cons
 
 }  // namespace
 
+std::optional<std::pair<Json, Json>> likely_range(const ParameterEntry& entry) {
+  const auto& interval = entry.range ? entry.range : entry.confidence;
+  if (!interval) return std::nullopt;
+  const auto as_json = [](double n) { return n == std::floor(n) ? Json(std::llround(n)) : Json(n); };
+  return std::pair{as_json(interval->first), as_json(interval->second)};
+}
+
 const std::vector<ParameterEntry>& known_parameters(const std::string& machine, const std::string& drive) {
   static std::map<std::pair<std::string, std::string>, std::vector<ParameterEntry>> known;  // by the files' paths
   const std::pair files{machine_path(machine).string(), drive_path(drive).string()};

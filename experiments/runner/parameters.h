@@ -30,6 +30,8 @@ using model::ParameterEntry;
 // As the files have them, which are read once: the machine's with the core's, the drive's, the kernel's, those of every
 // profile.
 const std::vector<ParameterEntry>& known_parameters(const std::string& machine, const std::string& drive);
+// The ends that an entry's value is likely between: its range, or the confidence interval of a fitted one.
+std::optional<std::pair<Json, Json>> likely_range(const ParameterEntry& entry);
 inline constexpr const char* kPaperDrive = "ultrastar146z10";  // whose parameters the documentation shows
 
 // The parameter files of a set-up's host with its parameters set.

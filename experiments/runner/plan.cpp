@@ -7,6 +7,7 @@
 
 #include "experiments/runner/check.h"
 #include "experiments/runner/overrides.h"
+#include "experiments/runner/sensitivity.h"
 #include "experiments/runner/settings.h"
 
 namespace runner {
@@ -33,6 +34,7 @@ Points::Points(Json document, const std::string& name, const Choices& choices)
   }
   json_.locating_errors([&] {
     read_settings(experiment_, json_.document(), json_.place());
+    add_sensitivity_cases(experiment_, json_.place().below("sensitivity"));
     expand_axes(experiment_);
     if (experiment_.sample) sample_.emplace(experiment_);
     if (choices.seed) experiment_.seed = *choices.seed;

@@ -193,6 +193,10 @@ void describe(Visit&& visit, const DomainSettings*) {
   visit.value(
       "programs", RINGZERO_MEMBER(programs),
       {.text = "What runs in it: each an object whose one key names the program.", .source = "workloads/programs"});
+  visit.value("programs_start", RINGZERO_MEMBER(programs_start),
+              {.text = "How long after its kernel has booted its programs start; nobody waits for them to be up.",
+               .source = "Ringzero",
+               .unit = "s"});
 }
 
 template <class Visit>

@@ -187,6 +187,11 @@ void describe(Visit&& visit, const Experiment*) {
   visit.value("seed", RINGZERO_MEMBER(seed),
               {.text = "Seed of the first replication; the next ones count up.", .source = "Ringzero"});
   visit.value("cases", RINGZERO_MEMBER(cases), {.text = "Named variations of the set-up.", .source = "Ringzero"});
+  visit.value(
+      "sensitivity", RINGZERO_MEMBER(sensitivity),
+      {.text = "Instead of cases: parameters of the model, or beginnings of their names, as \"cpu\", which means "
+               "all of these that are assumed or of low certainty. Each is a case at both ends of its range.",
+       .source = "Ringzero"});
   visit.value("vary", RINGZERO_MEMBER(vary),
               {.text = "Keys, dotted, with the list or the range of values that each takes; all combinations are "
                        "points.",

@@ -30,9 +30,17 @@ def summary_of(document, show):
             "revision": document["revision"], "rows": rows}
 
 
+def said(value):
+    """A varied value in a heading: of a list of programs the first one, and what it is asked for."""
+    if not isinstance(value, list):
+        return str(value)
+    (program, settings), = value[0].items()
+    return settings.get("query", program)
+
+
 def label_of(row):
     short = row["metric"].split(".")[-1]
-    return short + "".join(f", {value}" for value in row["values"].values())
+    return short + "".join(f", {said(value)}" for value in row["values"].values())
 
 
 def table_of(summary):

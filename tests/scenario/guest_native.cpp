@@ -56,6 +56,23 @@ TEST_CASE("two computing processes on two native CPUs have one each") {
   CHECK(!host.audit());
 }
 
+TEST_CASE("programs that are to start 300 ms after their kernel has booted start then, and nobody waits for them") {
+  for (const System system : {System::native, System::xen}) {
+    CAPTURE(static_cast<int>(system));
+    guest::GuestSpec late = test::computing_guest("late");
+    late.programs_start = Duration::milliseconds(300);
+    guest::Host host{test::host_of(system, {test::computing_guest("at once"), late}, 2)};
+    host.boot();
+    CHECK(host.booted_at().since_start() < Duration::milliseconds(100));
+    host.run_for(Duration::milliseconds(250) - host.booted_at().since_start());
+    CHECK(host.useful_cycles(1) == 0);
+    host.run_for(Duration::milliseconds(1050));  // until 1.3 s
+    CHECK(host.useful_cycles(1) > kHertz * 96 / 100);
+    CHECK(host.useful_cycles(1) < kHertz * 101 / 100);  // a sleep ends with a tick, up to 10 ms early
+    CHECK(!host.audit());
+  }
+}
+
 TEST_CASE("a native echo server on an idle machine answers every request within its path length and the wire") {
   auto spec = test::host_of(System::native, {test::echo_guest("echo")});
   spec.clients = {test::fixed_client("echo", Duration::milliseconds(10))};

@@ -36,6 +36,22 @@ TEST_CASE("an unknown key names its place and the nearest known key") {
         "small.json: at /scheduler/tock: expected a known key, got the unknown key \"tock\" (did you mean \"tick\"?)");
 }
 
+TEST_CASE("sensitivity to what is no parameter, to none that is uncertain, and beside cases is refused") {
+  const auto error_with = [](Json names, bool cases = false) {
+    Json json = small_experiment();
+    json["sensitivity"] = std::move(names);
+    if (cases) json["cases"] = {{{"name", "a"}}};
+    return error_in(json);
+  };
+  CHECK(error_with({"memory.line_refil"}) ==
+        "small.json: at /sensitivity/0: expected a parameter of the model, or the beginning of some, got "
+        "\"memory.line_refil\" (did you mean \"memory.line_refill\"?)");
+  CHECK(error_with({"tlb", "tbl"}).starts_with("small.json: at /sensitivity/1: expected a parameter of the model"));
+  CHECK(error_with({"cache"}) ==
+        "small.json: at /sensitivity/0: expected parameters of which one is uncertain, got \"cache\"");
+  CHECK(error_with({"tlb"}, true) == "small.json: at /sensitivity: expected no \"cases\" beside it, got both");
+}
+
 TEST_CASE("a missing key is named") {
   Json json = small_experiment();
   json["domains"][1].erase("memory");

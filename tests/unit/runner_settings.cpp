@@ -65,6 +65,22 @@ TEST_CASE("points are all cases with all combinations of the varied values, the 
   CHECK(plan.points[4].name == "b/domains.0.count=1/clients.0.interval=1 ms");
 }
 
+TEST_CASE("sensitivity makes a case of each end of each uncertain parameter's range, and one as the files are") {
+  Json json = small_experiment();
+  json["sensitivity"] = {"memory.line_refill", "tlb", "memory.line_refill"};
+  const Plan plan = plan_of(json);
+  REQUIRE(plan.points.size() == 9);
+  const std::vector<std::string> names{"as in the files",  // then the whole key, once
+                                       "memory.line_refill 27", "memory.line_refill 60", "tlb.walk 0",
+                                       "tlb.walk 29",           "tlb.level 15",          "tlb.level 20",
+                                       "tlb.bit_update 50",     "tlb.bit_update 1000"};
+  for (std::size_t i = 0; i < names.size(); ++i) CHECK(plan.points[i].name == names[i]);
+  CHECK(plan.points[0].setup.parameters.empty());
+  REQUIRE(plan.points[4].setup.parameters.size() == 1);
+  CHECK(plan.points[4].setup.parameters[0].key == "tlb.walk");
+  CHECK(plan.points[4].setup.parameters[0].value == 29);
+}
+
 TEST_CASE("normalising divides by the point of the same case and the same other values") {
   Json json = small_experiment();
   json["cases"] = {{{"name", "a"}}, {{"name", "b"}}};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "hardware/block_device.h"
+#include "workloads/kernel/kernel.h"
 #include "workloads/programs/balloon.h"
 #include "workloads/programs/bursts.h"
 #include "workloads/programs/compute.h"
@@ -90,7 +91,8 @@ std::unique_ptr<Dbench> make_dbench(const GuestSpec& spec, const DbenchSettings&
 
 }  // namespace
 
-GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std::uint64_t seed) {
+GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std::uint64_t seed)
+    : start_{spec.programs_start} {
   for (const ProgramSpec& program : spec.programs) {
     if (const auto* compute = std::get_if<ComputeSettings>(&program)) {
       try {
@@ -166,7 +168,16 @@ GuestPrograms::GuestPrograms(const GuestSpec& spec, const sim::Clock& clock, std
   }
 }
 
+std::vector<NamedProgram> GuestPrograms::processes(const std::string& prefix) const {
+  constexpr std::int64_t kTickPicoseconds = kTickNanoseconds * 1000;
+  const auto ticks = static_cast<std::uint64_t>((start_.picoseconds() + kTickPicoseconds - 1) / kTickPicoseconds);
+  std::vector<NamedProgram> processes;
+  for (const Entry& entry : entries_) processes.push_back({prefix + entry.name, entry.program.get(), ticks});
+  return processes;
+}
+
 bool GuestPrograms::running() const {
+  if (start_ > sim::Duration{}) return true;
   return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.program->running(); });
 }
 

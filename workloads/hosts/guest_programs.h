@@ -20,8 +20,10 @@ class GuestPrograms {
     std::unique_ptr<Program> program;
   };
   const std::vector<Entry>& entries() const { return entries_; }
+  // Each with `prefix` before its name.
+  std::vector<NamedProgram> processes(const std::string& prefix) const;
   std::uint64_t resident_pages() const { return resident_pages_; }  // that the programs will have touched
-  bool running() const;
+  bool running() const;                                             // those that were to start at once
   std::int64_t useful_cycles() const;
   bool finished() const;  // all of them
   // Under "<program>.<result>": "lmbench.null_call".
@@ -29,6 +31,7 @@ class GuestPrograms {
 
  private:
   std::vector<Entry> entries_;
+  sim::Duration start_;
   std::uint64_t resident_pages_ = 0;
 };
 

@@ -59,9 +59,7 @@ OneKernelPlatform::OneKernelPlatform(const HostSpec& spec, model::Machine& machi
     }
     if (guest.kernel) throw SpecError{guest.name, "a kernel that is not ours needs a domain: system xen"};
     programs_.emplace_back(guest, machine.clock(), spec.seed);
-    for (const GuestPrograms::Entry& entry : programs_.back().entries()) {
-      processes.push_back({guest.name + "/" + entry.name, entry.program.get()});
-    }
+    for (NamedProgram& named : programs_.back().processes(guest.name + "/")) processes.push_back(std::move(named));
   }
   check(spec, programs_, machine.memory().frame_count());
   on_machine_ = make(spec, machine, guest_address(0), std::move(processes));

@@ -159,10 +159,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine)
       guests_.push_back({std::move(programs), nullptr});
       continue;
     }
-    std::vector<NamedProgram> processes;
-    for (const GuestPrograms::Entry& entry : programs.entries()) {
-      processes.push_back({entry.name, entry.program.get()});
-    }
+    std::vector<NamedProgram> processes = programs.processes("");
     std::vector<std::string> names;
     for (const Partition& disk : disks[i]) names.push_back(disk.name);
     auto port = std::make_unique<XenPort>(guest.name, machine, spec, guest_address(i), std::move(processes),

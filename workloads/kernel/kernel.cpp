@@ -130,8 +130,19 @@ void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_
 
 // --- processes -------------------------------------------------------------------------------------------------------
 
-model::Task<> Kernel::spawn(std::string name, Program& program) {
-  return life_.spawn(std::move(name), [&program](SystemCalls& calls) { return program.run(calls); });
+namespace {
+
+model::Task<> start_later(SystemCalls& calls, NamedProgram named) {
+  co_await calls.sleep(named.start_ticks);
+  co_await named.program->run(calls);
+}
+
+}  // namespace
+
+model::Task<> Kernel::spawn(const NamedProgram& named) {
+  return life_.spawn(named.name, [named](SystemCalls& calls) {
+    return named.start_ticks > 0 ? start_later(calls, named) : named.program->run(calls);
+  });
 }
 
 model::Task<> Kernel::start_daemons() {

@@ -38,7 +38,7 @@
 namespace guest {
 
 class NetworkStack;
-class Program;
+struct NamedProgram;
 
 inline constexpr u32 kTicksPerSecond = 100;  // HZ of Linux 2.4 on i386
 inline constexpr s64 kTickNanoseconds = 1'000'000'000 / kTicksPerSecond;
@@ -54,8 +54,8 @@ class Kernel {
   // --- boot, called by the port ------------------------------------------------------------------------------------
   // Before the first process. `seed`: of the order in which free pages are taken, a stream of its own per kernel.
   void give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 seed);
-  // Makes the process of `program`, which must outlive the kernel; it runs as soon as it is scheduled.
-  model::Task<> spawn(std::string name, Program& program);
+  // Makes the process of a program, which must outlive the kernel; it runs as soon as it is scheduled.
+  model::Task<> spawn(const NamedProgram& named);
   model::Task<> start_daemons();
   // A disk, before the first process: `sectors` of the device from `first` on, and its raw device /dev/raw/NAME. Disks
   // of one driver share its queue.

@@ -61,6 +61,7 @@ class Program {
 struct NamedProgram {
   std::string name;
   Program* program;
+  std::uint64_t start_ticks = 0;  // of the kernel's timer, for which its process sleeps first
 };
 
 }  // namespace guest

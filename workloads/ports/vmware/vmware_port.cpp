@@ -85,7 +85,7 @@ model::Task<> VmwarePort::boot() {
   monitor_.load_page_table_base(kMasterDirectory);
   if (has_network_) co_await driver_.start();
   if (disk_) disk_->start();
-  for (const NamedProgram& named : programs_) co_await kernel_.spawn(named.name, *named.program);
+  for (const NamedProgram& named : programs_) co_await kernel_.spawn(named);
   co_await kernel_.start_daemons();
   kernel_.set_up();
   co_await kernel_.idle();
