@@ -66,7 +66,7 @@ model::Task<BlockPointer> BlockCache::fresh(BlockNumber number) {
 
 void BlockCache::install(BlockNumber number) {
   if (cached(number)) return;
-  const std::optional<GuestFrame> frame = kernel_.pages().take(PageUse::kernel);
+  const std::optional<GuestFrame> frame = kernel_.take_page_for_set_up(PageUse::kernel);
   if (!frame) kernel_.panic("no memory for the metadata of its files");
   insert(number, *frame);
 }
@@ -160,7 +160,7 @@ model::Task<> BlockCache::wait(BlockPointer block) { co_await queue_.wait(block-
 // --- write-back ------------------------------------------------------------------------------------------------------
 
 bool BlockCache::dirty_beyond(u32 percent) const {
-  const u64 all = u64{kernel_.pages().free_frames()} + cached_count_;
+  const u64 all = u64{kernel_.pages().free_frames()} + kernel_.history().cached_pages() + cached_count_;
   return u64{dirty_count_ + writing_} * 100 > all * percent;
 }
 

@@ -365,7 +365,7 @@ void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const
     const std::optional<BlockNumber> block = place_page(*file, page);
     if (!block) kernel_.panic("no room on the disk for file " + std::string{path});
     if (!in_memory) continue;
-    const std::optional<GuestFrame> frame = kernel_.pages().take(PageUse::user);
+    const std::optional<GuestFrame> frame = kernel_.take_page_for_set_up(PageUse::user);
     if (!frame) kernel_.panic("no memory for file " + std::string{path});
     insert(*file, page, *frame, *block);
   }

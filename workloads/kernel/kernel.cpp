@@ -321,20 +321,27 @@ void Kernel::timer_interrupt(u32 ticks, u32 of_all) {
 void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 seed) {
   // One page of zeros, as the kernel image has it, and the tables that are in proportion to the memory.
   const u32 taken = 1 + frames / kPagesPerTablePage;
-  pages_ = PageAllocator{GuestFrame{first.number() + taken}, frames - taken, low_end,
-                         sim::Random{seed}.stream(name_ + ".pages")};
+  pages_ = PageAllocator{GuestFrame{first.number() + taken}, frames - taken, low_end};
+  seed_ = seed;
   memory_.set_zero_page(first);
   objects_.give_tables(GuestFrame{first.number() + 1}, pages_.first(), pages_.frames());
 }
 
+void Kernel::pass_history() { history_.pass(pages_, file_.history, sim::Random{seed_}.stream(name_ + ".pages")); }
+
 GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);
   port_.did(Operation::page_taken);
-  std::optional<GuestFrame> frame = pages_.take(use);
-  if (!frame && reclaim_.drop_clean(kReclaimBatch) > 0) frame = pages_.take(use);
+  const std::optional<GuestFrame> frame = take_page_for_set_up(use);
   if (!frame) panic("out of memory");
   objects_.use_page_record(*frame);
   return *frame;
+}
+
+std::optional<GuestFrame> Kernel::take_page_for_set_up(PageUse use) {
+  std::optional<GuestFrame> frame = pages_.take(use);
+  if (!frame && reclaim_.drop_clean(kReclaimBatch) > 0) frame = pages_.take(use);
+  return frame;
 }
 
 model::Task<> Kernel::page_fault(u32 address, u32 error_code) {

@@ -19,6 +19,7 @@
 #include "sim/outside/packet_trace.h"
 #include "workloads/kernel/block/disk.h"
 #include "workloads/kernel/file_system.h"
+#include "workloads/kernel/history.h"
 #include "workloads/kernel/kernel_objects.h"
 #include "workloads/kernel/locks.h"
 #include "workloads/kernel/memory_map.h"
@@ -52,8 +53,11 @@ class Kernel {
   Kernel& operator=(const Kernel&) = delete;
 
   // --- boot, called by the port ------------------------------------------------------------------------------------
-  // Before the first process. `seed`: of the order in which free pages are taken, a stream of its own per kernel.
+  // Before the first process. `seed`: of its history, a stream of its own per kernel.
   void give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 seed);
+  // Init and what it starts, up to the moment at which the programs of the experiment begin; takes no time. After the
+  // drivers have what they need.
+  void pass_history();
   // Makes the process of a program, which must outlive the kernel; it runs as soon as it is scheduled.
   model::Task<> spawn(const NamedProgram& named);
   model::Task<> start_daemons();
@@ -134,8 +138,12 @@ class Kernel {
   // Charged; from the reserve if it must be, for it never sleeps, and panics when there is none. Whoever can sleep asks
   // PageReclaim.
   GuestFrame take_page(PageUse use = PageUse::kernel);
+  // Not charged: for what is there before it is measured. Nothing: there is none.
+  std::optional<GuestFrame> take_page_for_set_up(PageUse use);
   PageAllocator& pages() { return pages_; }
   const PageAllocator& pages() const { return pages_; }
+  History& history() { return history_; }
+  const History& history() const { return history_; }
   // Starts a handler on the stack of the current process.
   void handle(model::Task<> handler) { current().image->handlers.start(std::move(handler)); }
   const std::string& name() const { return name_; }
@@ -189,6 +197,8 @@ class Kernel {
   std::map<std::pair<u64, ProcessId>, Process*> alarms_;  // by jiffy
   std::unique_ptr<NetworkStack> network_;
   PageAllocator pages_;
+  History history_;
+  u64 seed_ = 0;
   KernelObjects objects_;
   std::vector<std::unique_ptr<RequestQueue>> queues_;
   std::deque<Disk> disks_;  // which raw devices refer to

@@ -122,6 +122,7 @@ std::optional<std::string> audit_memory(Kernel& kernel,
   }
   if (difference(free_slots, kernel.swap().free_slots()) > steps)
     return kernel.name() + ": another number of free slots than counted";
+  if (const auto wrong = kernel.pages().audit()) return kernel.name() + ": " + *wrong;
   return std::nullopt;
 }
 

@@ -33,7 +33,7 @@ u32 PageReclaim::writing() const {
 bool PageReclaim::enough_memory(u32 pages) const {
   const BlockCache* cache = kernel_.file_system().cache();
   const u64 possible = u64{kernel_.pages().free_frames()} + (cache == nullptr ? 0 : cache->cached_blocks()) +
-                       swap_.free_slots() + swap_.cache().size();
+                       kernel_.history().cached_pages() + swap_.free_slots() + swap_.cache().size();
   return possible > pages;
 }
 
@@ -107,9 +107,13 @@ model::Task<u32> PageReclaim::try_to_free(PageUse use) {
 }
 
 PageReclaim::Fate PageReclaim::judge(GuestFrame frame) {
-  const PageAllocator& pages = kernel_.pages();
+  PageAllocator& pages = kernel_.pages();
   CachedBlock* const owner = pages.lists().owner(frame);
   if (owner == nullptr) return Fate::mapped;
+  if (kernel_.history().caches(owner)) {
+    kernel_.history().give_up(pages, frame);
+    return Fate::freed;
+  }
   if (pages.users(frame) > 1) return Fate::mapped;
   // Being transferred, or somebody waits for it or has it in a transaction.
   if (owner->buffer.locked || owner->transactions > 0 || owner->dropped || owner->weak_from_this().use_count() > 1) {

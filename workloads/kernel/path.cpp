@@ -169,6 +169,15 @@ model::ParameterFields fields_of(KernelFile& file) {
     fields.push_back({fmt::format("kernel.object.{}.bytes", kObjectNames[i]), "B", &file.objects[i].bytes});
     fields.push_back({fmt::format("kernel.object.{}.lines", kObjectNames[i]), "lines", &file.objects[i].lines});
   }
+  HistoryShape& history = file.history;
+  fields.push_back({"kernel.history.processes", "processes", &history.processes});
+  fields.push_back({"kernel.history.alive", "processes", &history.alive});
+  fields.push_back({"kernel.history.user_pages", "pages", &history.user_pages});
+  fields.push_back({"kernel.history.kernel_pages", "pages", &history.kernel_pages});
+  fields.push_back({"kernel.history.file_pages", "pages", &history.file_pages});
+  fields.push_back({"kernel.history.file_run", "pages", &history.file_run});
+  fields.push_back({"kernel.history.kept_user_pages", "pages", &history.kept_user_pages});
+  fields.push_back({"kernel.history.kept_kernel_pages", "pages", &history.kept_kernel_pages});
   for (std::size_t i = 0; i < file.lock_lines.size(); ++i) {
     fields.push_back({fmt::format("kernel.{}_lock.lines", kLockNames[i]), "lines", &file.lock_lines[i]});
   }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "model/parameter_file.h"
+#include "workloads/kernel/history.h"
 #include "workloads/kernel/kernel_objects.h"
 #include "workloads/kernel/memory.h"
 #include "workloads/spec.h"
@@ -52,6 +53,7 @@ struct KernelFile : model::ParameterTable {
   std::array<u32, kLocks + 1> lock_lines{};  // cache lines written under a lock, its own included, that move with it
   u32 process_lines = 0;  // cache lines of a process's own that the kernel uses when it runs; at most a page of them
   std::array<ObjectShape, kObjectKinds> objects{};
+  HistoryShape history;
 
   struct Paths {
     // Entries and interrupts.

@@ -83,6 +83,7 @@ model::Task<> NativePort::boot() {
     machine_.router().route(disk_->interrupt_line(), 0);
     machine_.router().unmask(disk_->interrupt_line());
   }
+  kernel_.pass_history();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named);
   co_await kernel_.start_daemons();
   kernel_.set_up();

@@ -63,6 +63,7 @@ model::Task<> UmlPort::boot() {
   host_.start();
   if (has_network_) host_.start_network();
   host_.start_disk();
+  kernel_.pass_history();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named);
   co_await kernel_.start_daemons();
   kernel_.set_up();

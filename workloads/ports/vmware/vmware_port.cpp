@@ -85,6 +85,7 @@ model::Task<> VmwarePort::boot() {
   monitor_.load_page_table_base(kMasterDirectory);
   if (has_network_) co_await driver_.start();
   if (disk_) disk_->start();
+  kernel_.pass_history();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named);
   co_await kernel_.start_daemons();
   kernel_.set_up();

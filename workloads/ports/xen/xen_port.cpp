@@ -75,6 +75,7 @@ model::Task<> XenPort::boot() {
   }
   co_await enable_events();
   co_await start_processors();
+  kernel_.pass_history();
   for (const NamedProgram& named : programs_) co_await kernel_.spawn(named);
   co_await kernel_.start_daemons();
   kernel_.set_up();
