@@ -193,6 +193,7 @@ TEST_CASE("they are on a disk that does things in any order too, with memory for
       guest::BlockCache::Counts counts;
       const auto files = [&](SystemCalls& calls) -> Task<> {
         guest::PageAllocator& pages = calls.kernel().pages();
+        test::forget_history(calls);
         while (pages.free_frames() > 700) pages.take(guest::PageUse::user);
         co_await random_operations(calls, seed, 400);
         co_await calls.sync_all();

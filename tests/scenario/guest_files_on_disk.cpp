@@ -113,6 +113,7 @@ TEST_CASE("a file larger than memory is written and read: 30 % of it dirty start
     constexpr u32 kBytes = 96 << 20, kFreePages = 16'384;
     const u32 buffer = co_await test::buffer(calls, 64 * kPage);
     guest::PageAllocator& pages = calls.kernel().pages();
+    test::forget_history(calls);
     while (pages.free_frames() > kFreePages) pages.take(guest::PageUse::user);
     const Descriptor file = co_await calls.create("/file");
     for (u32 done = 0; done < kBytes; done += 64 * kPage) {
@@ -342,6 +343,7 @@ TEST_CASE("whoever makes dirty blocks faster than the disk takes them has to wri
     const u32 buffer = co_await test::buffer(calls, kPage);
     install_on_disk(calls, "/file", kPages * kPage);
     guest::PageAllocator& pages = calls.kernel().pages();
+    test::forget_history(calls);
     while (pages.free_frames() > kFreePages) pages.take(guest::PageUse::user);
     const Descriptor file = co_await calls.open("/file");
     for (u32 i = 0; i < kPages; ++i) {

@@ -225,7 +225,7 @@ TEST_CASE("a domain gives memory back to the hypervisor and gets it again; with 
     CHECK(xen.kernel().reclaim().out_of_memory().kills() == 0);
   }
   CHECK(least[0] > 800);
-  CHECK(least[0] < 1600);
+  CHECK(least[0] < 1600 + kMegabytes * 256 / 8);  // what its history keeps for good is at most an eighth
   CHECK(least[1] < least[0] - 700);
 }
 

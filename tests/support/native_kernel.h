@@ -83,6 +83,13 @@ class KernelOn {
 
 using NativeKernel = KernelOn<guest::NativePort, guest::System::native>;
 
+// Gives up the pages of files that were read before any program began.
+inline void forget_history(guest::SystemCalls& calls) {
+  calls.kernel().enter_system_call();
+  while (calls.kernel().history().cached_pages() > 0) calls.kernel().reclaim().drop_clean(1);
+  calls.kernel().port().return_to_user();
+}
+
 // `bytes` of a program's own memory, with its pages there.
 inline model::Task<guest::u32> buffer(guest::SystemCalls& calls, guest::u32 bytes) {
   guest::Mapping mapping;
