@@ -1,6 +1,7 @@
 #include "workloads/kernel/history.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace guest {
@@ -9,16 +10,20 @@ namespace {
 
 constexpr u32 kFileShare = 4, kKeptShare = 8, kFreeShare = 4;  // one such part of the memory
 
-// Pages that come in evenly, so many at a time, while processes come and go.
+// Pages that come in, so many at a time, spread evenly over the processes and over the pages of each.
 struct Inflow {
-  u32 pages, at_a_time, taken = 0;
+  u32 pages, at_a_time;
+  u32 assigned = 0, with_this = 0;  // to processes so far; to the present one
+  u32 fraction = 0, pending = 0;
 
-  // How many when `done` of `all` processes have been there.
-  u32 due(u64 done, u64 all) {
-    const u32 more = static_cast<u32>(pages * done / all) - taken;
-    if (more < at_a_time) return 0;
-    taken += more;
-    return more;
+  void next_process(u64 before, u64 all) {
+    with_this = static_cast<u32>(pages * (before + 1) / all) - assigned;
+    assigned += with_this;
+  }
+  // How many with the next of its `own` pages.
+  u32 due(u32 own) {
+    for (fraction += with_this; fraction >= own; fraction -= own) ++pending;
+    return pending < at_a_time ? 0 : std::exchange(pending, 0);
   }
 };
 
@@ -48,14 +53,14 @@ void History::pass(PageAllocator& pages, const HistoryShape& shape, sim::RandomS
       if (const auto page = take(PageUse::kernel)) process.push_back(*page);
     }
     const u32 own = 1 + static_cast<u32>(random.exponential(shape.user_pages));
+    for (Inflow* inflow : {&files, &kept_user, &kept_kernel}) inflow->next_process(i, shape.processes);
     for (u32 n = 0; n < own; ++n) {
       if (const auto page = take(PageUse::user)) process.push_back(*page);
-      const u64 done = u64{i} * own + n + 1, all = u64{shape.processes} * own;
-      for (u32 due = files.due(done, all); due > 0; --due) {
+      for (u32 due = files.due(own); due > 0; --due) {
         if (const auto page = take(PageUse::user)) cache(pages, *page);
       }
-      for (u32 due = kept_user.due(done, all); due > 0; --due) take(PageUse::user);
-      for (u32 due = kept_kernel.due(done, all); due > 0; --due) take(PageUse::kernel);
+      for (u32 due = kept_user.due(own); due > 0; --due) take(PageUse::user);
+      for (u32 due = kept_kernel.due(own); due > 0; --due) take(PageUse::kernel);
     }
   }
   for (std::vector<GuestFrame>& process : alive) end(process);
