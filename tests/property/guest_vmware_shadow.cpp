@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ class Observer {
   // `first`: machine frame of the guest's frame 0.
   void look(SystemCalls& calls, u32 first) {
     guest::AddressSpace& space = *calls.process().space;
+    const guest::PageAllocator& pages = calls.kernel().pages();
+    std::erase_if(names_, [&](const auto& name) { return pages.users(guest::GuestFrame{name.first}) == 0; });
     std::string line = fmt::format("{}:", calls.process().id);
     for (u32 page = 0; page < kPages; ++page) {
       const u32 address = kRegion + page * kPage;
@@ -54,15 +57,15 @@ class Observer {
   std::vector<std::string> lines;
 
  private:
-  // Frames by the order in which they were seen first: the same page has other frames on the two systems.
+  // Frames by the order in which they were seen first, until they are free: the same page has other frames on the two
+  // systems, and which of them are used again is for their allocators to say.
   std::size_t name_of(u32 frame) {
-    for (std::size_t i = 0; i < seen_.size(); ++i) {
-      if (seen_[i] == frame) return i;
-    }
-    seen_.push_back(frame);
-    return seen_.size() - 1;
+    const auto [name, added] = names_.emplace(frame, next_);
+    if (added) ++next_;
+    return name->second;
   }
-  std::vector<u32> seen_;
+  std::map<u32, std::size_t> names_;
+  std::size_t next_ = 0;
 };
 
 using Look = std::function<void(SystemCalls&)>;
