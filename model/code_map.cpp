@@ -32,7 +32,7 @@ std::uint32_t CodeMap::suspend(std::coroutine_handle<> coroutine, const Burst& b
 
 void CodeMap::release(std::uint32_t eip) {
   const std::uint32_t index = (eip - kFirst) / kStride;
-  places_[index] = CodePlace{};
+  places_[index].kind = CodePlace::Kind::free;  // suspend() sets all the rest anew
   free_.push_back(index);
 }
 

@@ -15,6 +15,15 @@ bool Cpu::within_segment(hv::u32 address, hv::u32 bytes) const {
          std::uint64_t{address} + bytes <= hv::kHypervisorPrivate;
 }
 
+// All users are below, and use one line after the other.
+inline void Cpu::use_line(hv::u32 machine_address, bool write, sim::Cycles miss) {
+  if (!l2_.access(machine_address)) charge(miss, Cause::cache);
+  if (!write) return;
+  for (hv::CpuId other = 0; other < machine_.cpu_count(); ++other) {
+    if (other != id_) machine_.physical_cpu(other).l2_.drop(machine_address);
+  }
+}
+
 bool Cpu::walk_to(Tlb& tlb, hv::u32 address, Access access, Reached& to) {
   while (true) {
     const TlbResult result = tlb.translate(machine_.physical_memory(), directory_, address, access);
@@ -40,14 +49,6 @@ bool Cpu::fault_is_hidden(hv::u32 address, hv::u32 error_code) {
             Cause::crossing);
   }
   return hidden;
-}
-
-void Cpu::use_line(hv::u32 machine_address, bool write, sim::Cycles miss) {
-  if (!l2_.access(machine_address)) charge(miss, Cause::cache);
-  if (!write || machine_.cpu_count() == 1) return;
-  for (hv::CpuId other = 0; other < machine_.cpu_count(); ++other) {
-    if (other != id_) machine_.physical_cpu(other).l2_.drop(machine_address);
-  }
 }
 
 bool Cpu::touch(std::uint32_t address, std::uint32_t lines, Use use) {

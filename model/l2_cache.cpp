@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <stdexcept>
+#include <utility>
 
 namespace model {
 
@@ -17,12 +18,17 @@ L2Cache::L2Cache(std::uint32_t bytes, std::uint32_t line_bytes, std::uint32_t wa
 }
 
 bool L2Cache::find_or_insert(hv::u32* set, hv::u32 line) {
-  hv::u32* const found = std::find(set + 1, set + ways_, line);
-  const bool hit = found != set + ways_;
-  ++(hit ? hits_ : misses_);
-  std::move_backward(set, hit ? found : found - 1, hit ? found + 1 : found);
-  set[0] = line;
-  return hit;
+  // Each line moves into its elder's place, down to where the wanted one was, or to the end.
+  hv::u32 moving = std::exchange(set[0], line);
+  for (std::uint32_t way = 1; way < ways_; ++way) {
+    std::swap(moving, set[way]);
+    if (moving == line) {
+      ++hits_;
+      return true;
+    }
+  }
+  ++misses_;
+  return false;
 }
 
 void L2Cache::drop(hv::u32 machine_address) {

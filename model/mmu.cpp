@@ -8,11 +8,10 @@ namespace {
 
 constexpr hv::u32 kLargePageMask = 0xffc00000;
 
-Walk fault(Walk& so_far, Access access, bool present) {
-  so_far.error_code = (present && !MODEL_PLANTED(code_without_present) ? hw::kFaultPresent : 0) |
-                      (access.write && !MODEL_PLANTED(code_without_write) ? hw::kFaultWrite : 0) |
-                      (access.user && !MODEL_PLANTED(code_without_user) ? hw::kFaultUser : 0);
-  return so_far;
+hv::u32 fault_code(Access access, bool present) {
+  return (present && !MODEL_PLANTED(code_without_present) ? hw::kFaultPresent : 0) |
+         (access.write && !MODEL_PLANTED(code_without_write) ? hw::kFaultWrite : 0) |
+         (access.user && !MODEL_PLANTED(code_without_user) ? hw::kFaultUser : 0);
 }
 
 // Sets `bits` in the entry that was read as `value`. False: it was changed meanwhile, so the walk starts anew.
@@ -24,9 +23,12 @@ bool set_bits(PhysicalMemory& memory, Walk& so_far, hv::u32 entry, hv::u32 value
 
 }  // namespace
 
+// Every return names `result`, so that it is made in the caller's place: a walk is short, and copying what it has just
+// written in parts would take longer than reading the entries.
 Walk walk(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access, bool write_protect) {
+  Walk result;
   while (true) {
-    Walk result;
+    result = Walk{};
     const auto read_entry = [&](hv::u32 table, hv::u32 index) {
       const hv::u32 entry = table + index * 4;
       result.entry_address[result.levels_read++] = entry;
@@ -34,19 +36,26 @@ Walk walk(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, A
     };
 
     const hv::u32 upper = read_entry(directory.address(), address >> 22);
-    if ((upper & hv::kEntryPresent) == 0) return fault(result, access, false);
+    if ((upper & hv::kEntryPresent) == 0) {
+      result.error_code = fault_code(access, false);
+      return result;
+    }
     result.large = (upper & hv::kEntryLarge) != 0;
 
     hv::u32 leaf = upper;
     if (!result.large) {
       leaf = read_entry(upper & hv::kEntryFrameMask, address >> hv::kPageShift & (hv::kEntriesPerTable - 1));
-      if ((leaf & hv::kEntryPresent) == 0) return fault(result, access, false);
+      if ((leaf & hv::kEntryPresent) == 0) {
+        result.error_code = fault_code(access, false);
+        return result;
+      }
     }
     result.rights.writable =
         ((MODEL_PLANTED(directory_writable_ignored) ? leaf : upper & leaf) & hv::kEntryWritable) != 0;
     result.rights.user = ((MODEL_PLANTED(directory_user_ignored) ? leaf : upper & leaf) & hv::kEntryUser) != 0;
     if (!result.rights.allow(access, write_protect && !MODEL_PLANTED(write_protect_off))) {
-      return fault(result, access, true);
+      result.error_code = fault_code(access, true);
+      return result;
     }
 
     const hv::u32 used = (MODEL_PLANTED(accessed_not_set) ? 0 : hv::kEntryAccessed) |

@@ -1,8 +1,7 @@
 #include "model/task.h"
 
 #include <array>
-#include <memory>
-#include <vector>
+#include <new>
 
 namespace model::detail {
 
@@ -11,16 +10,11 @@ namespace {
 constexpr std::size_t kClassBytes = 64;
 constexpr std::size_t kClasses = 32;  // frames up to 2 kB are recycled
 
-struct FrameDelete {
-  void operator()(void* frame) const { ::operator delete(frame); }
+// A freed frame: its own memory links it to the next one of its size class. They are kept as long as the process runs.
+struct FreeFrame {
+  FreeFrame* next;
 };
-using OwnedFrame = std::unique_ptr<void, FrameDelete>;
-
-// Freed frames by size class; what is left goes back to the heap at exit.
-std::array<std::vector<OwnedFrame>, kClasses>& free_frames() {
-  static std::array<std::vector<OwnedFrame>, kClasses> lists;
-  return lists;
-}
+constinit std::array<FreeFrame*, kClasses> free_frames{};
 
 constexpr std::size_t size_class(std::size_t bytes) { return (bytes + kClassBytes - 1) / kClassBytes; }
 
@@ -29,10 +23,9 @@ constexpr std::size_t size_class(std::size_t bytes) { return (bytes + kClassByte
 void* FramePool::take(std::size_t bytes) {
   const std::size_t wanted = size_class(bytes);
   if (wanted >= kClasses) return ::operator new(bytes);
-  auto& list = free_frames()[wanted];
-  if (list.empty()) return ::operator new(wanted* kClassBytes);
-  void* frame = list.back().release();
-  list.pop_back();
+  FreeFrame* const frame = free_frames[wanted];
+  if (frame == nullptr) return ::operator new(wanted* kClassBytes);
+  free_frames[wanted] = frame->next;
   return frame;
 }
 
@@ -42,7 +35,7 @@ void FramePool::give(void* frame, std::size_t bytes) {
     ::operator delete(frame);
     return;
   }
-  free_frames()[wanted].emplace_back(frame);
+  free_frames[wanted] = ::new (frame) FreeFrame{free_frames[wanted]};
 }
 
 }  // namespace model::detail

@@ -18,13 +18,17 @@ TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv:
   }
   if (const Slot slot = slot_for(address); slot != kNone) drop(slot);
   ++misses_;
-  const Walk done = walk(memory, directory, address, access);
-  if (!done.translated) return {.fault_code = done.error_code, .cost = cost_.of(done), .walk = done};
-  insert(address, done);
-  return {.ok = true,
-          .machine_address = done.frame.address() | address % hv::kPageSize,
-          .cost = cost_.of(done),
-          .walk = done};
+  TlbResult result{.walk = walk(memory, directory, address, access)};  // made in place: it is large to copy
+  const Walk& done = result.walk;
+  result.cost = cost_.of(done);
+  if (done.translated) {
+    insert(address, done);
+    result.ok = true;
+    result.machine_address = done.frame.address() | address % hv::kPageSize;
+  } else {
+    result.fault_code = done.error_code;
+  }
+  return result;
 }
 
 void Tlb::flush() {

@@ -117,14 +117,16 @@ void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_
   constexpr u32 kLine = 64, kLinesPerPage = hv::kPageSize / kLine;
   const u32 lines = file_.lines_per_page;
   const u32 end = path.home + std::min(path.instructions, file_.distinct_instructions);
-  for (u32 at = path.home; at < end;) {
-    const u32 page = at / instructions_per_page;
-    const u32 stop = std::min(end, (page + 1) * instructions_per_page);
-    const u32 first = at % instructions_per_page * lines / instructions_per_page;
-    const u32 last = (stop - 1) % instructions_per_page * lines / instructions_per_page;
+  if (end == path.home) return;
+  // Every charge comes here, so the place in a page is divided by its length only where the path begins and ends.
+  u32 page = path.home / instructions_per_page, page_start = page * instructions_per_page;
+  u32 first = (path.home - page_start) * lines / instructions_per_page;
+  const u32 last_of_page = (instructions_per_page - 1) * lines / instructions_per_page;
+  for (; page_start < end; ++page, page_start += instructions_per_page, first = 0) {
+    const u32 left = end - page_start;
+    const u32 last = left < instructions_per_page ? (left - 1) * lines / instructions_per_page : last_of_page;
     const u32 offset = (page * kSpread >> 16) % (kLinesPerPage - lines + 1);
     touch(start + page % pages * hv::kPageSize + (offset + first) * kLine, last - first + 1, use);
-    at = stop;
   }
 }
 

@@ -14,12 +14,13 @@ void Scheduler::set_idle(u32 processor, Process& idle) {
   processors_[processor].current = &idle;
 }
 
+// Without jumps: which of thousands of processes have ticks left is nothing that a host processor could foresee.
 s32 Scheduler::goodness(const Process& process, u32 processor, const AddressSpace* active) const {
-  if (process.counter == 0) return 0;
-  s32 weight = process.counter + 20 - process.nice;
-  if (process.processor == processor) weight += kSameProcessorBonus;
-  if (!process.space || process.space.get() == active) weight += kSameSpaceBonus;
-  return weight;
+  const AddressSpace* const space = process.space.get();
+  const bool same_space = (space == nullptr) | (space == active);
+  const s32 weight = process.counter + 20 - process.nice + kSameProcessorBonus * (process.processor == processor) +
+                     kSameSpaceBonus * same_space;
+  return process.counter == 0 ? 0 : weight;
 }
 
 s32 Scheduler::preemption_goodness(const Process& woken, u32 processor) const {
