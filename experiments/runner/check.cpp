@@ -14,6 +14,7 @@
 #include "experiments/runner/quantity.h"
 #include "experiments/runner/search.h"
 #include "workloads/hosts/partitions.h"
+#include "workloads/hosts/vmware_platform.h"
 
 namespace runner {
 
@@ -55,6 +56,15 @@ void check_memory(const Setup& setup, const model::MachineFile& machine, const P
                                 fmt::format("{} of {}", count, size_text(domain.memory_bytes)), ""}};
     }
     left -= count * domain.memory_bytes;
+  }
+}
+
+void check_machines(const Setup& setup, const ModelFiles& files, const Place& place) {
+  if (setup.host.system != guest::System::vmware) return;
+  try {
+    guest::check_memory_of_machines(host_spec(setup, files, 0));
+  } catch (const guest::SpecError& error) {
+    throw InputError{place.below("domains"), error.what()};
   }
 }
 
@@ -173,10 +183,14 @@ void check_losses(const Experiment& experiment, const Place& place) {
   std::vector<std::string> cases;
   for (const Case& each : experiment.cases) cases.push_back(each.name);
   for (std::size_t i = 0; i < experiment.losses.size(); ++i) {
-    const std::string& from = experiment.losses[i].from;
-    if (std::ranges::find(cases, from) == cases.end()) {
-      throw InputError{place.below(i).below("from"),
-                       Mismatch{"the name of a case", in_quotes(from), nearest_name(from, cases)}};
+    const auto check_case = [&](const std::string& name, const Place& at) {
+      if (std::ranges::find(cases, name) != cases.end()) return;
+      throw InputError{at, Mismatch{"the name of a case", in_quotes(name), nearest_name(name, cases)}};
+    };
+    const Loss& loss = experiment.losses[i];
+    check_case(loss.from, place.below(i).below("from"));
+    for (std::size_t n = 0; n < loss.cases.size(); ++n) {
+      check_case(loss.cases[n], place.below(i).below("cases").below(n));
     }
   }
 }
@@ -258,6 +272,7 @@ void check_setup(const Setup& setup, const Place& place) {
   const ModelFiles files{setup, place};
   check_cpus(setup, files.machine, place);
   check_memory(setup, files.machine, place);
+  check_machines(setup, files, place);
   check_disks(setup, files, place);
   check_scheduler(setup, place);
   check_changes(setup, place);

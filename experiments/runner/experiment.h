@@ -4,6 +4,7 @@
 // values given here are the built-in ones: file and --set override them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -116,6 +117,10 @@ struct Normalisation {
 struct Loss {
   std::string metric;
   std::string from;
+  std::vector<std::string> cases;  // that have it; empty: all but `from`
+  bool is_of(std::string_view case_name) const {
+    return case_name != from && (cases.empty() || std::ranges::find(cases, case_name) != cases.end());
+  }
 };
 
 // How well a metric's mean is to be known before a sweep makes no more replications of a point.

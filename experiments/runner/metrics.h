@@ -14,9 +14,9 @@ struct MetricInfo {
   std::string_view text;
 };
 
-// Besides these there is "domain.<name>.throughput" for each guest, "domain.<name>.goodput" for each that a receiver
-// asks, "packet_cost.<cause>" and "packet_cost.hypervisor.<step>" (its parts, in cycles per packet), and what programs
-// report: "lmbench.null_call".
+// Besides these there is "domain.<name>.throughput" for each guest, "domain.<name>.cpu_time" for each domain and each
+// of several virtual machines, "domain.<name>.goodput" for each that a receiver asks, "packet_cost.<cause>" and
+// "packet_cost.hypervisor.<step>" (its parts, in cycles per packet), and what programs report: "lmbench.null_call".
 std::span<const MetricInfo> metric_catalogue();
 
 // What `losses` calls what is lost of `metric`.

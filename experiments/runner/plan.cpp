@@ -130,6 +130,7 @@ std::size_t Points::reference(std::size_t i) const {
 
 std::size_t Points::without_loss(const Loss& loss, std::size_t i) const {
   Indices indices = this->indices(i);
+  if (!loss.is_of(experiment_.cases[indices.case_index].name)) return i;
   const auto from = std::ranges::find(experiment_.cases, loss.from, &Case::name);  // check_plan() found it
   indices.case_index = static_cast<std::size_t>(from - experiment_.cases.begin());
   return number(indices);
@@ -172,6 +173,7 @@ const Point& reference_point(const Plan& plan, const Point& point) {
 }
 
 const Point& point_without_loss(const Plan& plan, const Loss& loss, const Point& point) {
+  if (!loss.is_of(point.case_name)) return point;
   const auto is_it = [&](const Point& other) {
     const auto same = [](const auto& a, const auto& b) { return a.second == b.second; };
     return other.case_name == loss.from && std::ranges::equal(other.values, point.values, same);

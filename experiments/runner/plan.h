@@ -55,7 +55,7 @@ class Points {
   Point outline(std::size_t i) const;  // the same without its set-up: whatever the values are
   // The point by whose metric `normalise` divides that of the i-th.
   std::size_t reference(std::size_t i) const;
-  // The point from which a loss at the i-th is counted; that one itself has none.
+  // The point from which a loss at the i-th is counted; the i-th itself: it has none.
   std::size_t without_loss(const Loss& loss, std::size_t i) const;
   // Points that have each case, each value of each key and each random value among them; at most `limit`, over which
   // long lists are thinned out.
@@ -88,7 +88,7 @@ std::string plain_text(const Json& value);
 // The point by which `normalise` divides the values of `point`.
 const Point& reference_point(const Plan& plan, const Point& point);
 
-// The point from which a loss at `point` is counted.
+// The point from which a loss at `point` is counted; `point` itself: it has none.
 const Point& point_without_loss(const Plan& plan, const Loss& loss, const Point& point);
 
 // The published id for a ledger line at a point: "fig6.L.{domains.compute.count}" -> "fig6.L.8".

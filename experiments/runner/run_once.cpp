@@ -28,6 +28,7 @@ struct Reading {
   std::vector<std::uint64_t> received;              // bytes of payload, by receiver
   std::int64_t drive_commands = 0, drive_busy = 0;  // completed; ns
   std::map<std::string, std::int64_t> locks;        // "run_queue.takes" and so on, of all kernels together
+  std::map<std::string, std::int64_t> cpu_times;    // by guest, where each has a time of its own; ns
 };
 
 Reading read(const guest::Host& host, const guest::HostSpec& spec) {
@@ -56,6 +57,11 @@ Reading read(const guest::Host& host, const guest::HostSpec& spec) {
     constexpr std::string_view kLock = ".lock.";
     const std::size_t lock = metric.name.find(kLock);
     if (lock != std::string::npos) reading.locks[metric.name.substr(lock + kLock.size())] += metric.value;
+    constexpr std::string_view kGuest = "guest.", kCpuTime = ".cpu_time";
+    if (metric.name.starts_with(kGuest) && metric.name.ends_with(kCpuTime)) {
+      const std::size_t length = metric.name.size() - kGuest.size() - kCpuTime.size();
+      reading.cpu_times[metric.name.substr(kGuest.size(), length)] = metric.value;
+    }
   }
   return reading;
 }
@@ -128,6 +134,17 @@ void add_work(Measurements& out, const guest::HostSpec& spec, const Reading& beg
   out.add("events", static_cast<double>(end.events - begin.events));
   for (std::size_t i = 0; i < spec.guests.size(); ++i) {
     out.add(fmt::format("domain.{}.throughput", spec.guests[i].name), shares[i], "CPUs");
+  }
+}
+
+// What a domain or a virtual machine had of the CPUs. One that was destroyed meanwhile has no such time any more.
+void add_cpu_times(Measurements& out, const Reading& begin, const Reading& end, double seconds) {
+  if (seconds == 0) return;
+  for (const auto& [name, now] : end.cpu_times) {
+    const auto before = begin.cpu_times.find(name);
+    if (before == begin.cpu_times.end() || now < before->second) continue;
+    const auto nanoseconds = static_cast<double>(now - before->second);
+    out.add(fmt::format("domain.{}.cpu_time", name), 1e-9 * nanoseconds / seconds, "CPUs");
   }
 }
 
@@ -322,6 +339,7 @@ struct Mark {
 void add_rates(Measurements& out, const guest::HostSpec& spec, const Mark& begin, const Mark& end) {
   const double seconds = (end.time - begin.time).to_seconds();
   add_work(out, spec, begin.reading, end.reading);
+  add_cpu_times(out, begin.reading, end.reading, seconds);
   add_time(out, begin.reading, end.reading);
   add_locks(out, spec, begin.reading, end.reading, seconds);
   add_packets(out, begin.reading, end.reading, seconds);

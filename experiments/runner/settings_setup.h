@@ -156,7 +156,13 @@ void describe(Visit&& visit, const DomainSettings*) {
               {.text = "So many domains alike, called name1, name2, and so on.", .source = "Ringzero", .min = 1});
   visit.value(
       "memory", RINGZERO_MEMBER(memory_bytes),
-      {.text = "Memory of the domain.", .source = "xl.cfg", .unit = "MiB", .min = 2 * kMebibyte, .required = true});
+      {.text =
+           "Memory of the domain, or of one of several virtual machines; one alone, and one kernel, have what there "
+           "is.",
+       .source = "xl.cfg",
+       .unit = "MiB",
+       .min = 2 * kMebibyte,
+       .required = true});
   visit.value("vcpus", RINGZERO_MEMBER(vcpus),
               {.text = "Virtual CPUs, given out in turn to CPUs, or all pinned to one by cpus. System xen.",
                .source = "xl.cfg",
@@ -284,8 +290,10 @@ void describe(Visit&& visit, const Setup*) {
   visit.value("cpus", RINGZERO_MEMBER(host.cpus), {.text = "Physical CPUs in use.", .source = "Ringzero", .min = 1});
   visit.value(
       "system", RINGZERO_MEMBER(host.system),
-      {.text = "What runs on the hardware: the hypervisor core with all domains, or one kernel, whose processes the "
-               "domains' programs are: alone, in VMware's monitor, or as User-Mode Linux on another kernel.",
+      {.text =
+           "What runs on the hardware: the hypervisor core with all domains; a Linux host with a virtual machine of "
+           "VMware Workstation for each; or one kernel, whose processes the domains' programs are, alone or as "
+           "User-Mode Linux on another.",
        .source = "Ringzero"});
   visit.group(
       "scheduler", {.text = "The hypervisor's CPU scheduler.", .source = "hypervisor-core/schedule"}, [](auto&& in) {

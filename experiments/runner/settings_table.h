@@ -157,6 +157,8 @@ void describe(Visit&& visit, const Loss*) {
                .required = true});
   visit.value("from", RINGZERO_MEMBER(from),
               {.text = "Name of the case that lacks nothing.", .source = "Ringzero", .required = true});
+  visit.value("cases", RINGZERO_MEMBER(cases),
+              {.text = "Names of the cases that are compared with it; absent: all others.", .source = "Ringzero"});
 }
 
 template <class Visit>

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Section 4.4: where the CPU time goes when two of four domains misbehave, and when the same programs share one kernel.
+"""Section 4.4: where the CPU time goes when two of four domains misbehave, or two virtual machines, and when the same programs share one
+kernel.
 
 Each bar is a case of the experiment `isolation`: the time of the two CPUs by account. Above it what the two benchmarks get
 done.
@@ -9,20 +10,22 @@ import pandas as pd
 import _style as style
 
 CASES = [  # point, label
-    ("quiet.X", "OSDB and WEB99,\ntwo idle domains"),
-    ("hogs.X", "the two domains\nmisbehave"),
+    ("quiet.X", "Xen: two\ndomains idle"),
+    ("hogs.X", "Xen: they\nmisbehave"),
+    ("quiet.V", "VMware: two\nmachines idle"),
+    ("hogs.V", "VMware: they\nmisbehave"),
     ("hogs.L", "the same in one\nnative kernel"),
 ]
 PARTS = [  # metric, label, colour
     ("user_time", "programs", style.SIMULATED),
     ("kernel_time", "guest kernels", "#c9a227"),
-    ("hypervisor_time", "hypervisor", "#2a7d4f"),
+    ("hypervisor_time", "hypervisor,\nor monitor and host", "#2a7d4f"),
     ("idle_time", "idle", "#dddddd"),
 ]
 
 
 def text_above(values, case):
-    return f"{values['osdb.rate', case]:.0f} tuples/s\n{values['web99.sustained', case]:.0f} connections"
+    return f"{values['osdb.rate', case]:.0f} tuples/s,\n{values['web99.sustained', case]:.0f} connections"
 
 
 def main():
@@ -33,7 +36,7 @@ def main():
         return
     values = pd.read_csv(file).groupby(["metric", "point"]).value.mean()
     cases = [case for case in CASES if (PARTS[0][0], case[0]) in values.index]
-    figure, axes = style.new_figure(width=6.4, height=3.8)
+    figure, axes = style.new_figure(width=8.2, height=3.8)
     bottoms = [0.0] * len(cases)
     for metric, label, colour in PARTS:
         heights = [values.get((metric, case), 0.0) for case, _ in cases]

@@ -126,6 +126,33 @@ TEST_CASE("a loss is counted from the point of its case with the same other valu
             .find("(did you mean \"alone\"?)") != std::string::npos);
 }
 
+TEST_CASE("a loss is that of the cases that it names, and of all others if it names none") {
+  Json json = small_experiment();
+  json["cases"] = {{{"name", "alone.a"}}, {{"name", "crowd.a"}}, {{"name", "alone.b"}}, {{"name", "crowd.b"}}};
+  json["losses"] = {{{"metric", "throughput"}, {"from", "alone.a"}, {"cases", {"crowd.a"}}},
+                    {{"metric", "throughput"}, {"from", "alone.b"}, {"cases", {"crowd.b"}}}};
+  ExperimentResult result{plan_of(json), {}};
+  for (const double value : {1.0, 0.9, 0.5, 0.1}) {
+    PointResult& point = result.points.emplace_back(PointResult{.finished = true});
+    point.replications.push_back({.measurements = {{"throughput", value, "CPUs"}}});
+  }
+  summarise_metrics(result);
+  std::vector<double> losses;
+  for (const PointResult& point : result.points) {
+    for (const MetricResult& metric : point.metrics) {
+      if (metric.metric == "loss_throughput") losses.push_back(metric.mean);
+    }
+  }
+  REQUIRE(losses.size() == 2);
+  CHECK(losses[0] == doctest::Approx(10));
+  CHECK(losses[1] == doctest::Approx(80));
+  CHECK(error_in([&] {
+          json["losses"][0]["cases"] = {"crwd.a"};
+          return json;
+        }())
+            .find("(did you mean \"crowd.a\"?)") != std::string::npos);
+}
+
 TEST_CASE("a count stands for numbered domains, and every domain has its own seed-independent name") {
   const Plan plan = plan_of(small_experiment());
   const ModelFiles files{plan.points[0].setup};

@@ -6,13 +6,42 @@
 #include <set>
 #include <utility>
 
-#include "workloads/kernel/network/network_stack.h"
-
-#include "workloads/hosts/disk_metrics.h"
-#include "workloads/hosts/lock_metrics.h"
-#include "workloads/hosts/memory_metrics.h"
+#include "workloads/hosts/kernel_metrics.h"
 
 namespace guest {
+
+void check_without_hypervisor(const GuestSpec& guest, System system) {
+  if (guest.vcpus != 1) {
+    throw SpecError{guest.name, fmt::format("{} virtual CPUs: {}", guest.vcpus,
+                                            system == System::native
+                                                ? "a kernel on bare hardware has the host's, see cpus"
+                                                : "a virtual machine of this system has one; system xen has more")};
+  }
+  if (guest.kernel) throw SpecError{guest.name, "a kernel that is not ours needs a domain: system xen"};
+  for (const ProgramSpec& program : guest.programs) {
+    if (std::holds_alternative<BalloonSettings>(program)) {
+      throw SpecError{guest.name, "a balloon needs a domain: system xen"};
+    }
+  }
+}
+
+void check_kernel_of(std::span<const GuestSpec> guests) {
+  std::set<std::uint16_t> ports;
+  bool listens = false;
+  for (const GuestSpec& guest : guests) {
+    for (const ProgramSpec& program : guest.programs) {
+      const auto* echo = std::get_if<UdpEchoSettings>(&program);
+      if (echo != nullptr && !ports.insert(echo->port).second) {
+        throw SpecError{guest.name,
+                        fmt::format("UDP port {} is taken by another process of the same kernel", echo->port)};
+      }
+      const auto* ttcp = std::get_if<TtcpSettings>(&program);
+      if (ttcp != nullptr && ttcp->direction == TtcpSettings::Direction::receive && std::exchange(listens, true)) {
+        throw SpecError{guest.name, "another ttcp of the same kernel receives already"};
+      }
+    }
+  }
+}
 
 namespace {
 
@@ -21,29 +50,14 @@ constexpr std::uint64_t kKernelPages = 16'384;
 
 void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std::uint64_t frames) {
   std::uint64_t pages = kKernelPages;
-  std::set<std::uint16_t> ports;
-  bool listens = false;
   for (std::size_t i = 0; i < spec.guests.size(); ++i) {
     pages += programs[i].resident_pages();
     if (pages > frames) {
       throw SpecError{spec.guests[i].name,
                       fmt::format("its programs do not fit the machine's {} MiB of memory any more", frames / 256)};
     }
-    for (const ProgramSpec& program : spec.guests[i].programs) {
-      if (std::holds_alternative<BalloonSettings>(program)) {
-        throw SpecError{spec.guests[i].name, "a balloon needs a domain: system xen"};
-      }
-      const auto* echo = std::get_if<UdpEchoSettings>(&program);
-      if (echo != nullptr && !ports.insert(echo->port).second) {
-        throw SpecError{spec.guests[i].name,
-                        fmt::format("UDP port {} is taken by another process of the same kernel", echo->port)};
-      }
-      const auto* ttcp = std::get_if<TtcpSettings>(&program);
-      if (ttcp != nullptr && ttcp->direction == TtcpSettings::Direction::receive && std::exchange(listens, true)) {
-        throw SpecError{spec.guests[i].name, "another ttcp of the same kernel receives already"};
-      }
-    }
   }
+  check_kernel_of(spec.guests);
 }
 
 }  // namespace
@@ -51,13 +65,7 @@ void check(const HostSpec& spec, const std::vector<GuestPrograms>& programs, std
 OneKernelPlatform::OneKernelPlatform(const HostSpec& spec, model::Machine& machine, const Make& make) {
   std::vector<NamedProgram> processes;
   for (const GuestSpec& guest : spec.guests) {
-    if (guest.vcpus != 1) {
-      throw SpecError{guest.name, fmt::format("{} virtual CPUs: {}", guest.vcpus,
-                                              spec.system == System::native
-                                                  ? "a kernel on bare hardware has the host's, see cpus"
-                                                  : "a virtual machine of this system has one; system xen has more")};
-    }
-    if (guest.kernel) throw SpecError{guest.name, "a kernel that is not ours needs a domain: system xen"};
+    check_without_hypervisor(guest, spec.system);
     programs_.emplace_back(guest, machine.clock(), spec.seed);
     for (NamedProgram& named : programs_.back().processes(guest.name + "/")) processes.push_back(std::move(named));
   }
@@ -77,19 +85,7 @@ bool OneKernelPlatform::up() const {
 }
 
 void OneKernelPlatform::add_metrics(std::vector<Metric>& metrics) const {
-  const Kernel& kernel = on_machine_->kernel();
-  const auto count = [&](const char* name, u64 value) {
-    metrics.push_back({name, static_cast<std::int64_t>(value), ""});
-  };
-  count("kernel.ticks", kernel.ticks());
-  count("kernel.system_calls", kernel.activity().system_calls);
-  count("kernel.page_faults", kernel.activity().page_faults);
-  count("kernel.process_switches", kernel.activity().switches);
-  metrics.push_back(
-      {"kernel.socket_dropped", static_cast<std::int64_t>(kernel.network().udp().buffer_full()), "packets"});
-  add_lock_metrics(kernel, "kernel", metrics);
-  if (!kernel.disks().empty()) add_disk_metrics(kernel, "kernel", metrics);
-  add_memory_metrics(kernel, "kernel", metrics);
+  add_kernel_metrics(on_machine_->kernel(), "kernel", metrics);
   on_machine_->add_metrics(metrics);
 }
 

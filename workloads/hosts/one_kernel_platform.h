@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "workloads/hosts/guest_programs.h"
@@ -12,6 +13,11 @@
 #include "workloads/spec.h"
 
 namespace guest {
+
+// What a guest cannot have without the hypervisor is a SpecError, and what processes of one kernel, those of all these
+// guests, cannot both have.
+void check_without_hypervisor(const GuestSpec& guest, System system);
+void check_kernel_of(std::span<const GuestSpec> guests);
 
 // A kernel with the port that it runs on, and what is below.
 class KernelOnMachine {

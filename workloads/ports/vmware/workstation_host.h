@@ -105,7 +105,6 @@ class WorkstationHost final : public model::Supervisor {
   };
   Running* current(hv::CpuId cpu);  // null: the processor is idle
   Running& of(const Process& process) { return processes_[process.id - 1]; }
-  void arm_tick(model::Cpu& cpu);
   void tick(model::Cpu& cpu);
   void wake_those_with_work();
   void run_next(model::Cpu& cpu);
