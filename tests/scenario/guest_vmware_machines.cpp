@@ -152,6 +152,19 @@ TEST_CASE("vmware: frames reach the machine that they are for, whichever process
   }
 }
 
+TEST_CASE("vmware: a frame wakes a machine that sleeps at once, beside one that computes too: it has time left") {
+  for (const std::uint32_t cpus : {1u, 2u}) {
+    CAPTURE(cpus);
+    std::vector<guest::GuestSpec> guests = {computing("busy"), test::echo_guest("a", 32), idle("b")};
+    const Run run{std::move(guests), cpus, Duration::seconds(1), {test::fixed_client("a", Duration::milliseconds(7))}};
+    CHECK(run.host().client(0).samples().size() >= 140);
+    Duration longest{};
+    for (const guest::UdpSample& sample : run.host().client(0).samples()) longest = std::max(longest, sample.latency);
+    MESSAGE(longest.nanoseconds(), " ns");
+    CHECK(longest < Duration::milliseconds(1));
+  }
+}
+
 TEST_CASE("vmware: what several machines cannot have is refused by name") {
   const auto refused = [](std::vector<guest::GuestSpec> guests, const std::string& part) {
     try {
