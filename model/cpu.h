@@ -187,7 +187,7 @@ class Cpu final : public hw::Cpu, private sim::EventHandler {
   }
   bool walk_to(Tlb& tlb, hv::u32 address, Access access, Reached& to);
   bool fault_is_hidden(hv::u32 address, hv::u32 error_code);  // and resolved
-  void use_line(hv::u32 machine_address, bool write, sim::Cycles miss);
+  void use_lines(hv::u32 machine_address, hv::u32 lines, bool write, sim::Cycles miss);
   bool sweep(Burst& burst);  // false: a page of it faulted and the supervisor was entered
   bool access_or_raise(hv::u32 address, hv::u32 bytes, bool write, unsigned char* host);
   bool transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host);

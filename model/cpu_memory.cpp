@@ -15,26 +15,31 @@ bool Cpu::within_segment(hv::u32 address, hv::u32 bytes) const {
          std::uint64_t{address} + bytes <= hv::kHypervisorPrivate;
 }
 
-// All users are below, and use one line after the other.
-inline void Cpu::use_line(hv::u32 machine_address, bool write, sim::Cycles miss) {
-  if (!l2_.access(machine_address)) charge(miss, Cause::cache);
-  if (!write) return;
+// `lines` of one page.
+void Cpu::use_lines(hv::u32 machine_address, hv::u32 lines, bool write, sim::Cycles miss) {
+  const hv::u32 absent = l2_.access(machine_address, lines);
+  if (absent != 0) charge(miss * absent, Cause::cache);
+  if (!write || machine_.cpu_count() == 1) return;
   for (hv::CpuId other = 0; other < machine_.cpu_count(); ++other) {
-    if (other != id_) machine_.physical_cpu(other).l2_.drop(machine_address);
+    if (other == id_) continue;
+    for (hv::u32 i = 0; i < lines; ++i) {
+      machine_.physical_cpu(other).l2_.drop(machine_address + i * l2_.line_bytes());
+    }
   }
 }
 
 bool Cpu::walk_to(Tlb& tlb, hv::u32 address, Access access, Reached& to) {
   while (true) {
-    const TlbResult result = tlb.translate(machine_.physical_memory(), directory_, address, access);
+    const TlbResult result = tlb.miss(machine_.physical_memory(), directory_, address, access);
     charge(result.cost, Cause::tlb);
     for (hv::u32 level = 0; level < result.walk.levels_read; ++level) {
-      use_line(result.walk.entry_address[level], false, machine_.file().memory.latency);
+      if (!l2_.access(result.walk.entry_address[level])) charge(machine_.file().memory.latency, Cause::cache);
     }
     if (result.ok || !fault_is_hidden(address, result.fault_code)) {
       to = {result.machine_address, result.fault_code};
       return result.ok;
     }
+    if (tlb.hit(address, access, to.machine_address)) return true;  // who resolved the fault has been there
   }
 }
 
@@ -56,10 +61,8 @@ bool Cpu::touch(std::uint32_t address, std::uint32_t lines, Use use) {
   Reached page;
   if (!reach(address, use, registers_.ring() == 3, page)) return false;
   const hv::u32 line = l2_.line_bytes();
-  const hv::u32 last = page.machine_address | (hv::kPageSize - line);  // a page's lines follow each other in memory
-  for (hv::u32 i = 0, at = page.machine_address; i < lines; ++i, at = std::min(at + line, last)) {
-    use_line(at, use == Use::write, machine_.file().memory.latency);
-  }
+  const hv::u32 left = (hv::kPageSize - page.machine_address % hv::kPageSize + line - 1) / line;  // in the page
+  use_lines(page.machine_address, std::min(lines, left), use == Use::write, machine_.file().memory.latency);
   return true;
 }
 
@@ -82,9 +85,9 @@ bool Cpu::sweep(Burst& burst) {
         return false;
       }
       const hv::u32 first = page.machine_address / line, last = (page.machine_address + in_page - 1) / line;
-      for (hv::u32 at = first; at <= last; ++at) {  // no prefetcher looks beyond a page
-        use_line(at * line, sweep.use == Use::write, at == first ? machine_.file().memory.latency : prefetched);
-      }
+      const bool write = sweep.use == Use::write;
+      use_lines(first * line, 1, write, machine_.file().memory.latency);  // no prefetcher looks beyond a page
+      use_lines((first + 1) * line, last - first, write, prefetched);
       burst.bytes_swept += in_page;
     }
   }

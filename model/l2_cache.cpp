@@ -12,6 +12,7 @@ L2Cache::L2Cache(std::uint32_t bytes, std::uint32_t line_bytes, std::uint32_t wa
       bytes < line_bytes * ways) {
     throw std::invalid_argument{"a cache's size, lines and ways are powers of two, and it has at least one set"};
   }
+  ways_shift_ = static_cast<std::uint32_t>(std::countr_zero(ways));
   line_shift_ = static_cast<std::uint32_t>(std::countr_zero(line_bytes));
   set_mask_ = bytes / line_bytes / ways - 1;
   lines_.assign(bytes / line_bytes, kNone);

@@ -19,12 +19,20 @@ class L2Cache {
   L2Cache(std::uint32_t bytes, std::uint32_t line_bytes, std::uint32_t ways);
 
   // One access to the line at a machine address, which is present afterwards. False: it was not.
-  bool access(hv::u32 machine_address) {
-    const hv::u32 line = machine_address >> line_shift_;
-    hv::u32* const set = set_of(line);
-    if (set[0] != line) return find_or_insert(set, line);
-    ++hits_;
-    return true;
+  bool access(hv::u32 machine_address) { return access(machine_address, 1) == 0; }
+  // One access to each of so many lines from that one on, which are in the same page and so in sets that follow each
+  // other. How many were not present.
+  hv::u32 access(hv::u32 machine_address, hv::u32 lines) {
+    hv::u32 line = machine_address >> line_shift_, absent = 0;
+    for (const hv::u32 end = line + lines; line < end; ++line) {
+      hv::u32* const set = set_of(line);
+      if (set[0] == line) {
+        ++hits_;
+      } else if (!find_or_insert(set, line)) {
+        ++absent;
+      }
+    }
+    return absent;
   }
   // Another CPU has written the line.
   void drop(hv::u32 machine_address);
@@ -37,9 +45,9 @@ class L2Cache {
   static constexpr hv::u32 kNone = 0xffffffff;
 
   bool find_or_insert(hv::u32* set, hv::u32 line);
-  hv::u32* set_of(hv::u32 line) { return &lines_[static_cast<std::size_t>(line & set_mask_) * ways_]; }
+  hv::u32* set_of(hv::u32 line) { return &lines_[static_cast<std::size_t>(line & set_mask_) << ways_shift_]; }
 
-  std::uint32_t line_shift_, set_mask_, ways_;
+  std::uint32_t line_shift_, set_mask_, ways_, ways_shift_;
   std::vector<hv::u32> lines_;  // line numbers; in each set the most recently used first
   std::uint64_t hits_ = 0, misses_ = 0;
 };

@@ -6,9 +6,10 @@
 
 namespace model {
 
-Tlb::Tlb(hv::u32 entries, const TranslationCost& cost) : cost_{cost}, entries_(entries) {
+Tlb::Tlb(hv::u32 entries, const TranslationCost& cost) : cost_{cost}, capacity_{entries} {
   if (entries == 0 || entries > kMaxEntries) throw std::invalid_argument{"a TLB has 1 to 128 entries"};
   buckets_.fill(kNone);
+  entries_[kHead].newer = entries_[kHead].older = kHead;
   for (hv::u32 slot = entries; slot-- > 0;) free_.push_back(static_cast<Slot>(slot));
 }
 
@@ -16,6 +17,10 @@ TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv:
   if (hv::u32 machine_address; hit(address, access, machine_address)) {
     return {.ok = true, .machine_address = machine_address};
   }
+  return miss(memory, directory, address, access);
+}
+
+TlbResult Tlb::miss(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access) {
   if (const Slot slot = slot_for(address); slot != kNone) drop(slot);
   ++misses_;
   TlbResult result{.walk = walk(memory, directory, address, access)};  // made in place: it is large to copy
@@ -32,7 +37,7 @@ TlbResult Tlb::translate(PhysicalMemory& memory, hv::MachineFrame directory, hv:
 }
 
 void Tlb::flush() {
-  for (Slot slot = newest_; slot != kNone;) {
+  for (Slot slot = newest(); slot != kHead;) {
     const Slot next = entries_[slot].older;
     if (!entries_[slot].global && !MODEL_PLANTED(base_load_keeps_translations)) drop(slot);
     slot = next;
@@ -40,7 +45,7 @@ void Tlb::flush() {
 }
 
 void Tlb::flush_global() {
-  while (newest_ != kNone) drop(newest_);
+  while (newest() != kHead) drop(newest());
 }
 
 void Tlb::invalidate(hv::u32 address) {
@@ -51,7 +56,7 @@ void Tlb::invalidate(hv::u32 address) {
 bool Tlb::holds(hv::u32 address) const { return slot_for(address) != kNone; }
 
 void Tlb::insert(hv::u32 address, const Walk& walk) {
-  if (free_.empty()) drop(oldest_);
+  if (free_.empty()) drop(oldest());
   const Slot slot = free_.back();
   free_.pop_back();
   Entry& entry = entries_[slot];
@@ -75,19 +80,6 @@ void Tlb::drop(Slot slot) {
   if (is_large(entry)) --large_entries_;
   unlink_from_order(slot);
   free_.push_back(slot);
-}
-
-void Tlb::link_as_newest(Slot slot) {
-  entries_[slot].newer = kNone;
-  entries_[slot].older = newest_;
-  (newest_ == kNone ? oldest_ : entries_[newest_].newer) = slot;
-  newest_ = slot;
-}
-
-void Tlb::unlink_from_order(Slot slot) {
-  const Entry& entry = entries_[slot];
-  (entry.newer == kNone ? newest_ : entries_[entry.newer].older) = entry.older;
-  (entry.older == kNone ? oldest_ : entries_[entry.older].newer) = entry.newer;
 }
 
 }  // namespace model

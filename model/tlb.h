@@ -43,16 +43,19 @@ class Tlb {
   // clean entry, walks again. A fault drops the entry for the address.
   TlbResult translate(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access);
 
-  // What translate() does when an entry allows the access as it stands; else false, and nothing has happened. Nearly
-  // all accesses end here, so it is inlined and returns no more than an address.
-  bool hit(hv::u32 address, Access access, hv::u32& machine_address);
+  // The two halves of translate(). What it does when an entry allows the access as it stands; else false, and nothing
+  // has happened. Nearly all accesses end here, so it is inlined, which g++ would not do by itself, and returns no more
+  // than an address.
+  [[gnu::always_inline]] bool hit(hv::u32 address, Access access, hv::u32& machine_address);
+  // The walk, after hit() has said no.
+  TlbResult miss(PhysicalMemory& memory, hv::MachineFrame directory, hv::u32 address, Access access);
 
   void flush();                      // all but the global entries
   void flush_global();               // the global entries too
   void invalidate(hv::u32 address);  // the entry for one address, global or not
 
   bool holds(hv::u32 address) const;
-  hv::u32 size() const { return static_cast<hv::u32>(entries_.size() - free_.size()); }
+  hv::u32 size() const { return capacity_ - static_cast<hv::u32>(free_.size()); }
   std::uint64_t hits() const { return hits_; }
   std::uint64_t misses() const { return misses_; }  // walks, whatever made them necessary
 
@@ -70,6 +73,8 @@ class Tlb {
     bool dirty = false;
     Slot next_in_bucket = kNone, newer = kNone, older = kNone;
   };
+  // The order of use is a circle through this entry, which translates nothing: its older one is the newest of all.
+  static constexpr Slot kHead = kMaxEntries;
 
   static hv::u32 small_key(hv::u32 address) { return address >> hv::kPageShift; }
   static hv::u32 large_key(hv::u32 address) { return kLargeKey | address >> 22; }
@@ -80,14 +85,26 @@ class Tlb {
   Slot slot_of(hv::u32 key) const;
   void insert(hv::u32 address, const Walk& walk);
   void drop(Slot slot);
-  void link_as_newest(Slot slot);
-  void unlink_from_order(Slot slot);
+  Slot newest() const { return entries_[kHead].older; }
+  Slot oldest() const { return entries_[kHead].newer; }
+  void link_as_newest(Slot slot) {
+    Entry &entry = entries_[slot], &head = entries_[kHead];
+    entry.newer = kHead;
+    entry.older = head.older;
+    entries_[head.older].newer = slot;
+    head.older = slot;
+  }
+  void unlink_from_order(Slot slot) {
+    const Entry& entry = entries_[slot];
+    entries_[entry.newer].older = entry.older;
+    entries_[entry.older].newer = entry.newer;
+  }
 
   TranslationCost cost_;
-  std::vector<Entry> entries_;
+  hv::u32 capacity_;
+  std::array<Entry, kMaxEntries + 1> entries_;
   std::vector<Slot> free_;
   std::array<Slot, kBuckets> buckets_;  // first entry of each chain
-  Slot newest_ = kNone, oldest_ = kNone;
   hv::u32 large_entries_ = 0;
   std::uint64_t hits_ = 0, misses_ = 0;
 };
@@ -110,7 +127,7 @@ inline bool Tlb::hit(hv::u32 address, Access access, hv::u32& machine_address) {
   if (!entry.rights.allow(access)) return false;
   if (access.write && !entry.dirty && !MODEL_PLANTED(dirty_not_set_on_hit)) return false;
   ++hits_;
-  if (slot != newest_) {
+  if (slot != newest()) {
     unlink_from_order(slot);
     link_as_newest(slot);
   }

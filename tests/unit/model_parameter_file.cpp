@@ -73,6 +73,30 @@ TEST_CASE("an override changes one path and where the paths after it are") {
   CHECK_THROWS_AS(file.set("kernel.fork.instructions", 0.5), model::ParameterError);
 }
 
+TEST_CASE("a path uses lines in as many pages of the image as its length says; a longer one the same and more") {
+  KernelFile file = KernelFile::linux24();
+  file.set("kernel.instructions_per_text_page", 150);
+  file.set("kernel.lines_per_page", 8);
+  file.set("kernel.wake_task.instructions", 400);
+  const guest::Path& path = file.paths.wake_task;
+  const std::vector<guest::ImageLines> shorter = path.text;
+  CHECK(shorter.size() == (path.home + 399) / 150 - path.home / 150 + 1);
+  for (const guest::ImageLines& lines : shorter) {
+    CHECK(lines.count >= 1);
+    CHECK(lines.count <= 8);
+    CHECK(lines.offset % 64 == 0);
+    CHECK(lines.offset % 4096 + lines.count * 64 <= 4096);
+    CHECK(lines.offset < guest::kKernelTextPages * 4096);
+  }
+  file.set("kernel.wake_task.instructions", 700);
+  CHECK(path.text.size() == shorter.size() + 2);
+  for (std::size_t i = 0; i + 1 < shorter.size(); ++i) {
+    CHECK(path.text[i].offset == shorter[i].offset);
+    CHECK(path.text[i].count == shorter[i].count);
+  }
+  CHECK_THROWS_AS(file.set("kernel.lines_per_page", 65), model::ParameterError);
+}
+
 TEST_CASE("what is fitted says on which published values and how well") {
   const auto fit = [](Json entry) {
     return [entry](Json& j) {

@@ -91,8 +91,8 @@ void Kernel::charge(const Path& path, u64 times) {
   const sim::Cycles from = cpu().cycles();
   path.driver ? cpu().charge(work, model::Cause::driver) : cpu().charge(work);
   const KernelImage image = port_.image();
-  use_pages(path, image.text, image.text_pages, file_.instructions_per_text_page, model::Use::execute);
-  use_pages(path, image.data, image.data_pages, file_.instructions_per_data_page, model::Use::read);
+  for (const ImageLines& lines : path.text) touch(image.text + lines.offset, lines.count, model::Use::execute);
+  for (const ImageLines& lines : path.data) touch(image.data + lines.offset, lines.count, model::Use::read);
   if (several_processors()) {
     cpu().charge(machine.cpu.locked_operation * static_cast<s64>(path.locks * times), model::Cause::operation);
   }
@@ -109,25 +109,6 @@ void Kernel::touch(u32 address, u32 lines, model::Use use) {
 void Kernel::use_process(const Process& process) {
   if (process.id == 0) return;  // an idle process has what the boot loader gave it
   touch(process.kernel_stack - hv::kPageSize, file_.process_lines, model::Use::read);
-}
-
-void Kernel::use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use) {
-  // Where in its page code begins is as good as random; the golden ratio spreads it evenly.
-  constexpr u32 kSpread = 2'654'435'769u;
-  constexpr u32 kLine = 64, kLinesPerPage = hv::kPageSize / kLine;
-  const u32 lines = file_.lines_per_page;
-  const u32 end = path.home + std::min(path.instructions, file_.distinct_instructions);
-  if (end == path.home) return;
-  // Every charge comes here, so the place in a page is divided by its length only where the path begins and ends.
-  u32 page = path.home / instructions_per_page, page_start = page * instructions_per_page;
-  u32 first = (path.home - page_start) * lines / instructions_per_page;
-  const u32 last_of_page = (instructions_per_page - 1) * lines / instructions_per_page;
-  for (; page_start < end; ++page, page_start += instructions_per_page, first = 0) {
-    const u32 left = end - page_start;
-    const u32 last = left < instructions_per_page ? (left - 1) * lines / instructions_per_page : last_of_page;
-    const u32 offset = (page * kSpread >> 16) % (kLinesPerPage - lines + 1);
-    touch(start + page % pages * hv::kPageSize + (offset + first) * kLine, last - first + 1, use);
-  }
 }
 
 // --- processes -------------------------------------------------------------------------------------------------------

@@ -183,7 +183,6 @@ class Kernel {
   model::Task<> handle_signal(Process& process, Signal signal);
   model::Task<> write_back_daemon();
   void use_process(const Process& process);
-  void use_pages(const Path& path, u32 start, u32 pages, u32 instructions_per_page, model::Use use);
   void trace_queue(std::size_t n);
   model::Task<> use_user_memory(u32 address, u32 bytes, model::Use use);
 

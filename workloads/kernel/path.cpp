@@ -11,6 +11,8 @@ namespace {
 
 using Paths = KernelFile::Paths;
 
+constexpr u32 kLine = 64, kLinesPerPage = hv::kPageSize / kLine;
+
 struct NamedPath {
   const char* name;
   Path Paths::*path;
@@ -190,6 +192,9 @@ void check(const KernelFile& file, const std::string& name) {
   };
   require(file.instructions_per_text_page, "kernel.instructions_per_text_page");
   require(file.instructions_per_data_page, "kernel.instructions_per_data_page");
+  if (file.lines_per_page > kLinesPerPage) {
+    throw model::ParameterError(name, "kernel.lines_per_page", fmt::format("expected at most {}", kLinesPerPage));
+  }
   for (std::size_t i = 0; i < kObjectKinds; ++i) {
     const std::string key = fmt::format("kernel.object.{}.bytes", kObjectNames[i]);
     require(file.objects[i].bytes, key.c_str());
@@ -206,6 +211,25 @@ void check(const KernelFile& file, const std::string& name) {
   }
 }
 
+// What a path uses of `pages` pages of the image, in which code of so many instructions stands for one page.
+std::vector<ImageLines> image_lines(const KernelFile& file, const Path& path, u32 pages, u32 instructions_per_page) {
+  // Where in its page code begins is as good as random; the golden ratio spreads it evenly.
+  constexpr u32 kSpread = 2'654'435'769u;
+  const u32 lines = file.lines_per_page;
+  const u32 end = path.home + std::min(path.instructions, file.distinct_instructions);
+  std::vector<ImageLines> used;
+  for (u32 at = path.home; at < end;) {
+    const u32 page = at / instructions_per_page;
+    const u32 stop = std::min(end, (page + 1) * instructions_per_page);
+    const u32 first = at % instructions_per_page * lines / instructions_per_page;
+    const u32 last = (stop - 1) % instructions_per_page * lines / instructions_per_page;
+    const u32 offset = (page * kSpread >> 16) % (kLinesPerPage - lines + 1);
+    used.push_back({page % pages * hv::kPageSize + (offset + first) * kLine, last - first + 1});
+    at = stop;
+  }
+  return used;
+}
+
 void place_paths(KernelFile& file) {
   u32 next = 0;
   for (const NamedPath& named : kPaths) {
@@ -213,6 +237,8 @@ void place_paths(KernelFile& file) {
     path.driver = named.driver;
     path.lock = named.lock;
     path.home = next;
+    path.text = image_lines(file, path, kKernelTextPages, file.instructions_per_text_page);
+    path.data = image_lines(file, path, kKernelDataPages, file.instructions_per_data_page);
     next += std::min(path.instructions, file.distinct_instructions);
   }
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <boost/intrusive/list.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,13 +31,13 @@ enum class Signal : u8 { child = 17, alarm = 14, user1 = 10, segmentation = 11, 
 inline constexpr u32 kSignals = 32;
 
 struct Process {
-  using QueueHook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
   enum class State : u8 { runnable, sleeping, zombie };
 
   Process(ProcessId process_id, std::string process_name) : id{process_id}, name{std::move(process_name)} {}
 
-  // Scheduling, see kernel/scheduler.h: together, for every choice of the next process looks at it in all of them.
-  QueueHook in_run_queue;
+  // Scheduling, see kernel/scheduler.h: in one line of the cache, for every choice of the next process looks at it in
+  // all of them.
+  alignas(64) bool in_run_queue = false;
   State state = State::sleeping;
   s32 nice = 0;
   s32 counter = 0;            // ticks left of its time slice

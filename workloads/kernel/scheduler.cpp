@@ -1,6 +1,7 @@
 #include "workloads/kernel/scheduler.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace guest {
 
@@ -31,8 +32,9 @@ s32 Scheduler::preemption_goodness(const Process& woken, u32 processor) const {
 std::optional<u32> Scheduler::wake(Process& process) {
   if (process.state != Process::State::sleeping) return std::nullopt;
   process.state = Process::State::runnable;
-  if (process.in_run_queue.is_linked()) return std::nullopt;  // it has not even left its processor yet
-  run_queue_.push_front(process);
+  if (process.in_run_queue) return std::nullopt;  // it has not even left its processor yet
+  process.in_run_queue = true;
+  run_queue_.push_back(&process);
 
   const auto idle = [&](u32 processor) {
     const Processor& place = processors_[processor];
@@ -65,20 +67,21 @@ Scheduler::Choice Scheduler::choose(u32 processor) {
   Processor& place = processors_[processor];
   Process& previous = *place.current;
   place.need_reschedule = false;
-  if (previous.state != Process::State::runnable && previous.in_run_queue.is_linked()) {
-    run_queue_.erase(run_queue_.iterator_to(previous));
+  if (previous.state != Process::State::runnable && previous.in_run_queue) {
+    previous.in_run_queue = false;
+    run_queue_.erase(std::ranges::find(run_queue_, &previous));
   }
 
   Choice choice{place.idle};
   while (true) {
     s32 best = -1;
-    for (Process& candidate : run_queue_) {
-      if (candidate.on_processor && &candidate != &previous) continue;
+    for (Process* candidate : std::views::reverse(run_queue_)) {
+      if (candidate->on_processor && candidate != &previous) continue;
       ++choice.examined;
-      const s32 weight = goodness(candidate, processor, place.active);
+      const s32 weight = goodness(*candidate, processor, place.active);
       if (weight > best) {
         best = weight;
-        choice.next = &candidate;
+        choice.next = candidate;
       }
     }
     if (best != 0) break;  // nobody, or somebody with time left

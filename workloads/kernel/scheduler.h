@@ -60,11 +60,9 @@ class Scheduler {
   s32 preemption_goodness(const Process& woken, u32 processor) const;
 
   std::vector<Processor> processors_;
-  using RunQueue =
-      boost::intrusive::list<Process,
-                             boost::intrusive::member_hook<Process, Process::QueueHook, &Process::in_run_queue>,
-                             boost::intrusive::constant_time_size<false>>;
-  RunQueue run_queue_;  // newest wake-up first
+  // Newest wake-up last. An array, and not a list through the processes, so that a search waits for many of them at
+  // once when thousands are runnable.
+  std::vector<Process*> run_queue_;
   std::vector<Process*> processes_;
 };
 

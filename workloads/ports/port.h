@@ -54,13 +54,10 @@ struct Selectors {
   u32 kernel_cs, kernel_ds;
 };
 
-// The kernel image. Assumed: a 2.4 kernel with network and file system has 1.2 to 2 MB, two thirds of it text.
-inline constexpr u32 kKernelTextPages = 256, kKernelDataPages = 128;
-
-// Where the kernel's text and static data are in its address space; whole pages, mapped.
+// Where the kernel's text and static data begin in its address space; whole pages, mapped.
 struct KernelImage {
-  u32 text = 0, text_pages = 0;
-  u32 data = 0, data_pages = 0;
+  u32 text = 0;
+  u32 data = 0;
 };
 
 // What the kernel does besides its paths that is dear on some systems and nearly free on others. On bare hardware what

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "interface/layout.h"
+#include "workloads/kernel/path.h"
 #include "workloads/ports/port.h"
 
 namespace guest {
@@ -16,9 +17,6 @@ inline constexpr u32 kKernelPages =
     hv::kEntryPresent | hv::kEntryWritable | hv::kEntryLarge | hv::kEntryGlobal | hv::kEntryAccessed | hv::kEntryDirty;
 
 inline constexpr u32 kKernelText = kKernelStart + 0x100000;  // linked to 1 MB
-inline constexpr KernelImage kStockImage{.text = kKernelText,
-                                         .text_pages = kKernelTextPages,
-                                         .data = kKernelText + kKernelTextPages * hv::kPageSize,
-                                         .data_pages = kKernelDataPages};
+inline constexpr KernelImage kStockImage{.text = kKernelText, .data = kKernelText + kKernelTextPages * hv::kPageSize};
 
 }  // namespace guest

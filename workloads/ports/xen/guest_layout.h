@@ -5,6 +5,7 @@
 #include "interface/memory.h"
 #include "interface/start_info.h"
 #include "workloads/kernel/memory.h"
+#include "workloads/kernel/path.h"
 #include "workloads/ports/port.h"
 
 namespace guest {

@@ -264,7 +264,7 @@ model::Task<> XenPort::restore_events(bool were_disabled) {
 
 // --- code ------------------------------------------------------------------------------------------------------------
 
-KernelImage XenPort::image() const { return {layout_.text(), kKernelTextPages, layout_.data(), kKernelDataPages}; }
+KernelImage XenPort::image() const { return {layout_.text(), layout_.data()}; }
 
 // Two changes of the event mask, which is memory: nothing beyond the path that contains them.
 void XenPort::executed(sim::Cycles, u32, u32) {}
