@@ -215,7 +215,7 @@ void describe(Visit&& visit, const guest::TtcpSettings*) {
                .source = "ttcp -t, ttcp -r"});
   visit.value("bytes", RINGZERO_MEMBER(bytes),
               {.text = "Length of the stream, of which the first quarter is not measured.",
-               .source = "the paper sends 400 MB; the rate is the same from 8 MiB on",
+               .source = "the paper sends 400 MB; the rate is the same within 3 % from 8 MiB on",
                .unit = "MiB",
                .min = kMebibyte,
                .max = 1024 * kMebibyte});
