@@ -1,7 +1,6 @@
 #include "workloads/kernel/scheduler.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace guest {
 
@@ -75,7 +74,8 @@ Scheduler::Choice Scheduler::choose(u32 processor) {
   Choice choice{place.idle};
   while (true) {
     s32 best = -1;
-    for (Process* candidate : std::views::reverse(run_queue_)) {
+    for (auto at = run_queue_.rbegin(); at != run_queue_.rend(); ++at) {
+      Process* const candidate = *at;
       if (candidate->on_processor && candidate != &previous) continue;
       ++choice.examined;
       const s32 weight = goodness(*candidate, processor, place.active);
