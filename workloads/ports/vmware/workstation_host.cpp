@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "workloads/kernel/kernel.h"
+
 namespace guest {
 
 namespace {
-
-constexpr u32 kTicksPerSecond = 100;  // HZ of Linux 2.4 on i386
 
 // The host's image; the buffers of its card lie behind it.
 constexpr u32 kFirstCardFrame = 0x400000 / hv::kPageSize;
