@@ -228,6 +228,11 @@ void Host::boot() {
   for (const auto& users : parts.web_users) users->start(parts.queue.now());
 }
 
+void Host::change_client(std::size_t index, const ClientSpec& spec) {
+  parts_->clients.at(index)->change(spec);
+  parts_->spec.clients.at(index) = spec;
+}
+
 void Host::run_for(sim::Duration duration) { parts_->run_until(parts_->queue.now() + duration); }
 
 sim::Time Host::now() const { return parts_->queue.now(); }

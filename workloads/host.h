@@ -36,6 +36,8 @@ class Host {
   // Runs until every guest is up (built, booted, its programs started). Throws SpecError when the core refuses a guest,
   // std::runtime_error when they are not up after half a simulated hour.
   void boot();
+  // A client that has sent nothing yet pings as this specification says, which differs by ClientSpec::change_to().
+  void change_client(std::size_t index, const ClientSpec& spec);
   void run_for(sim::Duration duration);
   sim::Time now() const;
   sim::Time booted_at() const;

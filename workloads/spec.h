@@ -307,6 +307,13 @@ struct ClientSpec {
   sim::Duration start;  // after boot, before the first request
   std::uint32_t payload_bytes = 64;
   sim::Duration timeout = sim::Duration::seconds(10);  // a reply later than this counts as lost
+
+  // What matters only from the first request on, as `other` has it.
+  void change_to(const ClientSpec& other) {
+    interval = other.interval;
+    payload_bytes = other.payload_bytes;
+    timeout = other.timeout;
+  }
 };
 
 // Has a guest's UDP port send to it, and counts what arrives.

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -66,13 +67,34 @@ struct RunOptions {
 std::string broken_invariant_message(const std::string& law, std::uint64_t seed,
                                      const std::vector<sim::Fingerprint::Event>& last_events);
 
-// One run in this process. Throws guest::SpecError, and model::BrokenInvariant with the message above.
+// A run that has come to the end of its host's boot, in this process.
+class StartedRun {
+ public:
+  // Throws guest::SpecError, and model::BrokenInvariant with the message above; so does finish().
+  StartedRun(const Setup& setup, std::uint64_t seed, const RunOptions& options);
+  ~StartedRun();
+  StartedRun(const StartedRun&) = delete;
+  StartedRun& operator=(const StartedRun&) = delete;
+
+  // The rest of it, once, by a set-up with the same start_of() as that which it was started with.
+  Replication finish(const Setup& setup);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// Everything that a run depends on until its host is up: runs in which it is equal start alike, event for event.
+std::string start_of(const Setup& setup, std::uint64_t seed);
+
+// The whole of one run in this process. Throws what StartedRun does.
 Replication run_once(const Setup& setup, std::uint64_t seed, const RunOptions& options);
 
 // The same, whatever comes of it.
 std::variant<Replication, Failure> try_run(const Setup& setup, std::uint64_t seed, const RunOptions& options);
 
-// All points and replications of all plans, in parallel processes. Interrupted, the finished points are in the result.
+// All points and replications of all plans, in parallel processes. Those that start alike boot one host, and go on from
+// there in forks of its process. Interrupted, the finished points are in the result.
 std::vector<ExperimentResult> run_plans(std::vector<Plan> plans, const RunOptions& options);
 
 // True from the first SIGINT or SIGTERM after catch_interrupts() on.

@@ -20,20 +20,25 @@ std::uint64_t sequence_of(const Datagram& datagram) {
 
 UdpClient::UdpClient(const ClientSpec& spec, const Addresses& addresses, const sim::LinkSettings& link,
                      sim::EventQueue& queue, sim::OutsideWorld& world, const sim::RandomStream& random)
-    : spec_{spec},
+    : spec_{checked(spec)},
       addresses_{addresses},
       queue_{queue},
       world_{world},
       random_{random},
-      station_{world.attach(*this, link)} {
+      station_{world.attach(*this, link)} {}
+
+const ClientSpec& UdpClient::checked(const ClientSpec& spec) {
   if (spec.payload_bytes < kSequenceBytes || spec.payload_bytes > kMaxDatagramPayload) {
     throw SpecError{"client of " + spec.target, "payload_bytes must be 8 .. 1472: a sequence number in one packet"};
   }
   if (spec.timeout <= sim::Duration{}) throw SpecError{"client of " + spec.target, "timeout must be positive"};
-  if (spec.interval.mean < sim::Duration{} || (!closed_loop() && spec.interval.mean == sim::Duration{})) {
+  if (spec.interval.mean < sim::Duration{} || (!is_closed_loop(spec) && spec.interval.mean == sim::Duration{})) {
     throw SpecError{"client of " + spec.target, "the mean interval must be positive"};
   }
+  return spec;
 }
+
+void UdpClient::change(const ClientSpec& spec) { spec_ = checked(spec); }
 
 void UdpClient::start(sim::Time at) { queue_.schedule(at, *this, static_cast<std::uint64_t>(Event::request)); }
 

@@ -33,7 +33,8 @@ class UdpClient final : private sim::Endpoint, private sim::EventHandler {
   UdpClient(const ClientSpec& spec, const Addresses& addresses, const sim::LinkSettings& link, sim::EventQueue& queue,
             sim::OutsideWorld& world, const sim::RandomStream& random);
 
-  void start(sim::Time at);  // first request
+  void start(sim::Time at);             // first request
+  void change(const ClientSpec& spec);  // of what it sends from now on
 
   std::uint64_t sent() const { return next_sequence_; }
   std::uint64_t lost() const { return lost_; }
@@ -48,6 +49,7 @@ class UdpClient final : private sim::Endpoint, private sim::EventHandler {
     bool answered = false;
   };
 
+  static const ClientSpec& checked(const ClientSpec& spec);
   void on_event(std::uint64_t word) override;
   void receive(const sim::Packet& packet, sim::Time at) override;
   void send_request();
@@ -55,7 +57,10 @@ class UdpClient final : private sim::Endpoint, private sim::EventHandler {
   void arm_timeout();
   void finished_one();  // answered or lost: in a closed loop the next may come
   sim::Duration interval();
-  bool closed_loop() const { return spec_.interval.kind == IntervalSettings::Kind::closed_loop; }
+  static bool is_closed_loop(const ClientSpec& spec) {
+    return spec.interval.kind == IntervalSettings::Kind::closed_loop;
+  }
+  bool closed_loop() const { return is_closed_loop(spec_); }
 
   ClientSpec spec_;
   Addresses addresses_;
