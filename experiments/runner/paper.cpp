@@ -8,7 +8,6 @@
 #include "experiments/runner/known_names.h"
 #include "experiments/runner/ledger.h"
 #include "experiments/runner/names.h"
-#include "experiments/runner/processes.h"
 #include "experiments/runner/results.h"
 #include "experiments/runner/script.h"
 #include "experiments/runner/verbs.h"
@@ -107,26 +106,15 @@ std::string cost_table(const std::vector<ExperimentResult>& results) {
   return table;
 }
 
-// All scripts of a folder but the parts of others, several at once; returns those that failed.
-std::vector<std::string> run_scripts(const char* folder, const std::filesystem::path& results,
-                                     const std::filesystem::path& out, unsigned jobs) {
+// All scripts of a folder but the parts of others, with these arguments and where their output goes.
+Scripts scripts_in(const char* folder, std::vector<std::string> arguments, const std::filesystem::path& out) {
   std::filesystem::create_directories(out);
-  const std::vector<std::string> arguments{"--results", results.string(), "--published", published_path().string(),
-                                           "--out",     out.string()};
-  std::vector<std::filesystem::path> scripts = files_in(root() / folder, ".py");
-  std::erase_if(scripts, [](const auto& script) { return script.filename().string().starts_with('_'); });
-  constexpr std::sig_atomic_t kNoStop = 0;
-  const auto outcomes = run_in_processes(
-      scripts.size(), jobs,
-      [&](std::size_t i) { return std::string{run_script(scripts[i], arguments) ? "done" : "failed"}; },
-      [](std::size_t) {}, kNoStop);
-  std::vector<std::string> failed;
-  for (std::size_t i = 0; i < scripts.size(); ++i) {
-    if (outcomes[i].state == JobResult::State::done && outcomes[i].output == "done") continue;
-    failed.push_back((std::filesystem::path{folder} / scripts[i].filename()).string());
-    fmt::print(stderr, "script failed: {}\n", failed.back());
+  arguments.insert(arguments.end(), {"--out", out.string()});
+  Scripts scripts;
+  for (const std::filesystem::path& file : files_in(root() / folder, ".py")) {
+    if (!file.filename().string().starts_with('_')) scripts.push_back({file, arguments});
   }
-  return failed;
+  return scripts;
 }
 
 }  // namespace
@@ -150,15 +138,22 @@ int paper_verb(const std::vector<std::string>& ids, const RunOptions& options) {
              ledger.size(), (out / "ledger.csv").string());
   std::fflush(stdout);
   if (status == kInterrupted) return status;
-  write_disk_comparison(out / "disk");
-  std::filesystem::remove_all(out / "figures");  // of an earlier run
-  std::vector<std::string> failed = run_scripts("results/figures", out, out / "figures", options.jobs);
-  write_file(out / "run.json", run_document(ids, results, failed).dump(1) + '\n');
-  if (!run_scripts("results/report", out, out, options.jobs).empty() || !failed.empty()) {
-    if (status == kDone) status = kSomeFailed;
-  } else {
-    fmt::print("{}\n", (out / "report.html").string());
-  }
+  for (const char* folder : {"figures", "disk"}) std::filesystem::remove_all(out / folder);  // of an earlier run
+  const auto in_folder = [&](const char* folder, const std::filesystem::path& to) {
+    return scripts_in(folder, {"--results", out.string(), "--published", published_path().string()}, to);
+  };
+  const auto disk = [&] {
+    write_disk_comparison(out / "disk");
+    return in_folder("results/disk", out / "disk");
+  };
+  const auto report = [&](const Failed& without) {
+    std::vector<std::string> names;
+    for (const auto& file : without) names.push_back(std::filesystem::relative(file, root()).string());
+    write_file(out / "run.json", run_document(ids, results, names).dump(1) + '\n');
+    return in_folder("results/report", out);
+  };
+  const Failed failed = run_scripts(in_folder("results/figures", out / "figures"), options.jobs, disk, report);
+  if (!failed.empty() && status == kDone) status = kSomeFailed;
   return status;
 }
 
