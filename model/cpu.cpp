@@ -236,11 +236,11 @@ void Cpu::in_supervisor(EntryKind kind, std::uint32_t fault_address, sim::Cycles
   Supervisor& supervisor = machine_.supervisor();
   CpuObserver* observer = machine_.observer();
   if (observer != nullptr) observer->entered(id_, kind, registers_, fault_address, now());
-  advance(entry_cost, supervisor.account(), Cause::crossing);
+  advance(entry_cost, machine_.supervisor_account(), Cause::crossing);
   in_supervisor_ = true;
   enter(supervisor);
   in_supervisor_ = false;
-  advance(machine_.file().cpu.interrupt_return, supervisor.account(), Cause::crossing);
+  advance(machine_.file().cpu.interrupt_return, machine_.supervisor_account(), Cause::crossing);
   if (observer != nullptr) observer->left(id_, now());
 }
 
@@ -303,7 +303,7 @@ std::uint32_t Cpu::suspend_here(std::coroutine_handle<> coroutine, const Burst& 
 Account Cpu::account_here() const {
   switch (registers_.ring()) {
     case 0:
-      return machine_.supervisor().account();
+      return machine_.supervisor_account();
     case 3:
       return Account::guest_user;
     default:
@@ -324,11 +324,11 @@ void Cpu::idle_until(sim::Cycles present) {
 }
 
 void Cpu::charge(sim::Cycles cycles, Cause cause) {
-  advance(cycles, in_supervisor_ ? machine_.supervisor().account() : account_here(), cause);
+  advance(cycles, in_supervisor_ ? machine_.supervisor_account() : account_here(), cause);
 }
 
 Cause Cpu::own_cause() const {
-  switch (in_supervisor_ ? machine_.supervisor().account() : account_here()) {
+  switch (in_supervisor_ ? machine_.supervisor_account() : account_here()) {
     case Account::hypervisor:
       return Cause::hypervisor;
     case Account::guest_user:

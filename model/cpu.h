@@ -60,7 +60,7 @@ class Supervisor {
   // A page fault that is the supervisor's own affair, because the tables that the CPU walks are not those of the
   // software that faulted: the software never learns of it, and its access is tried again. False: the fault is real.
   virtual bool hidden_fault(Cpu&, std::uint32_t /*address*/, std::uint32_t /*error_code*/) { return false; }
-  virtual Account account() const = 0;  // where its time goes
+  virtual Account account() const = 0;  // where its time goes, always
   // Of several virtual processors of the software on this CPU, the one that has it. Software knows it from its stack.
   virtual std::uint32_t virtual_processor(const Cpu&) const { return 0; }
 

@@ -28,7 +28,9 @@ void Cpu::use_lines(hv::u32 machine_address, hv::u32 lines, bool write, sim::Cyc
   }
 }
 
-bool Cpu::walk_to(Tlb& tlb, hv::u32 address, Access access, Reached& to) {
+// A call also from those below that are one piece with all that they call: touch() and transfer(), which all that
+// kernels do goes through, and mostly without a walk.
+[[gnu::noinline]] bool Cpu::walk_to(Tlb& tlb, hv::u32 address, Access access, Reached& to) {
   while (true) {
     const TlbResult result = tlb.miss(machine_.physical_memory(), directory_, address, access);
     charge(result.cost, Cause::tlb);
@@ -50,13 +52,13 @@ bool Cpu::fault_is_hidden(hv::u32 address, hv::u32 error_code) {
   in_supervisor_ = was_in_supervisor;
   if (hidden) {
     mark(Mark::exception, hw::kVectorPageFault);
-    advance(machine_.file().cpu.exception_entry + machine_.file().cpu.interrupt_return, supervisor.account(),
+    advance(machine_.file().cpu.exception_entry + machine_.file().cpu.interrupt_return, machine_.supervisor_account(),
             Cause::crossing);
   }
   return hidden;
 }
 
-bool Cpu::touch(std::uint32_t address, std::uint32_t lines, Use use) {
+[[gnu::flatten]] bool Cpu::touch(std::uint32_t address, std::uint32_t lines, Use use) {
   if (!within_segment(address, 1)) return false;
   Reached page;
   if (!reach(address, use, registers_.ring() == 3, page)) return false;
@@ -94,7 +96,7 @@ bool Cpu::sweep(Burst& burst) {
   return true;
 }
 
-bool Cpu::transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host) {
+[[gnu::flatten]] bool Cpu::transfer(hv::u32 address, hv::u32 bytes, bool write, bool user, unsigned char* host) {
   while (bytes > 0) {
     const hv::u32 in_page = std::min(bytes, hv::kPageSize - address % hv::kPageSize);
     Reached page;

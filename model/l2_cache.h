@@ -44,6 +44,8 @@ class L2Cache {
  private:
   static constexpr hv::u32 kNone = 0xffffffff;
 
+  static constexpr std::uint32_t kInTwoVectors = 8;  // ways of the sets that are searched and moved as a whole
+
   bool find_or_insert(hv::u32* set, hv::u32 line);
   hv::u32* set_of(hv::u32 line) { return &lines_[static_cast<std::size_t>(line & set_mask_) << ways_shift_]; }
 

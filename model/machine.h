@@ -37,8 +37,12 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   // Before anything runs; without it the machine has no disk. Reads of the bad sectors fail.
   void install_drive(const DriveFile& drive, std::vector<std::uint64_t> bad_sectors = {});
 
-  void set_supervisor(Supervisor& supervisor) { supervisor_ = &supervisor; }
+  void set_supervisor(Supervisor& supervisor) {
+    supervisor_ = &supervisor;
+    supervisor_account_ = supervisor.account();
+  }
   Supervisor& supervisor() { return *supervisor_; }
+  Account supervisor_account() const { return supervisor_account_; }  // asked for at every charge
   // Shows what the CPUs do in ring 0; null: to nobody. The observer outlives the machine.
   void observe(CpuObserver* observer) { observer_ = observer; }
   CpuObserver* observer() { return observer_; }
@@ -94,6 +98,7 @@ class Machine final : public hw::Machine, public DriverCpu, public hw::Console {
   std::unique_ptr<Nic> nic_;
   std::unique_ptr<HostAdapter> disk_;
   Supervisor* supervisor_ = nullptr;
+  Account supervisor_account_ = Account::hypervisor;
   CpuObserver* observer_ = nullptr;
   Cpu* running_ = nullptr;
   std::string console_line_;

@@ -165,11 +165,6 @@ void MachineFile::set(std::string_view key, double value) {
   *this = std::move(changed);
 }
 
-sim::Cycles MachineFile::cycles(Instructions path, std::uint64_t times) const {
-  const std::uint64_t millicycles = path.count * times * cpu.instruction_millicycles;
-  return sim::Cycles{static_cast<std::int64_t>((millicycles + 999) / 1000)};
-}
-
 sim::Cycles MachineFile::cycles_for(sim::Cycles per_kib, std::uint64_t bytes) {
   return sim::Cycles{static_cast<std::int64_t>((static_cast<std::uint64_t>(per_kib.count()) * bytes + 1023) / 1024)};
 }

@@ -48,7 +48,10 @@ struct MachineFile : ParameterTable {
   void set(std::string_view key, double value);  // overrides one value, in the unit of its entry
 
   // Time of a code path on this core with warm caches, and of `times` times the same.
-  sim::Cycles cycles(Instructions path, std::uint64_t times = 1) const;
+  sim::Cycles cycles(Instructions path, std::uint64_t times = 1) const {
+    const std::uint64_t millicycles = path.count * times * cpu.instruction_millicycles;
+    return sim::Cycles{static_cast<std::int64_t>((millicycles + 999) / 1000)};
+  }
   sim::Cycles cycles(hw::Step step, std::uint64_t times = 1) const { return cycles(step_path(step), times); }
   Instructions step_path(hw::Step step) const { return steps[static_cast<std::size_t>(step)]; }
   // Time to move or sum `bytes` at a rate given in cycles per KiB, rounded up.

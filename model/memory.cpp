@@ -10,16 +10,6 @@ namespace {
 hv::u32 frame_of(hv::u32 address) { return address >> hv::kPageShift; }
 hv::u32 word_of(hv::u32 address) { return address % hv::kPageSize / 4; }
 
-// Most are one word. The rest goes through memmove, because g++ makes of a memcpy that it knows to be short a string
-// instruction, which takes longer to begin than these are long.
-void copy(void* to, const void* from, hv::u32 bytes) {
-  if (bytes == sizeof(hv::u32)) {
-    std::memcpy(to, from, sizeof(hv::u32));
-  } else {
-    std::memmove(to, from, bytes);
-  }
-}
-
 }  // namespace
 
 PhysicalMemory::PhysicalMemory(hv::u32 frames, std::function<void()> on_map)
@@ -63,7 +53,9 @@ bool PhysicalMemory::compare_exchange(hv::u32 address, hv::u32& expected, hv::u3
   return true;
 }
 
-void PhysicalMemory::read_bytes(hv::u32 address, void* to, hv::u32 bytes) const {
+// memmove, because g++ makes of a memcpy that it knows to be short a string instruction, which takes longer to begin
+// than these are long.
+void PhysicalMemory::read_any(hv::u32 address, void* to, hv::u32 bytes) const {
   auto* destination = static_cast<unsigned char*>(to);
   while (bytes > 0) {
     const hv::u32 offset = address % hv::kPageSize;
@@ -72,7 +64,7 @@ void PhysicalMemory::read_bytes(hv::u32 address, void* to, hv::u32 bytes) const 
     if (number >= frames_.size()) {
       std::memset(destination, 0xff, here);
     } else if (const Contents* contents = frames_[number].get()) {
-      copy(destination, reinterpret_cast<const unsigned char*>(contents->data()) + offset, here);
+      std::memmove(destination, reinterpret_cast<const unsigned char*>(contents->data()) + offset, here);
     } else {
       std::memset(destination, 0, here);
     }
@@ -82,14 +74,14 @@ void PhysicalMemory::read_bytes(hv::u32 address, void* to, hv::u32 bytes) const 
   }
 }
 
-void PhysicalMemory::write_bytes(hv::u32 address, const void* from, hv::u32 bytes) {
+void PhysicalMemory::write_any(hv::u32 address, const void* from, hv::u32 bytes) {
   const auto* source = static_cast<const unsigned char*>(from);
   while (bytes > 0) {
     const hv::u32 offset = address % hv::kPageSize;
     const hv::u32 here = std::min(bytes, hv::kPageSize - offset);
     const hv::u32 number = frame_of(address);
     if (number < frames_.size()) {
-      copy(reinterpret_cast<unsigned char*>(contents_of(number).data()) + offset, source, here);
+      std::memmove(reinterpret_cast<unsigned char*>(contents_of(number).data()) + offset, source, here);
     }
     address += here;
     source += here;

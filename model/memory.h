@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -38,8 +39,18 @@ class PhysicalMemory final : public hw::Memory {
   bool compare_exchange(hv::u32 address, hv::u32& expected, hv::u32 desired);
 
   // Any number of bytes at any address, also across frames.
-  void read_bytes(hv::u32 address, void* to, hv::u32 bytes) const;
-  void write_bytes(hv::u32 address, const void* from, hv::u32 bytes);
+  void read_bytes(hv::u32 address, void* to, hv::u32 bytes) const {
+    if (bytes != sizeof(hv::u32) || address % sizeof(hv::u32) != 0) return read_any(address, to, bytes);
+    const hv::u32 word = load(address);
+    std::memcpy(to, &word, sizeof word);
+  }
+  void write_bytes(hv::u32 address, const void* from, hv::u32 bytes) {
+    const hv::u32 number = address >> hv::kPageShift;
+    if (bytes != sizeof(hv::u32) || address % sizeof(hv::u32) != 0 || number >= frames_.size() || !frames_[number]) {
+      return write_any(address, from, bytes);
+    }
+    std::memcpy(&(*frames_[number])[address % hv::kPageSize / 4], from, sizeof(hv::u32));
+  }
   void zero_bytes(hv::u32 address, hv::u32 bytes);
 
   std::uint64_t bytes_resident() const { return resident_frames_ * hv::kPageSize; }
@@ -50,6 +61,8 @@ class PhysicalMemory final : public hw::Memory {
   using Contents = std::array<hv::u32, hv::kEntriesPerTable>;
 
   Contents& contents_of(hv::u32 number);  // which exist afterwards
+  void read_any(hv::u32 address, void* to, hv::u32 bytes) const;
+  void write_any(hv::u32 address, const void* from, hv::u32 bytes);
 
   std::vector<std::unique_ptr<Contents>> frames_;
   std::uint64_t resident_frames_ = 0;

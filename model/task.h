@@ -12,9 +12,11 @@
 //    result of `?:`, in an operand of co_await: it is destroyed twice. Give it a name and move from that.
 #pragma once
 
+#include <array>
 #include <coroutine>
 #include <cstddef>
 #include <cstdlib>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -25,8 +27,35 @@ namespace detail {
 // Recycles coroutine frames by size class. One thread.
 class FramePool {
  public:
-  static void* take(std::size_t bytes);
-  static void give(void* frame, std::size_t bytes);
+  static void* take(std::size_t bytes) {
+    const std::size_t wanted = size_class(bytes);
+    if (wanted >= kClasses || free_[wanted] == nullptr) return fresh(bytes);
+    FreeFrame* const frame = free_[wanted];
+    free_[wanted] = frame->next;
+    return frame;
+  }
+  static void give(void* frame, std::size_t bytes) {
+    const std::size_t wanted = size_class(bytes);
+    if (wanted >= kClasses) {
+      ::operator delete(frame);
+    } else {
+      free_[wanted] = ::new (frame) FreeFrame{free_[wanted]};
+    }
+  }
+
+ private:
+  // A freed frame: its own memory links it to the next one of its size class. They are kept as long as the process
+  // runs.
+  struct FreeFrame {
+    FreeFrame* next;
+  };
+  static constexpr std::size_t kClassBytes = 64;
+  static constexpr std::size_t kClasses = 32;  // frames up to 2 kB are recycled
+
+  static constexpr std::size_t size_class(std::size_t bytes) { return (bytes + kClassBytes - 1) / kClassBytes; }
+  static void* fresh(std::size_t bytes);
+
+  static constinit std::array<FreeFrame*, kClasses> free_;
 };
 
 struct PromiseBase {
@@ -58,6 +87,7 @@ class [[nodiscard]] Task {
     Task get_return_object() { return Task{std::coroutine_handle<promise_type>::from_promise(*this)}; }
     void return_value(T result) { value = std::move(result); }
   };
+  Task() = default;  // of a call that has nothing to wait for: done before it is awaited; without a value only
   Task(Task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
   Task& operator=(Task&& other) noexcept {
     std::swap(coroutine_, other.coroutine_);
@@ -67,7 +97,7 @@ class [[nodiscard]] Task {
     if (coroutine_) coroutine_.destroy();
   }
 
-  bool await_ready() const { return false; }
+  bool await_ready() const { return !coroutine_; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) {
     coroutine_.promise().caller = caller;
     return coroutine_;
@@ -79,7 +109,7 @@ class [[nodiscard]] Task {
 
  private:
   explicit Task(std::coroutine_handle<promise_type> coroutine) : coroutine_{coroutine} {}
-  std::coroutine_handle<promise_type> coroutine_;
+  std::coroutine_handle<promise_type> coroutine_ = nullptr;
 };
 
 template <>

@@ -60,11 +60,13 @@ void Tlb::insert(hv::u32 address, const Walk& walk) {
   const Slot slot = free_.back();
   free_.pop_back();
   Entry& entry = entries_[slot];
-  entry = Entry{.key = walk.large ? large_key(address) : small_key(address),
-                .first_page = walk.large ? walk.frame.number() & ~(hv::kEntriesPerTable - 1) : walk.frame.number(),
-                .rights = walk.rights,
-                .global = walk.global,
-                .dirty = walk.dirty};
+  // Field by field: a whole entry is made elsewhere in parts and then copied, for which a processor waits.
+  entry.key = walk.large ? large_key(address) : small_key(address);
+  entry.first_page = walk.large ? walk.frame.number() & ~(hv::kEntriesPerTable - 1) : walk.frame.number();
+  entry.rights.writable = walk.rights.writable;
+  entry.rights.user = walk.rights.user;
+  entry.global = walk.global;
+  entry.dirty = walk.dirty;
   Slot& bucket = buckets_[bucket_of(entry.key)];
   entry.next_in_bucket = bucket;
   bucket = slot;

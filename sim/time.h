@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <numeric>
 
 namespace sim {
 
@@ -84,27 +85,37 @@ class Clock {
   __extension__ using Wide = __int128;  // products of 64-bit numbers; not ISO C++, hence the keyword
 
  public:
-  constexpr explicit Clock(std::int64_t hertz) : hertz_{hertz} {}
+  constexpr explicit Clock(std::int64_t hertz)
+      : hertz_{hertz},
+        picoseconds_{kPicosecondsPerSecond / std::gcd(kPicosecondsPerSecond, hertz)},
+        cycles_{hertz / std::gcd(kPicosecondsPerSecond, hertz)} {}
   constexpr std::int64_t hertz() const { return hertz_; }
 
   // The first instant at which the counter reads `count`.
   constexpr Time time_of(Cycles count) const {
-    const auto numerator = static_cast<Wide>(count.count()) * kPicosecondsPerSecond;
-    return Time::at(Duration::picoseconds(static_cast<std::int64_t>((numerator + hertz_ - 1) / hertz_)));
+    return Time::at(Duration::picoseconds(divide(count.count(), picoseconds_, cycles_, cycles_ - 1)));
   }
   // What the counter reads at `t`.
-  constexpr Cycles cycles_at(Time t) const {
-    return Cycles{static_cast<std::int64_t>(static_cast<Wide>(t.picoseconds()) * hertz_ / kPicosecondsPerSecond)};
-  }
+  constexpr Cycles cycles_at(Time t) const { return Cycles{divide(t.picoseconds(), cycles_, picoseconds_, 0)}; }
   // Whole cycles that cover `d`, rounded up: for costs given in time units.
   constexpr Cycles cycles_in(Duration d) const {
-    const auto product = static_cast<Wide>(d.picoseconds()) * hertz_;
-    return Cycles{static_cast<std::int64_t>((product + kPicosecondsPerSecond - 1) / kPicosecondsPerSecond)};
+    return Cycles{divide(d.picoseconds(), cycles_, picoseconds_, picoseconds_ - 1)};
   }
 
  private:
-  static constexpr Wide kPicosecondsPerSecond = 1'000'000'000'000;
+  static constexpr std::int64_t kPicosecondsPerSecond = 1'000'000'000'000;
+
+  // (n * by + plus) / of; few products need more than 64 bits, and dividing these takes a call.
+  static constexpr std::int64_t divide(std::int64_t n, std::int64_t by, std::int64_t of, std::int64_t plus) {
+    std::int64_t product = 0;
+    if (!__builtin_mul_overflow(n, by, &product) && !__builtin_add_overflow(product, plus, &product)) {
+      return product / of;
+    }
+    return static_cast<std::int64_t>((static_cast<Wide>(n) * by + plus) / of);
+  }
+
   std::int64_t hertz_;
+  std::int64_t picoseconds_, cycles_;  // so many of each take equally long, in lowest terms
 };
 
 }  // namespace sim

@@ -2,7 +2,6 @@
 // polled. What is behind an open file (a regular file, a pipe, a socket, a device) is a class of its own.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +10,7 @@
 
 #include "model/task.h"
 #include "workloads/kernel/cached_block.h"
+#include "workloads/kernel/file_pages.h"
 #include "workloads/kernel/kernel_objects.h"
 #include "workloads/kernel/mutex.h"
 
@@ -37,7 +37,7 @@ class Inode {
 
   u32 bytes = 0;
   KernelObject object;                           // it in the kernel's memory
-  std::map<u32, BlockPointer> pages;             // the page cache: resident pages by their number in the file
+  FilePages pages;                               // the page cache
   std::shared_ptr<const Executable> executable;  // null: cannot be executed
   Mutex mutex;                                   // of whoever changes it [i_sem]
   Mutex record_lock;                             // of processes that agree to ask for it (fcntl, the whole file)
@@ -74,7 +74,7 @@ class OpenFile {
   virtual WaitQueue* waiters(bool) { return nullptr; }  // for writing, or for reading
   // Several pieces of memory one after the other, as one write.
   virtual model::Task<u32> write_pieces(Kernel& kernel, std::span<const Piece> pieces);
-  virtual model::Task<> release(Kernel&) { co_return; }       // its last descriptor was closed
+  virtual model::Task<> release(Kernel&) { return {}; }       // its last descriptor was closed
   virtual std::shared_ptr<Inode> inode() { return nullptr; }  // that mmap can map; null: nothing to map
 
   OpenFlags flags;

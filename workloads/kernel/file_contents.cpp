@@ -118,7 +118,7 @@ model::Task<GuestFrame> FileSystem::take_page() { return kernel_.reclaim().take_
 
 BlockPointer FileSystem::insert(RegularFile& file, u32 page, GuestFrame frame, BlockNumber block) {
   const auto cached = std::make_shared<CachedBlock>(frame, block, &file, page);
-  file.pages.emplace(page, cached);
+  file.pages.insert(page, cached);
   if (cache_) cache_->adopt(*cached);
   return cached;
 }
@@ -230,8 +230,9 @@ model::Task<> FileSystem::truncate(RegularFile& file) {
   file.bytes = 0;
   co_await change_inode(file.number());
   if (file.blocks() > 0) co_await free_blocks(file);
-  while (!file.pages.empty()) {
-    const BlockPointer page = file.pages.begin()->second;
+  while (true) {
+    const BlockPointer page = file.pages.first();
+    if (!page) break;
     if (cache_ && page->buffer.locked) {
       co_await cache_->wait(page);
       continue;
@@ -274,9 +275,9 @@ model::Task<bool> FileSystem::sync(RegularFile& file) {
   kernel_.charge(kernel_.paths().file_sync);
   if (cache_) {
     std::vector<BlockPointer> pages;
-    for (const auto& [number, page] : file.pages) {
+    file.pages.for_each([&](const BlockPointer& page) {
       if (page->dirty() || page->buffer.locked) pages.push_back(page);
-    }
+    });
     for (const BlockPointer& page : pages) co_await cache_->start_write(page);
     for (const BlockPointer& page : pages) co_await cache_->wait(page);
   }

@@ -210,8 +210,17 @@ model::Task<> Kernel::schedule() {
   co_await big_lock().take_back(process);
 }
 
+namespace {
+
+model::Task<> schedule_while_needed(Kernel& kernel) {
+  while (kernel.need_reschedule()) co_await kernel.schedule();
+}
+
+}  // namespace
+
 model::Task<> Kernel::reschedule_if_needed() {
-  while (need_reschedule()) co_await schedule();
+  if (!need_reschedule()) return {};
+  return schedule_while_needed(*this);
 }
 
 model::Task<> Kernel::sleep_on(WaitQueue& queue) {

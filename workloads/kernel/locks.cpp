@@ -12,21 +12,23 @@ BigKernelLock::BigKernelLock(Kernel& kernel, u32 lines)
     : kernel_{kernel}, lock_{kernel.machine(), kernel.port(), lines} {}
 
 model::Task<> BigKernelLock::take() {
-  if (!kernel_.several_processors()) co_return;
-  if (kernel_.current().big_lock_depth++ == 0) co_await lock_.take();
+  if (!kernel_.several_processors() || kernel_.current().big_lock_depth++ > 0) return {};
+  return lock_.take();
 }
 
 model::Task<> BigKernelLock::release() {
-  if (!kernel_.several_processors()) co_return;
-  if (--kernel_.current().big_lock_depth == 0) co_await lock_.release();
+  if (!kernel_.several_processors() || --kernel_.current().big_lock_depth > 0) return {};
+  return lock_.release();
 }
 
 model::Task<> BigKernelLock::give_up(const Process& process) {
-  if (process.big_lock_depth > 0) co_await lock_.release();
+  if (process.big_lock_depth == 0) return {};
+  return lock_.release();
 }
 
 model::Task<> BigKernelLock::take_back(const Process& process) {
-  if (process.big_lock_depth > 0) co_await lock_.take();
+  if (process.big_lock_depth == 0) return {};
+  return lock_.take();
 }
 
 // --- all -------------------------------------------------------------------------------------------------------------

@@ -40,9 +40,8 @@ u32 steps_under_way(const Kernel& kernel) {
       std::ranges::count_if(kernel.processes(), [](const auto& process) { return process->on_processor; }));
 }
 
-std::optional<std::string> count_entries(const Kernel& kernel, const Process& process,
-                                         const std::function<PageEntry(const AddressSpace&, u32)>& look_at, u32 steps,
-                                         Users& users) {
+std::optional<std::string> count_entries(const Kernel& kernel, const Process& process, const ReadTable& read_table,
+                                         u32 steps, Users& users) {
   const AddressSpace& space = *process.space;
   const auto wrong = [&](const char* what, u32 address) {
     return fmt::format("{}, process {} ({}): {} at {:#010x}", kernel.name(), process.id, process.name, what, address);
@@ -50,11 +49,13 @@ std::optional<std::string> count_entries(const Kernel& kernel, const Process& pr
   // Its areas say already what its entries will.
   const bool changing = space.areas.empty() || (steps > 0 && process.on_processor);
   u32 present = 0, swapped = 0;
+  TableEntries entries;
   for (const auto& [slot, table] : space.tables) {
+    read_table(table, entries);
     for (u32 index = 0; index < hv::kEntriesPerTable; ++index) {
-      const u32 address = slot * kDirectorySlotBytes + index * hv::kPageSize;
-      const PageEntry entry = look_at(space, address);
+      const PageEntry& entry = entries[index];
       if (entry.empty()) continue;
+      const u32 address = slot * kDirectorySlotBytes + index * hv::kPageSize;
       const Area* area = space.area_of(address);
       if (area == nullptr && !changing) return wrong("a page outside every area", address);
       if (!entry.present) {
@@ -82,18 +83,16 @@ std::optional<std::string> count_entries(const Kernel& kernel, const Process& pr
 
 }  // namespace
 
-std::optional<std::string> audit_memory(Kernel& kernel,
-                                        const std::function<PageEntry(const AddressSpace&, u32)>& look_at,
-                                        bool interrupted) {
+std::optional<std::string> audit_memory(Kernel& kernel, const ReadTable& read_table, bool interrupted) {
   const u32 steps = interrupted ? steps_under_way(kernel) : 0;
   Users users{kernel};
   std::set<const Inode*> files;
   for (const auto& process : kernel.processes()) {
     if (!process->space) continue;
-    if (auto wrong = count_entries(kernel, *process, look_at, steps, users)) return wrong;
+    if (auto wrong = count_entries(kernel, *process, read_table, steps, users)) return wrong;
     for (const auto& [start, area] : process->space->areas) {
       if (!area.file || !files.insert(area.file.get()).second) continue;
-      for (const auto& [number, page] : area.file->pages) users.add(page->frame);
+      area.file->pages.for_each([&](const BlockPointer& page) { users.add(page->frame); });
     }
   }
   for (const auto& [slot, page] : kernel.swap().cache()) {

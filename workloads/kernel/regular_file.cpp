@@ -148,11 +148,6 @@ std::shared_ptr<OpenFile> RegularFile::open(const std::shared_ptr<Inode>& self) 
   return std::make_shared<OpenRegularFile>(std::static_pointer_cast<RegularFile>(self));
 }
 
-BlockPointer RegularFile::cached(u32 page) const {
-  const auto found = pages.find(page);
-  return found == pages.end() ? nullptr : found->second;
-}
-
 RegularFile::ListKeys RegularFile::lists_to(u32 page) {
   if (page < kDirectBlocks) return {};
   const u32 list = (page - kDirectBlocks) / kNumbersPerBlock;

@@ -20,7 +20,7 @@ class RegularFile final : public Inode {
   void dirtied(u32 page) override;
   FileSystem& file_system() const { return file_system_; }
   InodeNumber number() const { return number_; }
-  BlockPointer cached(u32 page) const;  // null: it is not in memory
+  BlockPointer cached(u32 page) const { return pages.find(page); }  // null: it is not in memory
 
   // --- where it is on the disk --------------------------------------------------------------------------------------
   const BlockMap& data() const { return data_; }

@@ -24,11 +24,12 @@ std::shared_ptr<OpenFile> SharedMemory::open(const std::shared_ptr<Inode>& self)
 }
 
 model::Task<BlockPointer> SharedMemory::page_for_fault(u32 page) {
-  const auto found = pages.find(page);
-  if (found != pages.end()) co_return found->second;
+  const BlockPointer there = pages.find(page);
+  if (there) co_return there;
   const GuestFrame frame = kernel_.take_page(PageUse::user);
   kernel_.charge_zeroing(hv::kPageSize);
-  co_return pages.emplace(page, std::make_shared<CachedBlock>(frame, kNoBlock, nullptr, page)).first->second;
+  pages.insert(page, std::make_shared<CachedBlock>(frame, kNoBlock, nullptr, page));
+  co_return pages.find(page);
 }
 
 }  // namespace guest

@@ -52,14 +52,21 @@ void DirectTables::trim() {
   }
 }
 
-PageEntry DirectTables::look_at(const AddressSpace& space, u32 address) {
-  const u32 word = words(space.tables.at(slot_of(address))).load(index_in_table(address));
-  return entry_of(word, GuestFrame{hv::MachineFrame::of_address(word).number()});
+namespace {
+
+PageEntry entry_in(u32 word) { return entry_of(word, GuestFrame{hv::MachineFrame::of_address(word).number()}); }
+
+}  // namespace
+
+void DirectTables::look_at(GuestFrame table, TableEntries& entries) {
+  const hw::Words all = words(table);
+  for (u32 i = 0; i < entries.size(); ++i) entries[i] = entry_in(all.load(i));
 }
 
 PageEntry DirectTables::entry(const AddressSpace& space, u32 address) {
-  kernel_.touch(entry_address(space.tables.at(slot_of(address)), index_in_table(address)), 1, model::Use::read);
-  return look_at(space, address);
+  const GuestFrame table = space.tables.at(slot_of(address));
+  kernel_.touch(entry_address(table, index_in_table(address)), 1, model::Use::read);
+  return entry_in(words(table).load(index_in_table(address)));
 }
 
 void DirectTables::set_entry(AddressSpace& space, u32 address, const PageEntry& entry) {

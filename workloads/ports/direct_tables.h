@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "workloads/kernel/kernel.h"
+#include "workloads/kernel/memory_audit.h"
 #include "workloads/ports/page_entry.h"
 
 namespace guest {
@@ -27,8 +28,8 @@ class DirectTables {
   PageEntry entry(const AddressSpace& space, u32 address);
   void set_entry(AddressSpace& space, u32 address, const PageEntry& entry);
 
-  // What an entry says, without the cost of a look.
-  PageEntry look_at(const AddressSpace& space, u32 address);
+  // What the entries of a table say, without the cost of a look.
+  void look_at(GuestFrame table, TableEntries& entries);
   hw::Words words(GuestFrame table) { return kernel_.machine().memory().frame(machine_frame(table)); }
 
  protected:

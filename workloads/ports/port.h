@@ -95,11 +95,11 @@ class Port {
   virtual void disable_events() = 0;
   virtual model::Task<> enable_events() = 0;
   // A processor that spins for a lock lets others have its time, if there are others.
-  virtual model::Task<> yield() { co_return; }
+  virtual model::Task<> yield() { return {}; }
   // While a processor spins for a lock it has interrupts on, if the kernel's code has them off otherwise.
   virtual void let_interrupts_in(bool) {}
   // At the end of a system call, before the return to user mode: what came while the kernel ran and was not let in.
-  virtual model::Task<> take_interrupts() { co_return; }
+  virtual model::Task<> take_interrupts() { return {}; }
 
   // --- page tables --------------------------------------------------------------------------------------------------
   virtual model::Task<> create_space(AddressSpace& space) = 0;   // [pgd_alloc, init_new_context]

@@ -22,7 +22,7 @@ model::Task<> DiskDriver::start(RequestQueue& queue) {
     if (request == nullptr) break;
     submit(*request);
   }
-  co_return;
+  return {};
 }
 
 void DiskDriver::submit(BlockRequest& request) {

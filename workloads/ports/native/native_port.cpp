@@ -114,7 +114,7 @@ void NativePort::add_metrics(std::vector<Metric>& metrics) const {
 }
 
 std::optional<std::string> NativePort::audit() {
-  return audit_memory(kernel_, [this](const AddressSpace& space, u32 at) { return tables_.look_at(space, at); });
+  return audit_memory(kernel_, [this](GuestFrame table, TableEntries& entries) { tables_.look_at(table, entries); });
 }
 
 // --- entries ---------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ void NativePort::disable_events() { machine_.running().charge(machine_.file().cp
 
 model::Task<> NativePort::enable_events() {
   machine_.running().charge(machine_.file().cpu.enable_interrupts);
-  co_return;
+  return {};
 }
 
 void NativePort::let_interrupts_in(bool in) {
@@ -217,34 +217,34 @@ void NativePort::did(Operation operation, u32 times) {
 
 model::Task<> NativePort::create_space(AddressSpace& space) {
   tables_.create_space(space);
-  co_return;
+  return {};
 }
 
 model::Task<> NativePort::release_space(AddressSpace& space) {
   tables_.release_space(space);
-  co_return;
+  return {};
 }
 
 model::Task<> NativePort::create_table(AddressSpace& space, u32 slot) {
   tables_.create_table(space, slot);
-  co_return;
+  return {};
 }
 
 model::Task<> NativePort::release_table(AddressSpace& space, u32 slot) {
   tables_.release_table(space, slot);
-  co_return;
+  return {};
 }
 
 PageEntry NativePort::entry(const AddressSpace& space, u32 address) { return tables_.entry(space, address); }
 
 model::Task<> NativePort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
   tables_.set_entry(space, address, entry);
-  co_return;
+  return {};
 }
 
 model::Task<> NativePort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
   if (replaced && loaded(space, processor())) machine_.running().invalidate_page(address);
-  co_return;
+  return {};
 }
 
 bool NativePort::loaded(const AddressSpace& space, hv::CpuId cpu) const {
@@ -266,7 +266,7 @@ model::Task<> NativePort::flush_page(AddressSpace& space, u32 address) {
       machine_.running().send_ipi(cpu);
     }
   }
-  co_return;
+  return {};
 }
 
 model::Task<> NativePort::flush_range(AddressSpace& space, u32, u32) { return flush_space(space); }
@@ -283,7 +283,7 @@ model::Task<> NativePort::flush_space(AddressSpace& space) {
       machine_.running().send_ipi(cpu);
     }
   }
-  co_return;
+  return {};
 }
 
 // Of a space at its end everything was flushed before.
@@ -294,13 +294,13 @@ model::Task<> NativePort::tables_released(AddressSpace& space) {
 
 model::Task<> NativePort::activate_space(AddressSpace& space) {
   if (!loaded(space, processor())) load(space);
-  co_return;
+  return {};
 }
 
 model::Task<> NativePort::switch_process(const Process& next) {
   if (next.space && !loaded(*next.space, processor())) load(*next.space);
   machine_.running().set_ring1_stack(hw::kHypervisorDs, next.kernel_stack);  // the stack of the gates, here ring 0's
-  co_return;
+  return {};
 }
 
 model::Task<> NativePort::wait_for_interrupt(std::optional<u64>) {

@@ -19,31 +19,31 @@ model::Task<> UmlPort::create_space(AddressSpace& space) {
   tables_.create_space(space);
   host_.call(kCalls);
   host_.open_space(id_of(space));
-  co_return;
+  return {};
 }
 
 model::Task<> UmlPort::release_space(AddressSpace& space) {
   host_.call();  // close
   host_.close_space(id_of(space));
   tables_.release_space(space);
-  co_return;
+  return {};
 }
 
 model::Task<> UmlPort::create_table(AddressSpace& space, u32 slot) {
   tables_.create_table(space, slot);
-  co_return;
+  return {};
 }
 
 model::Task<> UmlPort::release_table(AddressSpace& space, u32 slot) {
   tables_.release_table(space, slot);
-  co_return;
+  return {};
 }
 
 PageEntry UmlPort::entry(const AddressSpace& space, u32 address) { return tables_.entry(space, address); }
 
 model::Task<> UmlPort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
   tables_.set_entry(space, address, entry);
-  co_return;
+  return {};
 }
 
 // After every fault its entry is young, and dirty if it may be written, so that the access does not fault again.
@@ -53,24 +53,24 @@ model::Task<> UmlPort::entry_installed(AddressSpace& space, u32 address, bool) {
   const u32 dirty = (word & hv::kEntryWritable) != 0 ? hv::kEntryDirty : 0;
   table.store(index_in_table(address), word | hv::kEntryAccessed | dirty);
   synchronize_entry(space, address & hv::kEntryFrameMask, Which::changed);
-  co_return;
+  return {};
 }
 
 model::Task<> UmlPort::flush_page(AddressSpace& space, u32 address) {
   synchronize_entry(space, address & hv::kEntryFrameMask, Which::changed);
-  co_return;
+  return {};
 }
 
 model::Task<> UmlPort::flush_range(AddressSpace& space, u32 start, u32 end) {
   synchronize(space, start, end, Which::changed);
-  co_return;
+  return {};
 }
 
 // First the guest kernel's own range, in which it unmaps once more what is not mapped.
 model::Task<> UmlPort::flush_space(AddressSpace& space) {
   host_.call(file_.kernel_range_tables * hv::kEntriesPerTable);
   synchronize(space, 0, kKernelStart, Which::changed);
-  co_return;
+  return {};
 }
 
 model::Task<> UmlPort::tables_released(AddressSpace&) {  // the next flush of the space will tell the host
@@ -167,7 +167,7 @@ std::optional<std::string> UmlPort::audit() {
     if (!process->space) continue;
     if (auto wrong = audit_space(*process->space)) return wrong;
   }
-  return audit_memory(kernel_, [this](const AddressSpace& space, u32 at) { return tables_.look_at(space, at); });
+  return audit_memory(kernel_, [this](GuestFrame table, TableEntries& entries) { tables_.look_at(table, entries); });
 }
 
 }  // namespace guest

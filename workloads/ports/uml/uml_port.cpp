@@ -296,7 +296,7 @@ model::Task<> UmlPort::switch_process(const Process& next) {
     host_.call();  // the user process switches to it
     host_.switch_space(id_of(*next.space));
   }
-  co_return;
+  return {};
 }
 
 // exec: nothing that the host has mapped counts any more.
@@ -304,13 +304,13 @@ model::Task<> UmlPort::activate_space(AddressSpace& space) {
   synchronize(space, 0, kKernelStart, Which::all);
   host_.call();
   host_.switch_space(id_of(space));
-  co_return;
+  return {};
 }
 
 model::Task<> UmlPort::start_child(AddressSpace& space) {
   host_.call(file_.first_run_calls);
   synchronize(space, 0, kKernelStart, Which::all);
-  co_return;
+  return {};
 }
 
 }  // namespace guest

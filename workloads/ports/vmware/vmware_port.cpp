@@ -128,7 +128,7 @@ std::optional<std::string> VmwarePort::audit() {
   if (auto wrong = monitor_.shadow().audit()) return wrong;
   if (!card_.conserved(driver_.transmitted(), driver_.received()))
     return "frames at the virtual card are not conserved";
-  return audit_memory(kernel_, [this](const AddressSpace& space, u32 at) { return tables_.look_at(space, at); });
+  return audit_memory(kernel_, [this](GuestFrame table, TableEntries& entries) { tables_.look_at(table, entries); });
 }
 
 // --- entries and returns ---------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ model::Task<> VmwarePort::take_interrupts() {
 model::Task<> VmwarePort::switch_process(const Process& next) {
   if (next.space && !loaded(*next.space)) monitor_.load_page_table_base(next.space->directory);
   monitor_.set_kernel_stack(next.kernel_stack);
-  co_return;
+  return {};
 }
 
 model::Task<> VmwarePort::wait_for_interrupt(std::optional<u64>) {
@@ -258,29 +258,29 @@ void VmwarePort::Tables::store(GuestFrame table, u32 index, u32 word) {
 
 model::Task<> VmwarePort::create_space(AddressSpace& space) {
   tables_.create_space(space);
-  co_return;
+  return {};
 }
 
 model::Task<> VmwarePort::release_space(AddressSpace& space) {
   tables_.release_space(space);
-  co_return;
+  return {};
 }
 
 model::Task<> VmwarePort::create_table(AddressSpace& space, u32 slot) {
   tables_.create_table(space, slot);
-  co_return;
+  return {};
 }
 
 model::Task<> VmwarePort::release_table(AddressSpace& space, u32 slot) {
   tables_.release_table(space, slot);
-  co_return;
+  return {};
 }
 
 PageEntry VmwarePort::entry(const AddressSpace& space, u32 address) { return tables_.entry(space, address); }
 
 model::Task<> VmwarePort::set_entry(AddressSpace& space, u32 address, PageEntry entry) {
   tables_.set_entry(space, address, entry);
-  co_return;
+  return {};
 }
 
 model::Task<> VmwarePort::entry_installed(AddressSpace& space, u32 address, bool replaced) {
@@ -289,14 +289,14 @@ model::Task<> VmwarePort::entry_installed(AddressSpace& space, u32 address, bool
 
 model::Task<> VmwarePort::flush_page(AddressSpace& space, u32 address) {
   if (loaded(space)) monitor_.invalidate_page(address);
-  co_return;
+  return {};
 }
 
 model::Task<> VmwarePort::flush_range(AddressSpace& space, u32, u32) { return flush_space(space); }
 
 model::Task<> VmwarePort::flush_space(AddressSpace& space) {
   if (loaded(space)) monitor_.load_page_table_base(space.directory);
-  co_return;
+  return {};
 }
 
 // Of a space at its end everything was flushed before.
@@ -307,7 +307,7 @@ model::Task<> VmwarePort::tables_released(AddressSpace& space) {
 
 model::Task<> VmwarePort::activate_space(AddressSpace& space) {
   if (!loaded(space)) monitor_.load_page_table_base(space.directory);
-  co_return;
+  return {};
 }
 
 }  // namespace guest

@@ -65,7 +65,7 @@ class VmwarePort final : public Port {
   model::Task<> tables_released(AddressSpace& space) override;
   model::Task<> activate_space(AddressSpace& space) override;
   model::Task<> switch_process(const Process& next) override;
-  model::Task<> start_child(AddressSpace&) override { co_return; }
+  model::Task<> start_child(AddressSpace&) override { return {}; }
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
   void send_reschedule(u32) override {}  // there is nobody else
   model::Task<> take_interrupts() override;

@@ -11,7 +11,8 @@ model::Task<> UpdateQueue::add(u32 pointer, u32 value) {
   memory_.put(list_ + count_ * static_cast<u32>(sizeof(hv::MmuUpdate)), hv::MmuUpdate{pointer, value});
   ++count_;
   ++requests_;
-  if (count_ == hv::kMaxMmuUpdates) co_await flush();
+  if (count_ == hv::kMaxMmuUpdates) return flush();
+  return {};
 }
 
 model::Task<> UpdateQueue::flush() {

@@ -257,14 +257,16 @@ std::optional<std::string> XenPort::audit() {
   for (u32 number = 0; number < frames_.size(); ++number) {
     if (frames_[number].number() < guest_frames.size()) guest_frames[frames_[number].number()] = number;
   }
-  const auto look_at = [&](const AddressSpace& space, u32 address) {
-    const u32 table = machine_frame(space.tables.at(slot_of(address))).address();
-    const u32 word = machine_.physical_memory().load(table | index_in_table(address) * 4);
+  const auto entry = [&](u32 word) {
     if ((word & hv::kEntryPresent) == 0) return entry_of(word, GuestFrame{0});
     const u32 frame = guest_frames[hv::MachineFrame::of_address(word).number()];
     return frame == kNone ? PageEntry{} : entry_of(word, GuestFrame{frame});
   };
-  return audit_memory(kernel_, look_at, true);
+  const auto read_table = [&](GuestFrame table, TableEntries& entries) {
+    const u32 address = machine_frame(table).address();
+    for (u32 i = 0; i < entries.size(); ++i) entries[i] = entry(machine_.physical_memory().load(address | i * 4));
+  };
+  return audit_memory(kernel_, read_table, true);
 }
 
 }  // namespace guest

@@ -221,6 +221,11 @@ void XenPort::timer_event() {
 
 // An event for each: it says that the flag for rescheduling was set.
 model::Task<> XenPort::send_reschedules() {
+  if (here().reschedules_due == 0) return {};
+  return send_due_reschedules();
+}
+
+model::Task<> XenPort::send_due_reschedules() {
   Processor& sender = here();
   while (sender.reschedules_due != 0) {
     const u32 target = static_cast<u32>(std::countr_zero(sender.reschedules_due));
@@ -243,13 +248,19 @@ model::Task<> XenPort::yield() {
 
 void XenPort::disable_events() { events_.mask_upcalls(true); }
 
+// Mostly nothing is pending, so that only then it takes a coroutine.
 model::Task<> XenPort::enable_events() {
   events_.mask_upcalls(false);
-  while (events_.upcall_pending()) {
+  if (!events_.upcall_pending()) return {};
+  return take_pending_events();
+}
+
+model::Task<> XenPort::take_pending_events() {
+  do {
     events_.mask_upcalls(true);
     co_await dispatch_events();
     events_.mask_upcalls(false);
-  }
+  } while (events_.upcall_pending());
 }
 
 bool XenPort::save_and_disable_events() {
@@ -259,7 +270,8 @@ bool XenPort::save_and_disable_events() {
 }
 
 model::Task<> XenPort::restore_events(bool were_disabled) {
-  if (!were_disabled) co_await enable_events();
+  if (were_disabled) return {};
+  return enable_events();
 }
 
 // --- code ------------------------------------------------------------------------------------------------------------

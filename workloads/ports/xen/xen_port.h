@@ -84,7 +84,7 @@ class XenPort final : public Port {
   model::Task<> tables_released(AddressSpace& space) override;
   model::Task<> switch_process(const Process& next) override;
   model::Task<> activate_space(AddressSpace& space) override;
-  model::Task<> start_child(AddressSpace&) override { co_return; }
+  model::Task<> start_child(AddressSpace&) override { return {}; }
   model::Task<> wait_for_interrupt(std::optional<u64> timer_ticks) override;
   // At the end of the present call or handler: a hypercall may end on another CPU, or much later.
   void send_reschedule(u32 processor) override { here().reschedules_due |= 1u << processor; }
@@ -113,6 +113,7 @@ class XenPort final : public Port {
   model::Task<> start_processor();
   model::Task<> bind_own_ports();
   model::Task<> send_reschedules();
+  model::Task<> send_due_reschedules();
   void read_start_info(u32 address);
   model::Task<> install_traps();
   model::Task<> set_entries();                                         // where the hypervisor enters this virtual CPU
@@ -122,6 +123,7 @@ class XenPort final : public Port {
   model::Task<> page_fault();
   model::Task<> return_from(hw::Registers interrupted);
   model::Task<> dispatch_events();
+  model::Task<> take_pending_events();
   void timer_event();
 
   u32 frame_list_address(GuestFrame frame) const {
