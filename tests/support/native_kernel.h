@@ -86,7 +86,7 @@ using NativeKernel = KernelOn<guest::NativePort, guest::System::native>;
 // Gives up the pages of files that were read before any program began.
 inline void forget_history(guest::SystemCalls& calls) {
   calls.kernel().enter_system_call();
-  while (calls.kernel().history().cached_pages() > 0) calls.kernel().reclaim().drop_clean(1);
+  while (calls.kernel().history().cached_pages() > 0) calls.kernel().reclaim().drop_clean(guest::PageUse::user, 1);
   calls.kernel().port().return_to_user();
 }
 

@@ -8,7 +8,7 @@ namespace guest {
 
 namespace {
 
-constexpr u32 kFileShare = 4, kKeptShare = 8, kFreeShare = 4;  // one such part of the memory
+constexpr u32 kKeptShare = 8;  // one such part of the memory
 
 // Pages that come in, so many at a time, spread evenly over the processes and over the pages of each.
 struct Inflow {
@@ -30,17 +30,17 @@ struct Inflow {
 }  // namespace
 
 void History::pass(PageAllocator& pages, const HistoryShape& shape, sim::RandomStream random) {
-  // What is left must be enough for whoever comes.
   const auto take = [&](PageUse use) -> std::optional<GuestFrame> {
-    if (pages.free_frames(use) <= pages.frames(use) / kFreeShare) return std::nullopt;
-    return pages.take(use);
+    make_room(pages, use);
+    return pages.free_frames(use) > pages.least_free(use) ? pages.take(use) : std::nullopt;
   };
   const u32 kept = std::max(shape.kept_user_pages + shape.kept_kernel_pages, 1u);
   const u32 most_kept = std::min(pages.frames() / kKeptShare, kept);
-  Inflow files{std::min(shape.file_pages, pages.frames() / kFileShare), shape.file_run};
+  Inflow files{static_cast<u32>(u64{pages.frames()} * shape.files_read / 1000), shape.file_run};
   Inflow kept_user{static_cast<u32>(u64{most_kept} * shape.kept_user_pages / kept), 1};
   Inflow kept_kernel{static_cast<u32>(u64{most_kept} * shape.kept_kernel_pages / kept), 1};
 
+  u32 reused = 0;
   std::vector<std::vector<GuestFrame>> alive(std::max(shape.alive, 1u));
   const auto end = [&](std::vector<GuestFrame>& process) {
     for (const GuestFrame page : process) pages.give(page);
@@ -58,6 +58,8 @@ void History::pass(PageAllocator& pages, const HistoryShape& shape, sim::RandomS
       if (const auto page = take(PageUse::user)) process.push_back(*page);
       for (u32 due = files.due(own); due > 0; --due) {
         if (const auto page = take(PageUse::user)) cache(pages, *page);
+        for (reused += shape.files_reused; reused >= 1000; reused -= 1000)
+          use_again(pages, GuestFrame{pages.first().number() + static_cast<u32>(random.below(pages.frames()))});
       }
       for (u32 due = kept_user.due(own); due > 0; --due) take(PageUse::user);
       for (u32 due = kept_kernel.due(own); due > 0; --due) take(PageUse::kernel);
@@ -68,7 +70,24 @@ void History::pass(PageAllocator& pages, const HistoryShape& shape, sim::RandomS
 
 void History::cache(PageAllocator& pages, GuestFrame frame) {
   pages.lists().add(frame, &file_);
+  pages.lists().mark_used(frame);  // by whoever had it read
   ++cached_pages_;
+}
+
+void History::use_again(PageAllocator& pages, GuestFrame frame) {
+  if (caches(pages.lists().owner(frame))) pages.lists().mark_used(frame);
+}
+
+void History::make_room(PageAllocator& pages, PageUse use) {
+  const u32 least = pages.least_free(use);
+  if (pages.free_frames(use) > 2 * least) return;
+  const auto give_up_one = [&](GuestFrame frame) {
+    if (!caches(pages.lists().owner(frame)) || (use == PageUse::kernel && !pages.low(frame))) return false;
+    give_up(pages, frame);
+    return true;
+  };
+  while (pages.free_frames(use) <= 3 * least && pages.lists().reclaim(kReclaimBatch, give_up_one) > 0) {
+  }
 }
 
 void History::give_up(PageAllocator& pages, GuestFrame frame) {

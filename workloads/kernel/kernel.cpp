@@ -18,7 +18,6 @@ namespace {
 constexpr u64 kWriteBackTicks = 5 * kTicksPerSecond;
 
 // Linux 2.4, mm/vmscan.c: SWAP_CLUSTER_MAX.
-constexpr u32 kReclaimBatch = 32;
 
 // Of every 64 bytes of these a page has 44 in mem_map, and 20 in the hash tables of names, inodes, pages, buffers and
 // connections, by what a 2.4 kernel with 64 MB says when it boots: 64 + 32 + 64 + 16 + 128 KB of them.
@@ -324,16 +323,16 @@ void Kernel::pass_history() { history_.pass(pages_, file_.history, sim::Random{s
 GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);
   port_.did(Operation::page_taken);
-  const std::optional<GuestFrame> frame = take_page_for_set_up(use);
+  std::optional<GuestFrame> frame = pages_.take(use);
+  if (!frame && reclaim_.drop_clean(use, kReclaimBatch) > 0) frame = pages_.take(use);
   if (!frame) panic("out of memory");
   objects_.use_page_record(*frame);
   return *frame;
 }
 
 std::optional<GuestFrame> Kernel::take_page_for_set_up(PageUse use) {
-  std::optional<GuestFrame> frame = pages_.take(use);
-  if (!frame && reclaim_.drop_clean(kReclaimBatch) > 0) frame = pages_.take(use);
-  return frame;
+  history_.make_room(pages_, use);
+  return pages_.take(use);
 }
 
 model::Task<> Kernel::page_fault(u32 address, u32 error_code) {

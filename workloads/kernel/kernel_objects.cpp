@@ -81,10 +81,12 @@ u32 KernelObjects::place(ObjectKind kind) {
 }
 
 bool KernelObjects::add_page(Slab& slab) {
-  const u32 most = kernel_.pages().frames() / kMostShare;
-  if (taken_ >= most || kernel_.pages().free_frames(PageUse::kernel) <= most) return false;
-  const std::optional<GuestFrame> frame = kernel_.pages().take(PageUse::kernel);
-  if (!frame) return false;
+  PageAllocator& pages = kernel_.pages();
+  if (taken_ >= pages.frames() / kMostShare) return false;
+  const auto scarce = [&pages] { return pages.free_frames(PageUse::kernel) <= pages.least_free(PageUse::kernel); };
+  if (scarce()) kernel_.reclaim().drop_clean(PageUse::kernel, kReclaimBatch);
+  if (scarce()) return false;
+  const std::optional<GuestFrame> frame = pages.take(PageUse::kernel);
   ++taken_;
   slab.pages.push_back(frame->kernel_address());
   return true;

@@ -1,6 +1,7 @@
 // The page frames of a kernel: which are free, who uses the others, and on which list they wait to be reclaimed.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -9,6 +10,8 @@
 #include "workloads/kernel/page_lists.h"
 
 namespace guest {
+
+constexpr u32 kReclaimBatch = 32;  // pages that are freed at a time when few are left [SWAP_CLUSTER_MAX]
 
 // What a page is for decides where it may be: only low memory is in the direct map.
 enum class PageUse : u8 { kernel, user };
@@ -38,6 +41,8 @@ class PageAllocator {
   // Where those for this use may be.
   u32 frames(PageUse use) const { return use == PageUse::user ? frames() : low_.end - low_.begin; }
   u32 free_frames(PageUse use) const { return use == PageUse::user ? free_frames() : low_.free; }
+  // What stays free for whoever must not wait: a 128th of the memory, from 20 to 255 pages [zone->pages_min].
+  u32 least_free(PageUse use) const { return std::clamp(frames(use) / 128, 20u, 255u); }
   PageLists& lists() { return lists_; }
   const PageLists& lists() const { return lists_; }
   // The first violation: free frames that are not counted, or have users; two buddies that are both free.

@@ -31,6 +31,21 @@ class PageLists {
   void refill_inactive(u32 pages);   // from the end of the active ones; those used since they were looked at stay
   // The oldest inactive page, which counts as the youngest from now on; nothing: there is none.
   std::optional<GuestFrame> next_inactive();
+  // Calls `give_up` with one page after the other from the end of the inactive list on, and of what the active one has to
+  // add, until it has answered true `most` times. How often it has.
+  template <class GiveUp>
+  u32 reclaim(u32 most, GiveUp&& give_up) {
+    u32 freed = 0;
+    for (const bool all : {false, true}) {
+      const u32 share = static_cast<u32>(u64{most} * active_pages() / ((u64{inactive_pages()} + 1) * 2));
+      refill_inactive(all ? active_pages() : share);
+      for (u32 left = inactive_pages(); left > 0 && freed < most; --left) {
+        if (give_up(*next_inactive())) ++freed;
+      }
+      if (freed > 0) break;
+    }
+    return freed;
+  }
   u32 inactive_pages() const { return lists_[kInactive].pages; }
   u32 active_pages() const { return lists_[kActive].pages; }
 

@@ -10,7 +10,6 @@ namespace guest {
 
 namespace {
 
-constexpr u32 kBatch = 32;         // SWAP_CLUSTER_MAX
 constexpr u32 kFirstPriority = 6;  // DEF_PRIORITY; a pass at priority n looks at an n-th of the inactive pages
 constexpr u64 kDaemonRest = kTicksPerSecond;
 constexpr std::array kUses{PageUse::user, PageUse::kernel};
@@ -21,7 +20,7 @@ constexpr u32 slot_of(u32 address) { return address / kDirectorySlotBytes; }
 
 // --- how much there is -----------------------------------------------------------------------------------------------
 
-u32 PageReclaim::least(PageUse use) const { return std::clamp(kernel_.pages().frames(use) / 128, 20u, 255u); }
+u32 PageReclaim::least(PageUse use) const { return kernel_.pages().least_free(use); }
 
 u32 PageReclaim::free(PageUse use) const { return kernel_.pages().free_frames(use); }
 
@@ -93,10 +92,10 @@ void PageReclaim::write_ended() {
 
 model::Task<u32> PageReclaim::try_to_free(PageUse use) {
   u32 freed = 0;
-  for (u32 priority = kFirstPriority; priority > 0 && freed < kBatch; --priority) {
-    const Pass pass = co_await shrink(use, kBatch - freed, priority);
+  for (u32 priority = kFirstPriority; priority > 0 && freed < kReclaimBatch; --priority) {
+    const Pass pass = co_await shrink(use, kReclaimBatch - freed, priority);
     freed += pass.freed;
-    if (pass.unmap) co_await unmap(kBatch);
+    if (pass.unmap) co_await unmap(kReclaimBatch);
     if (freed == 0 && writing() > 0) {  // what was found dirty before is still on its way
       if (swap_.queue() != nullptr) co_await swap_.queue()->unplug();
       if (BlockCache* cache = kernel_.file_system().cache()) co_await cache->unplug();
@@ -133,13 +132,13 @@ model::Task<> PageReclaim::write(const BlockPointer& page) {
 model::Task<PageReclaim::Pass> PageReclaim::shrink(PageUse use, u32 pages, u32 priority) {
   PageLists& lists = kernel_.pages().lists();
   lists.refill_inactive(static_cast<u32>(u64{pages} * lists.active_pages() / ((u64{lists.inactive_pages()} + 1) * 2)));
-  std::array<BlockPointer, kBatch> dirty;
+  std::array<BlockPointer, kReclaimBatch> dirty;
   u32 dirty_pages = 0;
   Pass pass;
   const u32 most = lists.inactive_pages() / priority;
   u32 mapped_left = std::min(pages << (10 - priority), most / 10);
   u32 looked_at = 0;
-  while (looked_at < most && pass.freed < pages && !pass.unmap && dirty_pages < kBatch) {
+  while (looked_at < most && pass.freed < pages && !pass.unmap && dirty_pages < kReclaimBatch) {
     const std::optional<GuestFrame> frame = lists.next_inactive();
     if (!frame) break;
     ++looked_at;
@@ -156,13 +155,13 @@ model::Task<PageReclaim::Pass> PageReclaim::shrink(PageUse use, u32 pages, u32 p
   co_return pass;
 }
 
-u32 PageReclaim::drop_clean(u32 most) {
-  PageLists& lists = kernel_.pages().lists();
-  lists.refill_inactive(lists.active_pages());
-  u32 freed = 0, looked_at = 0;
-  for (const u32 all = lists.inactive_pages(); looked_at < all && freed < most; ++looked_at) {
-    if (judge(*lists.next_inactive()) == Fate::freed) ++freed;
-  }
+u32 PageReclaim::drop_clean(PageUse use, u32 most) {
+  PageAllocator& pages = kernel_.pages();
+  u32 looked_at = 0;
+  const u32 freed = pages.lists().reclaim(most, [&](GuestFrame frame) {
+    ++looked_at;
+    return (use == PageUse::user || pages.low(frame)) && judge(frame) == Fate::freed;
+  });
   counts_.looked_at += looked_at;
   counts_.freed += freed;
   kernel_.charge(kernel_.paths().page_reclaim, looked_at);

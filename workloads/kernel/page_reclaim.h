@@ -32,7 +32,7 @@ class PageReclaim {
   // A page for somebody outside: nothing when only killing would give more.
   model::Task<std::optional<GuestFrame>> spare_page();
   // Clean pages that nobody maps, at once: for whoever cannot sleep. How many were freed.
-  u32 drop_clean(u32 most);
+  u32 drop_clean(PageUse use, u32 most);
   // Whether so many pages of private memory may be promised to a process: there could be so many if all caches were
   // given up and swap were filled.
   bool enough_memory(u32 pages) const;

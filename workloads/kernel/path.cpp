@@ -176,7 +176,8 @@ model::ParameterFields fields_of(KernelFile& file) {
   fields.push_back({"kernel.history.alive", "processes", &history.alive});
   fields.push_back({"kernel.history.user_pages", "pages", &history.user_pages});
   fields.push_back({"kernel.history.kernel_pages", "pages", &history.kernel_pages});
-  fields.push_back({"kernel.history.file_pages", "pages", &history.file_pages});
+  fields.push_back({"kernel.history.files_read", "per 1000", &history.files_read});
+  fields.push_back({"kernel.history.files_reused", "per 1000", &history.files_reused});
   fields.push_back({"kernel.history.file_run", "pages", &history.file_run});
   fields.push_back({"kernel.history.kept_user_pages", "pages", &history.kept_user_pages});
   fields.push_back({"kernel.history.kept_kernel_pages", "pages", &history.kept_kernel_pages});
