@@ -249,6 +249,8 @@ struct DiskSpec {
   // Xen only: whether the guest's journal is told that the disk keeps reorder barriers; else it waits, as on bare
   // disks.
   bool barriers = true;
+  enum class Data : std::uint8_t { ordered, writeback };
+  Data data = Data::ordered;  // how its ext3 is mounted
 };
 
 // What a scheduler is told of a guest; each policy takes its part.

@@ -58,6 +58,12 @@ struct NamesOf<guest::DiskSpec::Access> {
                                     std::pair{Access::swap, "swap"}};
 };
 
+template <>
+struct NamesOf<guest::DiskSpec::Data> {
+  using Data = guest::DiskSpec::Data;
+  static constexpr std::array names{std::pair{Data::ordered, "ordered"}, std::pair{Data::writeback, "writeback"}};
+};
+
 template <class Visit>
 void describe(Visit&& visit, const guest::DiskSpec*) {
   visit.value("name", RINGZERO_MEMBER(name),
@@ -78,6 +84,11 @@ void describe(Visit&& visit, const guest::DiskSpec*) {
       {.text = "Whether a domain's file system uses reorder barriers of the disk; without them it waits for its "
                "writes as on bare hardware, as with every release of Xen until 2006.",
        .source = "the paper, section 3.3.7"});
+  visit.value("data", RINGZERO_MEMBER(data),
+              {.text = "How its file system is mounted: ordered, then a commit of the journal first writes the data of "
+                       "the files that it is about, and waits for them; or writeback, then data are written in their "
+                       "own time, and after a crash a file may have blocks of others.",
+               .source = "mount(8), ext3: data="});
 }
 
 template <class Visit>

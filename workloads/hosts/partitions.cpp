@@ -33,8 +33,10 @@ class Layout {
   Partition place(const GuestSpec& guest, const DiskSpec& disk) {
     Partition partition{guest.name + '/' + disk.name,
                         disk.offset ? whole_sectors(guest, disk, *disk.offset, "offset") : next_,
-                        whole_sectors(guest, disk, disk.bytes, "size"), disk.access != DiskSpec::Access::read_only,
-                        disk.access == DiskSpec::Access::swap};
+                        whole_sectors(guest, disk, disk.bytes, "size"),
+                        disk.access != DiskSpec::Access::read_only,
+                        disk.access == DiskSpec::Access::swap,
+                        disk.data == DiskSpec::Data::ordered};
     check(guest, disk, partition);
     next_ = partition.first_sector + partition.sectors;
     placed_.push_back(partition);
@@ -81,21 +83,22 @@ std::vector<std::vector<Partition>> lay_out_disks(const HostSpec& spec) {
   return disks;
 }
 
-void use_swap(Kernel& kernel, const std::vector<std::vector<Partition>>& disks) {
+void announce_disks(Kernel& kernel, const std::vector<std::vector<Partition>>& disks) {
   for (const std::vector<Partition>& of_guest : disks) {
     for (const Partition& disk : of_guest) {
       if (disk.swap) kernel.use_as_swap(disk.name);
+      if (!disk.ordered_data) kernel.mount_with_writeback(disk.name);
     }
   }
 }
 
 void add_disks(Kernel& kernel, BlockDriver& driver, const std::vector<std::vector<Partition>>& disks) {
+  announce_disks(kernel, disks);
   for (const std::vector<Partition>& of_guest : disks) {
     for (const Partition& disk : of_guest) {
       kernel.add_disk(disk.name, driver, disk.first_sector, disk.sectors, disk.writable);
     }
   }
-  use_swap(kernel, disks);
 }
 
 }  // namespace guest

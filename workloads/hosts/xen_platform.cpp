@@ -168,7 +168,7 @@ XenPlatform::XenPlatform(const HostSpec& spec, model::Machine& machine)
     for (std::size_t n = 0; n < guest.disks.size(); ++n) {
       if (!guest.disks[n].barriers) port->without_barriers(n);
     }
-    use_swap(port->kernel(), {disks[i]});
+    announce_disks(port->kernel(), {disks[i]});
     const std::size_t domain = i + 1;  // the builder gives out ids in the order of the guests
     if (spec.packet_trace != nullptr && guest.network) {
       port->kernel().packet_tap().attach(*spec.packet_trace, fmt::format("vif{}.0", domain));

@@ -14,8 +14,8 @@ namespace {
 // Linux 2.4, fs/buffer.c: bdf_prm, NRSYNC.
 constexpr u32 kStartPercent = 30, kSynchronousPercent = 60, kStopPercent = 20;
 constexpr u32 kBlocksPerPass = 500, kBatch = 32;
-constexpr u64 kOldTicks = 30 * kTicksPerSecond;
 
+constexpr u64 kOldTicks = 30 * kTicksPerSecond;
 constexpr u64 kAny = std::numeric_limits<u64>::max();
 
 }  // namespace
@@ -129,9 +129,11 @@ void BlockCache::ended(CachedBlock& block) {
   kernel_.reclaim().write_ended();
 }
 
-void BlockCache::mark_dirty(CachedBlock& block) {
+void BlockCache::mark_dirty(CachedBlock& block) { mark_dirty(block, kOldTicks); }
+
+void BlockCache::mark_dirty(CachedBlock& block, u64 old_in) {
   if (block.dirty() || block.dropped) return;
-  block.dirty_since = kernel_.ticks();
+  block.old_at = kernel_.ticks() + old_in;
   dirty_.push_back(block);
   ++dirty_count_;
   if (block.file != nullptr) block.file->dirty_pages().push_back(block);
@@ -171,10 +173,10 @@ model::Task<> BlockCache::balance() {
 }
 
 // A batch of the oldest ones that are not being written, up to an age.
-model::Task<u32> BlockCache::write_some(u64 dirty_until) {
+model::Task<u32> BlockCache::write_some(u64 until) {
   std::array<BlockPointer, kBatch> batch;
   u32 count = 0;
-  for (auto next = dirty_.begin(); next != dirty_.end() && count < kBatch && next->dirty_since <= dirty_until; ++next) {
+  for (auto next = dirty_.begin(); next != dirty_.end() && count < kBatch && next->old_at <= until; ++next) {
     if (!next->buffer.locked) batch[count++] = next->shared_from_this();
   }
   for (u32 i = 0; i < count; ++i) co_await start_write(batch[i]);
@@ -197,14 +199,13 @@ model::Task<> BlockCache::flush_daemon() {
 }
 
 model::Task<> BlockCache::write_old() {
-  if (kernel_.ticks() < kOldTicks) co_return;
   u32 written = kBatch;
-  while (written == kBatch) written = co_await write_some(kernel_.ticks() - kOldTicks);
+  while (written == kBatch) written = co_await write_some(kernel_.ticks());
   co_await queue_.unplug();
 }
 
 model::Task<> BlockCache::write_all() {
-  const u64 now = kernel_.ticks();
+  const u64 now = kernel_.ticks() + kOldTicks;
   u32 written = kBatch;
   while (written == kBatch) written = co_await write_some(now);
   co_await queue_.unplug();

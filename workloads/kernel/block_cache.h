@@ -36,9 +36,10 @@ class BlockCache {
   model::Task<> start_read(BlockPointer block);
   model::Task<bool> make_current(BlockPointer block);  // false: it could not be read
   void mark_dirty(CachedBlock& block);
-  void mark_clean(CachedBlock& block);            // without writing it
-  model::Task<> start_write(BlockPointer block);  // if it is dirty
-  model::Task<> wait(BlockPointer block);         // for the transfer that is under way
+  void mark_dirty(CachedBlock& block, u64 old_in);  // in so many ticks; no sooner than those before
+  void mark_clean(CachedBlock& block);              // without writing it
+  model::Task<> start_write(BlockPointer block);    // if it is dirty
+  model::Task<> wait(BlockPointer block);           // for the transfer that is under way
   model::Task<> unplug() { return queue_.unplug(); }
 
   // --- write-back ---------------------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ class BlockCache {
  private:
   bool dirty_beyond(u32 percent) const;
   BlockPointer insert(BlockNumber block, GuestFrame frame);
-  model::Task<u32> write_some(u64 dirty_until);
+  model::Task<u32> write_some(u64 until);
   void ended(CachedBlock& block);
 
   Kernel& kernel_;

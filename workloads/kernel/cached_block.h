@@ -31,7 +31,7 @@ struct CachedBlock : std::enable_shared_from_this<CachedBlock> {
   Buffer buffer;
   KernelObject object;  // its buffer head in the kernel's memory
 
-  u64 dirty_since = 0;        // tick
+  u64 old_at = 0;             // tick from which on it is written because it was dirty for long
   u32 transactions = 0;       // that have changed it and are not committed: until then it stays out of its place
   u32 checkpoint = 0;         // the last committed one that has changed it
   bool being_logged = false;  // by the commit under way, so that nobody may change it

@@ -266,12 +266,12 @@ model::Task<> FileSystem::delete_file(const std::shared_ptr<RegularFile>& file) 
 
 // --- before the programs begin ---------------------------------------------------------------------------------------
 
-void FileSystem::mount(const Disk& disk) {
+void FileSystem::mount(const Disk& disk, bool ordered) {
   if (cache_) kernel_.panic("its file system is on a disk already");
   layout_ = DiskLayout{disk.sectors / kBlockSectors};
   blocks_in_use_ = 0;
   cache_.emplace(kernel_, disk.queue, disk.first_sector);
-  journal_.attach(*cache_, disk.first_sector);
+  journal_.attach(*cache_, disk.first_sector, ordered);
   install_block(layout_.super_block());
   for (u32 group = 0; group < layout_.groups(); ++group) install_block(layout_.group_descriptor(group));
   lay_out(*root_);
@@ -340,15 +340,21 @@ void FileSystem::install_device(std::string_view path, std::shared_ptr<Inode> de
   add_entry_blocks(*directory);
 }
 
-bool FileSystem::installed(std::string_view path) const {
+Inode* FileSystem::installed(std::string_view path) const {
   const Directory* directory = root_.get();
   while (directory != nullptr) {
     const auto name = directory->names.find(take_name(path));
-    if (name == directory->names.end() || !name->second.inode) return false;
-    if (path.empty()) return true;
+    if (name == directory->names.end() || !name->second.inode) return nullptr;
+    if (path.empty()) return name->second.inode.get();
     directory = dynamic_cast<const Directory*>(name->second.inode.get());
   }
-  return false;
+  return nullptr;
+}
+
+void FileSystem::install_change(std::string_view path, u32 page, u64 old_in) {
+  const auto* file = dynamic_cast<const RegularFile*>(installed(path));
+  const BlockPointer cached = file != nullptr ? file->cached(page) : nullptr;
+  if (cache_ && cached) cache_->mark_dirty(*cached, old_in);
 }
 
 void FileSystem::install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable,

@@ -64,8 +64,8 @@ class FileSystem {
   FileSystem& operator=(const FileSystem&) = delete;
 
   // Puts it on a disk, before it has files: what mke2fs has made there, with its super block, group descriptors and
-  // root in memory.
-  void mount(const Disk& disk);
+  // root in memory. `ordered`: data=ordered, else data=writeback, see Journal.
+  void mount(const Disk& disk, bool ordered);
   BlockCache* cache() { return cache_ ? &*cache_ : nullptr; }  // null: there is no disk
   Journal& journal() { return journal_; }
   const DiskLayout& layout() const { return layout_; }
@@ -106,8 +106,11 @@ class FileSystem {
   enum class Residence : u8 { memory, disk, used };
   void install(std::string_view path, u32 bytes, std::shared_ptr<const Executable> executable = nullptr,
                Residence residence = Residence::memory);
+  // A page of such a file was changed, and will be old enough to be written in so many ticks: no sooner than those
+  // before.
+  void install_change(std::string_view path, u32 page, u64 old_in);
   void install_device(std::string_view path, std::shared_ptr<Inode> device);  // its file
-  bool installed(std::string_view path) const;
+  Inode* installed(std::string_view path) const;                              // null: no such file
   // What earlier work has left in memory: each group's bitmaps, and where its inodes begin.
   void install_bitmaps();
 

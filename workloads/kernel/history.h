@@ -1,8 +1,8 @@
 // What a kernel's memory has been through before anybody measures: init's scripts and other programs have come and
-// gone, services have started and keep what they have, and files were read until the page cache had all the memory there
-// is, and beyond; some of them again and again. All of it went through the page allocator and the lists of active and
-// inactive pages. So few pages are free, as on any machine that is up for a while, and they lie where the least used
-// files happened to be.
+// gone, services have started and keep what they have, and files were read until the page cache had all the memory
+// there is, and beyond; some of them again and again. All of it went through the page allocator and the lists of active
+// and inactive pages. So few pages are free, as on any machine that is up for a while, and they lie where the least
+// used files happened to be.
 #pragma once
 
 #include "sim/random.h"

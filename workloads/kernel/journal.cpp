@@ -17,7 +17,8 @@ constexpr u32 kOperationBlocks = 64;
 
 Journal::Journal(Kernel& kernel, DiskLayout& layout) : kernel_{kernel}, layout_{layout} {}
 
-void Journal::attach(BlockCache& cache, u64 first_sector) {
+void Journal::attach(BlockCache& cache, u64 first_sector, bool ordered) {
+  ordered_ = ordered;
   cache_ = &cache;
   log_.emplace(kernel_, cache.queue(), first_sector + u64{layout_.journal_start()} * kBlockSectors,
                layout_.journal_blocks());
@@ -90,7 +91,7 @@ model::Task<> Journal::change_fresh(BlockNumber number) {
 }
 
 void Journal::order(CachedBlock& page) {
-  if (log_ && !page.in_transaction.is_linked()) running_.data.push_back(page);
+  if (log_ && ordered_ && !page.in_transaction.is_linked()) running_.data.push_back(page);
 }
 
 void Journal::free_data(BlockNumber block) { running_.freed.push_back(block); }

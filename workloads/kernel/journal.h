@@ -1,7 +1,7 @@
-// The journal of the file system (ext3 on Linux 2.4, data=ordered): operations change blocks of metadata in the running
-// transaction, which is committed as a whole by a daemon: first the data of its files goes to its place, then the
-// changed blocks go to the journal, then a commit block says that they count. They are written to their own places at
-// leisure, and the journal is used again from behind them.
+// The journal of the file system (ext3 on Linux 2.4): operations change blocks of metadata in the running
+// transaction, which is committed as a whole by a daemon: first (data=ordered) the data of its files goes to its place,
+// then the changed blocks go to the journal, then a commit block says that they count. They are written to their own
+// places at leisure, and the journal is used again from behind them.
 //
 // Without a disk a commit costs what the kernel does for it, and forgets.
 #pragma once
@@ -20,7 +20,8 @@ namespace guest {
 class Journal {
  public:
   Journal(Kernel& kernel, DiskLayout& layout);
-  void attach(BlockCache& cache, u64 first_sector);  // `first_sector`: of the file system
+  // `first_sector`: of the file system. Not `ordered`: data=writeback, data goes to its place in its own time.
+  void attach(BlockCache& cache, u64 first_sector, bool ordered);
 
   // --- operations; in a process -------------------------------------------------------------------------------------
   // Everything changed between start and stop is committed together or not at all. Nobody starts a second one within.
@@ -79,6 +80,7 @@ class Journal {
   DiskLayout& layout_;
   BlockCache* cache_ = nullptr;
   std::optional<JournalLog> log_;
+  bool ordered_ = true;
   Transaction running_;
   std::deque<Checkpoint> checkpoints_;  // the oldest first
   u32 blocks_in_commit_ = 0;            // of the transaction that is being committed

@@ -135,7 +135,7 @@ model::Task<> Kernel::start_daemons() {
   const auto disk = std::find_if(disks_.begin(), disks_.end(),
                                  [&](const Disk& each) { return each.writable && each.name != swap_disk_; });
   if (disk == disks_.end()) co_return;
-  file_system_.mount(*disk);
+  file_system_.mount(*disk, !writeback_disks_.contains(disk->name));
   life_.start_thread("bdflush", file_system_.cache()->flush_daemon());
   life_.start_thread("kjournald", file_system_.journal().daemon());
   co_return;

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +66,7 @@ class Kernel {
   // of one driver share its queue.
   void add_disk(std::string name, BlockDriver& driver, u64 first, u64 sectors, bool writable);
   void use_as_swap(std::string disk) { swap_disk_ = std::move(disk); }  // by its name, before start_daemons()
+  void mount_with_writeback(std::string disk) { writeback_disks_.insert(std::move(disk)); }  // data=writeback
   // Shows the requests of its block devices to a trace, under the name of the n-th from 0.
   using DeviceName = std::function<std::string(std::size_t n)>;
   void trace_requests(model::BlockTrace& to, DeviceName name);
@@ -211,7 +213,8 @@ class Kernel {
   sim::PacketTap packet_tap_;
   bool up_ = false;
   std::vector<std::unique_ptr<Process>> idle_;
-  std::string swap_disk_;  // empty: none
+  std::string swap_disk_;
+  std::set<std::string> writeback_disks_;  // empty: none
   SwapSpace swap_{*this};
   PageReclaim reclaim_;
   MemoryMap memory_;

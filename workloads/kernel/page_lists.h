@@ -31,8 +31,8 @@ class PageLists {
   void refill_inactive(u32 pages);   // from the end of the active ones; those used since they were looked at stay
   // The oldest inactive page, which counts as the youngest from now on; nothing: there is none.
   std::optional<GuestFrame> next_inactive();
-  // Calls `give_up` with one page after the other from the end of the inactive list on, and of what the active one has to
-  // add, until it has answered true `most` times. How often it has.
+  // Calls `give_up` with one page after the other from the end of the inactive list on, and of what the active one has
+  // to add, until it has answered true `most` times. How often it has.
   template <class GiveUp>
   u32 reclaim(u32 most, GiveUp&& give_up) {
     u32 freed = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "workloads/kernel/shared_memory.h"
 #include "workloads/kernel/system_calls.h"
@@ -16,7 +18,8 @@ constexpr u32 kBufferAddress = kPrivate;  // a buffer on the heap, which is in u
 constexpr Protection kReadWrite{.read = true, .write = true, .execute = false};
 constexpr Protection kExecute{.read = true, .write = false, .execute = true};
 constexpr sim::Cycles kPageWork{200};  // in user mode, at the first touch of a page
-constexpr u32 kCommitsPerBlock = 12;   // records of one update in a block of the log: about 600 bytes
+constexpr u32 kBlockPages = DatabaseServer::kBlock / hv::kPageSize;
+constexpr u32 kCommitsPerBlock = 12;  // records of one update in a block of the log: about 600 bytes
 
 }  // namespace
 
@@ -34,10 +37,9 @@ DatabaseServer::DatabaseServer(const OsdbProfile& profile, OsdbSettings::Query q
 }
 
 u64 DatabaseServer::resident_pages() const {
-  constexpr u64 kPagesPerBlock = kBlock / hv::kPageSize;
   const u64 blocks = u64{profile_.heap_blocks} + 5 * profile_.index_blocks + profile_.log_blocks;
   const u64 process = u64{profile_.server_pages} + query_.fresh_pages + 64;
-  return blocks * kPagesPerBlock + profile_.shared_pages + profile_.server_text_pages + 2 * profile_.users * process;
+  return blocks * kBlockPages + profile_.shared_pages + profile_.server_text_pages + 2 * profile_.users * process;
 }
 
 void DatabaseServer::install_files(Kernel& kernel) {
@@ -45,9 +47,24 @@ void DatabaseServer::install_files(Kernel& kernel) {
   files.install(top_ + "/base/updates", profile_.heap_blocks * kBlock);
   files.install(top_ + "/base/updates_indexes", 5 * profile_.index_blocks * kBlock);
   files.install(top_ + "/pg_xlog/0000000000000000", profile_.log_blocks * kBlock);
+  if (query_.syncs > 0) install_changes(files);
   files.install(top_ + "/bin/postgres", (profile_.server_text_pages + query_.text_pages) * hv::kPageSize);
   files.install_device(top_ + "/shared_memory",
                        std::make_shared<SharedMemory>(kernel, profile_.shared_pages * hv::kPageSize));
+}
+
+// What has updated them for minutes: each block was changed within the time for which the kernel keeps it to itself,
+// and these times are spread evenly.
+void DatabaseServer::install_changes(FileSystem& files) {
+  constexpr u64 kTicks = 30 * kTicksPerSecond;
+  std::vector<std::pair<std::string, u32>> blocks;
+  for (u32 i = 0; i < profile_.heap_blocks; ++i) blocks.emplace_back(top_ + "/base/updates", i);
+  for (u32 i = 0; i < 5 * profile_.index_blocks; ++i) blocks.emplace_back(top_ + "/base/updates_indexes", i);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    std::swap(blocks[i], blocks[i + random_.below(blocks.size() - i)]);
+    for (u32 page = 0; page < kBlockPages; ++page)
+      files.install_change(blocks[i].first, blocks[i].second * kBlockPages + page, kTicks * i / blocks.size());
+  }
 }
 
 // --- the postmaster --------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ class DatabaseServer {
   u64 log_writes() const { return log_writes_; }
 
  private:
+  void install_changes(FileSystem& files);
   // A process of the server while it serves one connection.
   struct Backend {
     Descriptor connection = -1;
