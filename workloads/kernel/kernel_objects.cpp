@@ -48,13 +48,16 @@ void KernelObjects::look_up(u32 key) {
 }
 
 model::Task<> KernelObjects::use_contents(GuestFrame frame, u32 offset, u32 bytes, model::Use use) {
+  u32 page = frame.kernel_address();
   if (!kernel_.pages().low(frame)) {
     const auto& cost = kernel_.machine().file().tlb.cost;
     kernel_.cpu().charge(cost.walk + cost.level * 2, model::Cause::tlb);
-    // In the cache it stands for a page of low memory, of which as many colours are as good as any others.
-    frame = GuestFrame{first_ + (frame.number() - first_) % kernel_.pages().frames(PageUse::kernel)};
+    // In the cache it stands for a page of the tables, of which as many colours are as good as any others, and which
+    // nobody else ever has: a page of low memory may be a page table, which must not be written.
+    const u32 table_pages = frames_ * (kPageRecord + kHashBytes) / hv::kPageSize;
+    page = tables_ + (frame.number() - first_) % table_pages * hv::kPageSize;
   }
-  const model::Sweep sweep{frame.kernel_address() + offset, bytes, use};
+  const model::Sweep sweep{page + offset, bytes, use};
   co_await model::compute(kernel_.machine(), sim::Cycles{0}, {&sweep, 1});
 }
 
