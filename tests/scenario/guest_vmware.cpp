@@ -56,6 +56,21 @@ std::int64_t cycles(SystemCalls& calls) { return calls.machine().running().cycle
 
 }  // namespace
 
+TEST_CASE("vmware: what is written to a page in high memory reaches no page table, whatever its number") {
+  run([](SystemCalls& calls) -> Task<> {
+    guest::Kernel& kernel = calls.kernel();
+    const u32 low = kernel.pages().frames(guest::PageUse::kernel);
+    kernel.enter_system_call();
+    const guest::GuestFrame high{kernel.current().space->directory.number() + low};
+    REQUIRE(high.number() < kernel.pages().first().number() + kernel.pages().frames());
+    CHECK(!kernel.pages().low(high));
+    const Events events{calls};
+    co_await kernel.objects().use_contents(high, 0, kPage, model::Use::write);
+    CHECK(events["traced_writes"] == 0);
+    co_await kernel.leave_system_call();
+  });
+}
+
 TEST_CASE("vmware: a system call is one transition, and nothing else once its code and data are mapped") {
   run([](SystemCalls& calls) -> Task<> {
     co_await calls.parent_id();
