@@ -67,12 +67,12 @@ Task<> random_operations(SystemCalls& calls, std::uint64_t seed, int operations)
   Reference reference;
   const u32 buffer = co_await test::buffer(calls, kBuffer);
   CHECK(co_await calls.make_directory("/d"));
-  const u32 free_frames = kernel.pages().free_frames(), objects = kernel.objects().pages();
+  const u32 free_frames = test::available_frames(kernel), objects = kernel.objects().pages();
   const u32 blocks = kernel.file_system().blocks_in_use();
   const guest::BlockCache* cache = kernel.file_system().cache();
   const u32 cached = cache != nullptr ? cache->cached_blocks() : 0;
   const auto check_frames = [&] {
-    const u32 used = free_frames - kernel.pages().free_frames() - (kernel.objects().pages() - objects);
+    const u32 used = free_frames - test::available_frames(kernel) - (kernel.objects().pages() - objects);
     if (cache == nullptr) {
       CHECK(used == reference.blocks(true));
     } else {  // what is in memory changes with time, and the journal keeps pages for its own blocks

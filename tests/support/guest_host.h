@@ -27,6 +27,7 @@ struct DiskOfKernel {
   std::uint64_t disk_bytes = 8ull << 30;
   std::vector<std::uint64_t> bad_sectors = {};
   const model::DriveFile* drive = &ultrastar();
+  guest::DiskSpec::Data data = guest::DiskSpec::Data::ordered;
   std::uint64_t swap_bytes = 0;  // of another disk behind it, to which the kernel swaps; 0: none
 };
 

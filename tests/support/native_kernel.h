@@ -26,6 +26,7 @@ class KernelOn {
       guest::GuestSpec guest;
       guest.name = "native";
       guest.disks = {{"disk", disk->disk_bytes}};
+      guest.disks.front().data = disk->data;
       if (disk->swap_bytes > 0) guest.disks.push_back({"swap", disk->swap_bytes, guest::DiskSpec::Access::swap});
       spec_.guests.push_back(std::move(guest));
       spec_.drive = disk->drive;
@@ -82,6 +83,11 @@ class KernelOn {
 };
 
 using NativeKernel = KernelOn<guest::NativePort, guest::System::native>;
+
+// Page frames that are free or would be if the files from before any program began were given up.
+inline guest::u32 available_frames(guest::Kernel& kernel) {
+  return kernel.pages().free_frames() + kernel.history().cached_pages();
+}
 
 // Gives up the pages of files that were read before any program began.
 inline void forget_history(guest::SystemCalls& calls) {
