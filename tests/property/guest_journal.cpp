@@ -160,9 +160,9 @@ Outcome cut_power(On on, bool write_cache, const Load& load) {
         const std::size_t before = record.submitted().size();
         const std::shared_ptr<guest::RegularFile> inode = co_await test::file_of(calls, name);
         std::vector<u64> dirty;
-        for (const auto& [number, page] : inode->pages) {
+        inode->pages.for_each([&dirty](const guest::BlockPointer& page) {
           if (page->dirty()) dirty.push_back(page->block);
-        }
+        });
         CHECK(co_await calls.sync(file));
         Promise promise{calls.machine().running().now(), {}, 0};
         for (const u64 block : dirty) promise.blocks.emplace_back(block, before);

