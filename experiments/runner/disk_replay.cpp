@@ -31,7 +31,7 @@ class Line {
   template <class Number>
   Number number(std::size_t column, const char* expected) const {
     const auto value = csv_number<Number>(cells_[column]);
-    if (!value || *value < Number{} || !(*value < Number(9e12))) fail(expected, cells_[column]);
+    if (!value || *value < Number{} || !(static_cast<double>(*value) < 9e12)) fail(expected, cells_[column]);
     return *value;
   }
   sim::Duration microseconds(std::size_t column) const {

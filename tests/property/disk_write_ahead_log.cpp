@@ -48,7 +48,7 @@ u64 place(u32 log, u32 sector) {
 class LogWriter {
  public:
   LogWriter(CoreOnDrive& world, u32 log, std::vector<Content>& book, bool barriers)
-      : world_{world}, guest_{world.host()}, book_{book}, log_{log}, barriers_{barriers} {
+      : world_{world}, guest_{world.host()}, book_{book}, barriers_{barriers} {
     REQUIRE(guest_.add_vbd(0, {{place(log, 0), kLogSectors}, {place(log, kLogSectors), kData}}) == 0);
     states.push_back(std::vector<u32>(kData));
   }
@@ -101,7 +101,6 @@ class LogWriter {
   CoreOnDrive& world_;
   BlockGuest guest_;
   std::vector<Content>& book_;
-  u32 log_;
   bool barriers_;
   u32 next_ = 0;  // request
   bool page_used_[BlockGuest::kPages] = {};

@@ -123,21 +123,28 @@ Task<> play(SystemCalls& calls, std::uint64_t seed, u32 steps, Look look) {
 
 TEST_CASE(
     "random programs see the same pages in the monitor as on bare hardware, and the shadow agrees at every step") {
+  // 72 MB for the guest: an audit goes through all of its memory, and there is one at every step.
+  const guest::WorkstationFile& file = guest::WorkstationFile::workstation32();
+  model::MachineFile small = test::dell2650();
+  small.memory.size = std::uint64_t{file.host_pages + file.shadow_pages} * kPage + (72 << 20);
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     CAPTURE(seed);
     Observer on_native, on_vmware;
     test::NativeKernel native{
-        {[&](SystemCalls& calls) { return play(calls, seed, 120, [&](SystemCalls& in) { on_native.look(in, 0); }); }}};
+        {[&](SystemCalls& calls) { return play(calls, seed, 120, [&](SystemCalls& in) { on_native.look(in, 0); }); }},
+        1,
+        small};
     native.run();
     CHECK(native.port().audit() == std::nullopt);
 
-    const guest::WorkstationFile& file = guest::WorkstationFile::workstation32();
     VmwareKernel vmware{{[&](SystemCalls& calls) {
-      return play(calls, seed, 120, [&](SystemCalls& in) {
-        on_vmware.look(in, file.host_pages + file.shadow_pages);
-        REQUIRE(dynamic_cast<guest::VmwarePort&>(in.kernel().port()).audit() == std::nullopt);
-      });
-    }}};
+                          return play(calls, seed, 120, [&](SystemCalls& in) {
+                            on_vmware.look(in, file.host_pages + file.shadow_pages);
+                            REQUIRE(dynamic_cast<guest::VmwarePort&>(in.kernel().port()).audit() == std::nullopt);
+                          });
+                        }},
+                        1,
+                        small};
     vmware.run();
     REQUIRE(on_native.lines.size() == on_vmware.lines.size());
     for (std::size_t i = 0; i < on_native.lines.size(); ++i) REQUIRE(on_native.lines[i] == on_vmware.lines[i]);

@@ -59,7 +59,8 @@ double per(std::int64_t events, std::int64_t frames) {
 TEST_CASE("hosted: ttcp sends and receives at both packet sizes, everything arrives, and what is lost is counted") {
   for (const System system : {System::vmware, System::uml}) {
     for (const Direction direction : {Direction::transmit, Direction::receive}) {
-      for (const auto& [mtu, wire] : {std::pair{1500u, 897.87}, std::pair{500u, 794.14}}) {
+      for (const auto& [packet, wire] : {std::pair{1500u, 897.87}, std::pair{500u, 794.14}}) {
+        const std::uint32_t mtu = packet;  // clang 14 captures no binding
         CAPTURE(static_cast<int>(system));
         CAPTURE(static_cast<int>(direction));
         CAPTURE(mtu);

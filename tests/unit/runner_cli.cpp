@@ -200,7 +200,8 @@ TEST_CASE("disk-replay refuses what it cannot replay: status 2, one line that sa
       {"--drive " + file("{}") + " " + good, "--drive"},
       {"--drive atlas10k --out /nowhere/x.csv " + good, "--out"},
   };
-  for (const auto& [arguments, told] : refused) {
+  for (const auto& [given, told] : refused) {
+    const std::string arguments = given;  // clang 14 captures no binding
     CAPTURE(arguments);
     const Ended ended = ringzero("disk-replay " + arguments);
     CHECK(ended.status == 2);

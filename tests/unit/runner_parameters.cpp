@@ -25,13 +25,14 @@ Json with(const std::string& key, const Json& value) {
 
 TEST_CASE("a parameter is a number in its entry's unit, or a quantity") {
   const sim::Duration in_file = load_machine("dell2650").memory.line_refill;
-  for (const auto& [value, refill] : std::vector<std::pair<Json, sim::Duration>>{
+  for (const auto& [given, refill] : std::vector<std::pair<Json, sim::Duration>>{
            {60, sim::Duration::nanoseconds(60)},
            {44.5, sim::Duration::picoseconds(44'500)},
            {"30 ns", sim::Duration::nanoseconds(30)},
            {"0.1 us", sim::Duration::nanoseconds(100)},
            {0, sim::Duration{}},
        }) {
+    const Json value = given;  // clang 14 captures no binding
     CAPTURE(value);
     CHECK(ModelFiles(plan_of(with("memory.line_refill", value)).points[0].setup).machine.memory.line_refill == refill);
   }
