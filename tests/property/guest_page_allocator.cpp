@@ -210,6 +210,37 @@ TEST_CASE("on a new machine free pages come in a row, after a history hardly any
   }
 }
 
+TEST_CASE(
+    "a history that is remembered leaves what it left when it was gone through, and only for the same beginning") {
+  const guest::HistoryShape shape = guest::KernelFile::linux24().history;
+  constexpr u32 kFrames = 8192;
+  const auto state = [&](u64 seed, const char* stream, int taken_before, u32 alive) {
+    guest::HistoryShape own = shape;
+    own.alive = alive;
+    PageAllocator pages{GuestFrame{1000}, kFrames, kAllLow};
+    next(pages, taken_before);
+    guest::History history;
+    history.pass(pages, own, seed, stream);
+    REQUIRE(pages.audit().value_or("right") == "right");
+    std::vector<u32> seen{history.cached_pages()};
+    for (int i = 0; i < 100; ++i) {  // and what it gives up next
+      const GuestFrame oldest = *pages.lists().next_inactive();
+      REQUIRE(history.caches(pages.lists().owner(oldest)));
+      seen.push_back(oldest.number());
+      history.give_up(pages, oldest);
+      seen.push_back(next(pages));
+    }
+    return seen;
+  };
+  const std::vector<u32> first = state(1, "a", 10, 4);
+  CHECK(state(1, "a", 10, 4) == first);
+  CHECK(state(2, "a", 10, 4) != first);
+  CHECK(state(1, "b", 10, 4) != first);
+  CHECK(state(1, "a", 11, 4) != first);
+  CHECK(state(1, "a", 10, 5) != first);
+  CHECK(state(1, "a", 10, 4) == first);
+}
+
 TEST_CASE("which pages are free depends on the seed, and on nothing when there was no history") {
   const guest::HistoryShape shape = guest::KernelFile::linux24().history;
   CHECK(after(shape, 1, 65'536, 200) == after(shape, 1, 65'536, 200));

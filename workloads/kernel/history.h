@@ -5,6 +5,8 @@
 // used files happened to be.
 #pragma once
 
+#include <string>
+
 #include "sim/random.h"
 #include "workloads/kernel/cached_block.h"
 #include "workloads/kernel/page_allocator.h"
@@ -21,12 +23,17 @@ struct HistoryShape {
   u32 files_reused = 0;                            // pages found in memory, per 1000 of those
   u32 file_run = 0;                                // pages read at a time
   u32 kept_user_pages = 0, kept_kernel_pages = 0;  // for good
+
+  bool operator==(const HistoryShape&) const = default;
 };
 
 class History {
  public:
   // Only once.
   void pass(PageAllocator& pages, const HistoryShape& shape, sim::RandomStream random);
+  // The same with a stream of that seed and name. What it leaves is remembered for the next kernel of this process that
+  // begins with the same: a sweep's points mostly do.
+  void pass(PageAllocator& pages, const HistoryShape& shape, u64 seed, const std::string& stream);
 
   // Frees the least used pages of files if few pages are free, as kswapd would [mm/vmscan.c], and charges nobody.
   void make_room(PageAllocator& pages, PageUse use);
@@ -40,7 +47,7 @@ class History {
   void cache(PageAllocator& pages, GuestFrame frame);
   void use_again(PageAllocator& pages, GuestFrame frame);
 
-  CachedBlock file_{GuestFrame{0}, kNoBlock, nullptr, 0};  // stands for all that nobody will read again
+  inline static CachedBlock file_{GuestFrame{0}, kNoBlock, nullptr, 0};  // stands for all that nobody will read again
   u32 cached_pages_ = 0;
 };
 

@@ -318,7 +318,7 @@ void Kernel::give_memory(GuestFrame first, u32 frames, GuestFrame low_end, u64 s
   objects_.give_tables(GuestFrame{first.number() + 1}, pages_.first(), pages_.frames());
 }
 
-void Kernel::pass_history() { history_.pass(pages_, file_.history, sim::Random{seed_}.stream(name_ + ".pages")); }
+void Kernel::pass_history() { history_.pass(pages_, file_.history, seed_, name_ + ".pages"); }
 
 GuestFrame Kernel::take_page(PageUse use) {
   charge(paths().page_allocate);

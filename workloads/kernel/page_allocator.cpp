@@ -13,6 +13,7 @@ PageAllocator::PageAllocator(GuestFrame first, u32 frames, GuestFrame low_end)
   low_.begin = first_;
   low_.end = high_.begin = std::clamp(low_end.number(), first_, end);
   high_.end = end;
+  for (const u32 part : {first_, low_.end, end}) remember(part);
   fill(low_);
   fill(high_);
 }
@@ -44,12 +45,14 @@ std::optional<GuestFrame> PageAllocator::take(Zone& zone) {  // [rmqueue, expand
     number += 1u << order;
   }
   --zone.free;
+  remember(number);
   at(number).users = 1;
   return GuestFrame{number};
 }
 
 void PageAllocator::give(GuestFrame frame) {
   if (--at(frame.number()).users > 0) return;
+  remember(~frame.number());
   lists_.remove(frame);
   free_block(zone_of(frame.number()), frame.number(), 0);
 }

@@ -43,6 +43,9 @@ class PageAllocator {
   u32 free_frames(PageUse use) const { return use == PageUse::user ? free_frames() : low_.free; }
   // What stays free for whoever must not wait: a 128th of the memory, from 20 to 255 pages [zone->pages_min].
   u32 least_free(PageUse use) const { return std::clamp(frames(use) / 128, 20u, 255u); }
+  // A number for all that was taken and given back so far, by which frame, of a memory of this size and place: two
+  // allocators with the same one are the same.
+  u64 past() const { return past_; }
   PageLists& lists() { return lists_; }
   const PageLists& lists() const { return lists_; }
   // The first violation: free frames that are not counted, or have users; two buddies that are both free.
@@ -74,7 +77,10 @@ class PageAllocator {
   void unlink(Zone& zone, u32 number, u32 order);
   std::optional<std::string> audit(const Zone& zone) const;
 
+  void remember(u32 number) { past_ = (past_ ^ number) * 0x9e37'79b9'7f4a'7c15u + 1; }
+
   u32 first_ = 0;
+  u64 past_ = 0;
   Zone low_, high_;
   std::vector<Frame> frames_;
   PageLists lists_;
