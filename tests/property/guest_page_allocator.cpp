@@ -214,7 +214,7 @@ TEST_CASE(
     "a history that is remembered leaves what it left when it was gone through, and only for the same beginning") {
   const guest::HistoryShape shape = guest::KernelFile::linux24().history;
   constexpr u32 kFrames = 8192;
-  const auto state = [&](u64 seed, const char* stream, int taken_before, u32 alive) {
+  const auto state = [&](std::uint64_t seed, const char* stream, int taken_before, u32 alive) {
     guest::HistoryShape own = shape;
     own.alive = alive;
     PageAllocator pages{GuestFrame{1000}, kFrames, kAllLow};
