@@ -213,8 +213,8 @@ class Kernel {
   sim::PacketTap packet_tap_;
   bool up_ = false;
   std::vector<std::unique_ptr<Process>> idle_;
-  std::string swap_disk_;
-  std::set<std::string> writeback_disks_;  // empty: none
+  std::string swap_disk_;                  // empty: none
+  std::set<std::string> writeback_disks_;  // by name
   SwapSpace swap_{*this};
   PageReclaim reclaim_;
   MemoryMap memory_;
